@@ -1,0 +1,31 @@
+# `make demo` runs the main job, `make test` passes the tests; both set up everything they need first.
+# PYTHON=/path/to/python chooses the interpreter (3.11 or newer).
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit clients cloud lint bench lock clean env sandbox-env
+
+export PYTHON
+BIN := .venv/bin
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
+
+env:
+	@tools/venv .venv requirements/dev.txt .
+
+unit: env  ## the pure tests: seconds
+	$(BIN)/python -m pytest tests/unit
+
+clients: env  ## every client against a misbehaving server
+	$(BIN)/python -m pytest tests/clients
+
+lint: env  ## ruff, mypy --strict, the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:  ## bring every lock up to date with PyPI
+	tools/lock
+
+clean:  ## remove what the other targets made
+	rm -rf .venv* .cache .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

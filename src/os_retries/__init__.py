@@ -1,0 +1,1 @@
+"""OpenStack calls that fail now and then succeed: every client, one configuration."""
