@@ -1,1 +1,21 @@
-"""OpenStack calls that fail now and then succeed: every client, one configuration."""
+"""OpenStack calls that fail now and then succeed: every client, one configuration.
+
+>>> from os_retries import execute_with_retries
+>>> execute_with_retries(nova.images.get, image_id)  # doctest: +SKIP
+"""
+
+from os_retries.clients import client_options, execute_with_retries
+from os_retries.config import configure
+from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
+from os_retries.policy import RetryPolicy
+
+__all__ = [
+    "Attempt",
+    "Evidence",
+    "GiveUp",
+    "Retry",
+    "RetryPolicy",
+    "client_options",
+    "configure",
+    "execute_with_retries",
+]

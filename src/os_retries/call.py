@@ -1,0 +1,290 @@
+"""One logical call: its attempts, its allowance of extra waiting, and the only loop.
+
+The calls inside a call share its allowance, and what an inner one has given up no outer one repeats: attempts never
+multiply.  Sleep, dice and the time of day come from outside; the policy is asked, and is not known here.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import random
+import threading
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from os_retries.evidence import Attempt, Evidence, GiveUp, Retry, Wait
+from os_retries.reading import chain, read_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
+
+    from os_retries.http import Failure
+    from os_retries.policy import RetryPolicy
+
+    class Target(Protocol):
+        """What the loop wants to know of a call when it has failed, and not before."""
+
+        def name(self) -> str:
+            """Name the method, for people."""
+
+        def service(self) -> str | None:
+            """Name the service type, where it can be told."""
+
+        def policy(self) -> RetryPolicy:
+            """Return the policy that holds now."""
+
+        def repeated_by_client(self, status: int) -> bool:
+            """Whether the client has repeated a request with this answer by itself."""
+
+
+log = logging.getLogger("os_retries")
+
+
+class Call:
+    """The outermost call that runs now in this context.  Class attributes: a call that succeeds pays nothing."""
+
+    #: Seconds waited beyond the waits of the configuration, by this call and the calls in it.
+    extra_waited = 0.0
+    #: A finished call owns nothing: a context may outlive it, in a thread or a task that was started inside.
+    finished = False
+    #: The ordinal and the status of what was given up last inside this call.
+    given_up: tuple[int, int | None] = (0, None)
+
+
+_current: ContextVar[Call | None] = ContextVar("os_retries.call", default=None)
+
+# How many calls this process has given up.  A mark on an exception is fresh, that is made during the attempt which
+# just failed, when its ordinal is higher than this number was at the start; in whichever thread it was made.
+_given_up = 0
+_given_up_lock = threading.Lock()
+
+#: Set by os_retries.testing alone: called instead of sleeping, told of each call given up.
+instead_of_sleep: Callable[[Retry], None] | None = None
+on_give_up: Callable[[Evidence], None] | None = None
+
+
+def run(
+    describe: Callable[[Callable[..., Any]], Target],
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """Call ``method`` until it succeeds or its policy says that there is no further attempt.
+
+    ``describe`` is asked for the method's name, service and policy once it has failed, and not before.
+
+    Raises the method's own last exception, the same object.  KeyboardInterrupt, SystemExit, GeneratorExit and
+    whatever else is no Exception pass through.
+    """
+    call = _current.get()
+    token = None
+    if call is None or call.finished:
+        call = Call()
+        token = _current.set(call)
+    try:
+        streams = _streams(method, args, kwargs)
+        retries: Retries | None = None
+        while True:
+            since = _given_up
+            try:
+                return method(*args, **kwargs)
+            except Exception as error:
+                if retries is None:
+                    retries = Retries(call, describe(method), streams)
+                wait = retries.after(error, since)
+                if wait is None:
+                    raise
+            # Outside the except block: the next error must not have this one as its context.
+            retries.sleep(wait)
+    finally:
+        if token is not None:
+            call.finished = True
+            _current.reset(token)
+
+
+class Retries:
+    """What the loop remembers of a call that has failed at least once."""
+
+    def __init__(self, call: Call, target: Target, streams: tuple[_Stream, ...]) -> None:
+        self.call = call
+        self.target = target
+        self.streams = streams
+        self.attempts: list[Attempt] = []
+        self.sleep_with: Callable[[float], object] | None = None
+        self.dice = random.random
+
+    def after(self, error: Exception, since: int) -> Retry | None:
+        """Decide what follows the attempt that ended with ``error``: a retry, or None when the error goes up."""
+        if disabled():
+            return None
+        policy = self.target.policy()
+        self.sleep_with = policy.sleep
+        failure = read_failure(error)
+        if self._given_up_inside(error, failure.status, since):
+            return None
+        if failure.status is None or failure.status not in policy.retry_codes:
+            # A call's first error that is not ours to repeat goes up untouched; after retries it is how they ended.
+            if self.attempts:
+                self._give_up(error, policy, failure, GiveUp.PERMANENT)
+            return None
+        decision = self._decide(policy, failure)
+        if isinstance(decision, GiveUp):
+            self._give_up(error, policy, failure, decision)
+            return None
+        self.call.extra_waited += decision.extra
+        return self._tell(policy, failure, decision)
+
+    def _decide(self, policy: RetryPolicy, failure: Failure) -> Wait | GiveUp:
+        if failure.status is not None and self.target.repeated_by_client(failure.status):
+            return GiveUp.CLIENT
+        decision = policy.wait_after(
+            failure,
+            attempt=len(self.attempts) + 1,
+            extra_left=policy.retry_max_wait - self.call.extra_waited,
+            dice=self.dice(),
+        )
+        if isinstance(decision, Wait) and not all(stream.rewind() for stream in self.streams):
+            return GiveUp.BODY
+        return decision
+
+    def _tell(self, policy: RetryPolicy, failure: Failure, wait: Wait) -> Retry:
+        attempt = self._add(failure, wait.seconds)
+        attempts = policy.retries_number + 1
+        retry = Retry(self.target.name(), self.target.service(), attempt, attempts, wait.source)
+        log.warning(
+            "%s answered %s%s; attempt %d of %d, next in %s s (%s)",
+            *_who(retry, attempt),
+            attempt.number,
+            attempts,
+            f"{wait.seconds:.3g}" if wait.seconds < 100 else f"{wait.seconds:.0f}",
+            wait.source,
+            extra={"os_retries": retry},
+        )
+        if policy.on_retry is not None:
+            try:
+                policy.on_retry(retry)
+            except Exception:
+                log.exception("on_retry failed; the call goes on")
+        return retry
+
+    def _give_up(self, error: Exception, policy: RetryPolicy, failure: Failure, reason: GiveUp) -> None:
+        """Leave the evidence on ``error``, which the caller is about to raise, and in the log."""
+        global _given_up  # noqa: PLW0603
+        with _given_up_lock:
+            _given_up += 1
+            ordinal = _given_up
+        attempt = self._add(failure)
+        detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
+        evidence = Evidence(self.target.name(), self.target.service(), tuple(self.attempts), reason, detail, ordinal)
+        self.call.given_up = (ordinal, attempt.status)
+        try:
+            error.os_retries = evidence  # type: ignore[attr-defined]
+            error.add_note(str(evidence))
+        except Exception:  # an exception that refuses attributes is still the client's own, and goes up
+            log.debug("no evidence could be left on %s", type(error).__name__)
+        log.warning(
+            "%s answered %s%s; attempt %d of %d, giving up: %s%s",
+            *_who(evidence, attempt),
+            attempt.number,
+            policy.retries_number + 1,
+            reason,
+            detail,
+            extra={"os_retries": evidence},
+        )
+        if on_give_up is not None:
+            on_give_up(evidence)
+
+    def _add(self, failure: Failure, wait: float | None = None) -> Attempt:
+        attempt = Attempt(len(self.attempts) + 1, failure.status, failure.request_id, wait)
+        self.attempts.append(attempt)
+        return attempt
+
+    def sleep(self, retry: Retry) -> None:
+        """Wait before the next attempt.
+
+        ``time.sleep`` is looked up now: eventlet, gevent or a test may have replaced it.
+        """
+        if instead_of_sleep is not None:
+            instead_of_sleep(retry)
+        else:
+            (self.sleep_with or time.sleep)(retry.attempt.wait or 0.0)
+
+    def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
+        """Whether this failure was given up within the attempt that just ended.
+
+        By the mark on the exception or on what it came from, which crosses threads; else by the context, for clients
+        that drop the chain.
+        """
+        for part in chain(error):
+            mark = getattr(part, "os_retries", None)
+            if isinstance(mark, Evidence) and mark.ordinal > since:
+                return True
+        ordinal, given_up_status = self.call.given_up
+        return ordinal > since and given_up_status == status
+
+
+def disabled() -> bool:
+    """Whether the environment switches retrying off: ``OS_RETRIES_DISABLED=1``."""
+    return os.environ.get("OS_RETRIES_DISABLED", "").strip().lower() not in {"", "0", "false", "no", "off"}
+
+
+def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, int | None, str]:
+    return (
+        f"{of.service}: {of.method}" if of.service else of.method,
+        attempt.status,
+        f" [{attempt.request_id}]" if attempt.request_id else "",
+    )
+
+
+class _Stream:
+    """An argument that is used up by reading it, and where it stood before the first attempt."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        try:
+            self.start = stream.tell() if stream.seekable() else None
+        except Exception:  # closed, a pipe, or no file after all: it cannot be read twice
+            self.start = None
+
+    def rewind(self) -> bool:
+        if self.start is None:
+            return False
+        try:
+            self.stream.seek(self.start)
+        except Exception:  # closed meanwhile
+            return False
+        return True
+
+
+def _is_stream(kind: type) -> bool:
+    # By the type: asking a nova resource for an attribute that it has not sends a request.
+    # NamedTemporaryFile's wrapper passes everything on to its file and has no read of its own.
+    wrapper = (kind.__module__, kind.__name__) == ("tempfile", "_TemporaryFileWrapper")
+    return wrapper or hasattr(kind, "read") or hasattr(kind, "__next__")
+
+
+_PLAIN = frozenset({str, int, bool, float, bytes, list, tuple, type(None)})  # most arguments: a quick no
+
+
+def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[_Stream, ...]:
+    """Find the arguments that must be rewound before they are sent again, also inside a partial or a dict.
+
+    A second attempt with a file that the first has read would upload nothing and report success.
+    """
+    values = [*args, *kwargs.values()] if kwargs else args
+    if type(method) is functools.partial:
+        values = [*values, *method.args, *method.keywords.values()]
+    found: tuple[_Stream, ...] = ()
+    for value in values:
+        kind = type(value)
+        if kind in _PLAIN:
+            continue
+        if kind is dict:  # nova's files={"/path": file}
+            found += tuple(_Stream(each) for each in value.values() if _is_stream(type(each)))
+        elif _is_stream(kind):
+            found += (_Stream(value),)
+    return found

@@ -1,0 +1,182 @@
+"""`[timeouts]`: oslo.config's options, and the policy that they say at this moment.
+
+oslo.config is imported by the functions that need it and by nothing else: without ``configure`` the specification's
+numbers hold and the library is not needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from os_retries.http import RETRY_CODES
+from os_retries.policy import RetryPolicy, provide
+from os_retries.target import SERVICE_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.evidence import Retry
+
+GROUP = "timeouts"
+#: Where Sahara has had retries_number and retry_after since it wrote its own loop.
+_SAHARA_GROUP = "retries"
+_SAHARA_OPTIONS = frozenset({"retries_number", "retry_after"})
+
+log = logging.getLogger("os_retries")
+
+
+def configure(
+    conf: Any,
+    group: str = GROUP,
+    *,
+    sleep: Callable[[float], object] | None = None,
+    on_retry: Callable[[Retry], object] | None = None,
+) -> None:
+    """Take the policy of ``execute_with_retries`` from ``conf`` from now on, read anew after every failure.
+
+    So ``mutate_config_files()``, ``set_override()`` and a test's fixture hold from the next failure on.  A group
+    ``[timeouts_<service type>]`` (``[timeouts_block_storage]``) overrides single options for one service.  Options that
+    the application has registered already, in ``[timeouts]`` or in Sahara's old ``[retries]``, are used as they are.
+
+    :param conf: an ``oslo_config.cfg.ConfigOpts``, such as ``cfg.CONF``; before or after its files were read
+    :param group: the name of the group
+    :param sleep: see :class:`RetryPolicy`
+    :param on_retry: see :class:`RetryPolicy`
+    :raises TypeError: if ``conf`` is no oslo.config object
+    :raises ImportError: if oslo.config is not installed
+    :raises ValueError: for a value that ``conf`` holds already and that is out of its range
+    """
+    provide(ConfiguredPolicy(conf, group, sleep=sleep, on_retry=on_retry))
+
+
+def list_opts() -> list[tuple[Any, list[Any]]]:
+    """List the options for ``oslo-config-generator --namespace os_retries``: the group, then one for each service."""
+    cfg = _oslo_config()
+    main = cfg.OptGroup(GROUP, title="Retries of OpenStack client calls")
+    return [(main, _options())] + [
+        (
+            cfg.OptGroup(_service_group(GROUP, service), title=f"Retries of calls to {service}"),
+            _options(service),
+        )
+        for service in sorted(SERVICE_TYPES.values())
+    ]
+
+
+class ConfiguredPolicy:
+    """The policy that an oslo.config object says now, for each service.
+
+    :raises Exception: from the constructor, what oslo.config or RetryPolicy says of a bad value.  Later a bad value,
+        brought by ``mutate_config_files()``, is logged, and the last good policy holds: a client's error is not to be
+        replaced by one about the configuration.
+    """
+
+    def __init__(
+        self,
+        conf: Any,
+        group: str = GROUP,
+        *,
+        sleep: Callable[[float], object] | None = None,
+        on_retry: Callable[[Retry], object] | None = None,
+    ) -> None:
+        self._cfg = _oslo_config()
+        if not isinstance(conf, self._cfg.ConfigOpts):
+            raise TypeError(f"an oslo.config ConfigOpts is needed, such as oslo_config.cfg.CONF, not {conf!r}")
+        self._conf = conf
+        self._group = group
+        self._hooks: dict[str, Any] = {"sleep": sleep, "on_retry": on_retry}
+        self._lock = threading.Lock()
+        self._good: dict[str | None, RetryPolicy] = {}
+        self._register(None)
+        for service in (None, *SERVICE_TYPES.values()):
+            self._good[service] = self._read(service)
+
+    def __call__(self, service: str | None) -> RetryPolicy:
+        """Return the policy for ``service`` (a service type, or None where it is not known)."""
+        try:
+            policy = self._read(service)
+        except Exception as error:  # whatever oslo.config raises for a bad value
+            log.error("[%s] cannot be used as it is now, so the values before hold: %s", self._group, error)  # noqa: TRY400
+            return self._good.get(service) or self._good[None]
+        self._good[service] = policy
+        return policy
+
+    def _read(self, service: str | None) -> RetryPolicy:
+        values = {name: self._value(name) for name in _HELP}
+        if service is not None:
+            group = self._register(service)
+            own = {name: self._conf[group][name] for name in _HELP}
+            values |= {name: value for name, value in own.items() if value is not None}
+        # An application's own option may be a list of text.
+        values["retry_codes"] = [int(status) for status in values["retry_codes"]]
+        return RetryPolicy(**values, **self._hooks)
+
+    def _value(self, name: str) -> Any:
+        """Return one option, from Sahara's own registration of it if ``[timeouts]`` says nothing."""
+        if name in _SAHARA_OPTIONS:
+            location = self._conf.get_location(name, self._group)
+            if location is None or location.location == self._cfg.Locations.opt_default:
+                try:
+                    return self._conf[_SAHARA_GROUP][name]
+                except (self._cfg.NoSuchOptError, self._cfg.NoSuchGroupError):
+                    pass  # no application that registers it
+        return self._conf[self._group][name]
+
+    def _register(self, service: str | None) -> str:
+        group = self._group if service is None else _service_group(self._group, service)
+        with self._lock:  # oslo.config's own registration is not safe from two threads
+            for option in _options(service):
+                with contextlib.suppress(self._cfg.DuplicateOptError):  # then the application's own stands
+                    self._conf.register_opt(option, group=group)
+        return group
+
+
+_HELP = {
+    "retries_number": "Number of times to repeat a failed call before giving up; the first attempt is not counted.",
+    "retry_after": "Seconds between the attempts, unless the service asks for another wait by its Retry-After.",
+    "retry_codes": "HTTP statuses after which a call is repeated.",
+    "retry_backoff": "Factor by which the wait grows with each retry; 1.0 keeps it constant.",
+    "retry_jitter": "Share of the wait (0 to 1) that is drawn at random on top of it.",
+    "retry_max_wait": "Seconds that one call may wait beyond its own waits because a service asks for longer ones by "
+    "its Retry-After; a call that would have to wait longer fails at once.",
+}
+
+
+def _options(service: str | None = None) -> list[Any]:
+    cfg = _oslo_config()
+    types = cfg.types
+    defaults = RetryPolicy()
+    kinds = {
+        "retries_number": types.Integer(min=0, max=10_000),
+        "retry_after": types.Float(min=0, max=86_400),
+        "retry_codes": types.List(item_type=types.Integer(min=400, max=599)),
+        "retry_backoff": types.Float(min=1, max=100),
+        "retry_jitter": types.Float(min=0, max=1),
+        "retry_max_wait": types.Float(min=0),
+    }
+    return [
+        cfg.Opt(
+            name,
+            type=kind,
+            # Unset in a service's group means: as in the main one.
+            default=None if service else sorted(RETRY_CODES) if name == "retry_codes" else getattr(defaults, name),
+            help=f"{_HELP[name]} For calls to {service}; as in [{GROUP}] if not set." if service else _HELP[name],
+            deprecated_group=_SAHARA_GROUP if name in _SAHARA_OPTIONS and not service else None,
+            mutable=True,
+        )
+        for name, kind in kinds.items()
+    ]
+
+
+def _service_group(group: str, service: str) -> str:
+    return f"{group}_{service.replace('-', '_')}"
+
+
+def _oslo_config() -> Any:
+    try:
+        from oslo_config import cfg  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("[timeouts] needs oslo.config: pip install 'os-retries[oslo]'") from error
+    return cfg

@@ -1,0 +1,83 @@
+"""What happened to a call: the words that the log, the hooks and ``exception.os_retries`` speak in.
+
+Records only: no decision is made here.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class GiveUp(enum.StrEnum):
+    """Why no further attempt was made."""
+
+    ATTEMPTS = "no attempts left"
+    PERMANENT = "the last error is not one that a repeat can help"
+    MAX_WAIT = "the service asks for a longer wait than retry_max_wait allows"
+    BODY = "the request's body cannot be read a second time"
+    CLIENT = "the client itself has repeated the request already"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait before the next attempt, in seconds, and who said so.
+
+    ``extra`` is the part of it that counts against ``retry_max_wait``.
+    """
+
+    seconds: float
+    source: str
+    extra: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One failed attempt.  ``number`` is 1-based, the first attempt included.
+
+    ``wait`` is the number of seconds waited after it, None for the last one.
+    """
+
+    number: int
+    status: int | None
+    request_id: str | None = None
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Told to ``on_retry`` before each wait: ``attempt`` has failed, another one follows.
+
+    ``method`` and ``service`` (a service type such as ``compute``, or None) name the call; ``attempts`` is the
+    number of attempts that the policy allows; ``source`` says where the wait comes from: ``retry_after`` (the
+    configuration) or ``Retry-After`` (the service).
+    """
+
+    method: str
+    service: str | None
+    attempt: Attempt
+    attempts: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Left as ``os_retries`` on the exception of a call that was given up: its attempts, and why there were no more."""
+
+    method: str
+    service: str | None
+    attempts: tuple[Attempt, ...]
+    reason: GiveUp
+    #: What the reason is about, such as the Retry-After that was too long.
+    detail: str = ""
+    #: When in the life of the process the call was given up; tells a fresh mark from one of an earlier call.
+    ordinal: int = field(default=0, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        statuses = ", ".join(str(attempt.status) for attempt in self.attempts)
+        waited = sum(attempt.wait or 0.0 for attempt in self.attempts)
+        number = len(self.attempts)
+        return (
+            f"os-retries: gave up after {number} attempt{'s' * (number > 1)} ({statuses}; "
+            f"{waited:g} s of waiting): {self.reason}{self.detail}"
+        )

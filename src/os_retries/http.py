@@ -1,0 +1,73 @@
+"""HTTP's rules: which statuses may pass, and what a Retry-After says.  Plain values in, plain values out.
+
+Nothing of a client, a session or a clock comes in here: the time of day is an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The statuses of the specification, "list of the errors, that can be retried".
+RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
+
+_SECONDS = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, as the policy sees it.
+
+    ``status`` is the HTTP status, or None where the failure carries none.  ``retry_after`` is the wait that the
+    service asked for, in seconds, or None where it asked for none that can be read.
+    """
+
+    status: int | None
+    retry_after: float | None = None
+    request_id: str | None = None
+
+
+def parse_retry_after(value: object, now: float) -> float | None:
+    """Read a Retry-After: seconds to wait from ``now`` (seconds since the epoch), or None if it cannot be read.
+
+    RFC 9110 §10.2.3 knows whole seconds and an HTTP-date.  Fractions, which gateways send, are read as well; a date
+    that is past is 0.  A negative number is no Retry-After, so it counts as unreadable.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value) if value >= 0 else None  # NaN is not >= 0 either
+    if not isinstance(value, str):
+        return None
+    value = value.strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    date = parse_date(value)
+    return None if date is None else max(0.0, date - now)
+
+
+def parse_date(value: str) -> float | None:
+    """Read an HTTP-date (RFC 9110 §5.6.7, the two obsolete forms included): seconds since the epoch, or None."""
+    # Imported here: it pulls in the socket module, and only a failed call ever needs it.
+    from datetime import UTC  # noqa: PLC0415
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    if len(value) > 64:  # no HTTP-date is that long
+        return None
+    try:
+        date = parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):  # the parser's ways to say no
+        return None
+
+
+def header(headers: Mapping[object, object], name: str) -> str | None:
+    """The value of one header, whatever the case of its name; None where it is absent or no text."""
+    for key, value in headers.items():
+        if isinstance(key, str) and key.lower() == name and isinstance(value, str):
+            return value
+    return None

@@ -1,0 +1,132 @@
+"""Reading a failure off any client's exception, by attribute: no client is imported.
+
+Where each of 18 clients keeps the status, the Retry-After and the request id was measured; the tables below are that
+measurement.  An exception is looked at, never called: no ``hasattr`` on anything but the exception and its response.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from os_retries.http import Failure, header, parse_date, parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+# keystoneauth, nova, manila, swift | neutron, barbican, openstacksdk | nova, cinder, heat, glance | sahara, mistral
+_STATUS = ("http_status", "status_code", "code", "error_code")
+# keystoneauth and most | swift
+_HEADERS = ("headers", "http_response_headers")
+# most | neutron (a list) | swift
+_REQUEST_ID = ("request_id", "request_ids", "transaction_id")
+_REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id", "x-trans-id")
+_PLAUSIBLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")  # anything else could forge a line of the log
+
+# An exception without a status of its own has that of the exception which it translates: magnum's RuntimeError and
+# ironic's AmbiguousAuthSystem are keystoneauth's 503 on the token request.  These translate nothing: they are a bug of
+# the caller's or a lost connection that happened to surface in an except block.  By name, for keystoneauth's and
+# requests' ConnectionError are two classes.
+_NO_TRANSLATION = frozenset(
+    {
+        "ArithmeticError",
+        "AssertionError",
+        "AttributeError",
+        "ConnectionError",
+        "LookupError",
+        "NameError",
+        "OSError",
+        "TypeError",
+    }
+)
+_DEPTH = 8  # of a chain of exceptions: enough for requests under keystoneauth under a client under a caller
+
+
+def read_failure(error: BaseException, now: Callable[[], float] = time.time) -> Failure:
+    """What ``error`` says of the failed request; its status is None where it says nothing.
+
+    The status is the first of the known attributes that holds an integer from 100 to 599: glance's ``'N/A'``, a
+    Boolean, and ``SystemExit.code`` are none.  Retry-After is read from the headers where the client kept them, for
+    the attributes are worse: keystoneauth sets 0 for every 413, cinder drops whole days of a date.
+    A Retry-After of 0 counts as absent: nova and cinder say 0 when there was none.  ``now`` tells the time of day in
+    seconds since the epoch, for a date when the service sent no ``Date`` of its own.
+    """
+    statuses = {part: _status(part) for part in _translated(error)}
+    status = next((status for status in statuses.values() if status is not None), None)
+    # What stands behind it in the chain speaks of the same answer only if it has the same status.
+    parts = [part for part in statuses if statuses[part] in (None, status)]
+    retry_after = next((seconds for part in parts if (seconds := _retry_after(part, now))), None)
+    request_id = next((name for part in parts if (name := _request_id(part))), None)
+    return Failure(status, retry_after, request_id)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and every exception that it was raised from or while handling, nearest first."""
+    waiting, seen = [error], set[int]()
+    while waiting and len(seen) < 2 * _DEPTH:
+        part = waiting.pop(0)
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            waiting += [next_ for next_ in (part.__cause__, part.__context__) if next_ is not None]
+
+
+def _translated(error: BaseException) -> Iterator[BaseException]:
+    part: BaseException | None = error
+    for _ in range(_DEPTH):
+        if part is None:
+            return
+        yield part
+        if part.__cause__ is not None:
+            part = part.__cause__
+        elif part.__suppress_context__ or any(kind.__name__ in _NO_TRANSLATION for kind in type(part).__mro__):
+            return
+        else:
+            part = part.__context__
+
+
+def _get(thing: object, name: str) -> object:
+    try:
+        return getattr(thing, name, None)
+    except Exception:  # a property of a client's may fail in any way: then it says nothing
+        return None
+
+
+def _status(error: BaseException) -> int | None:
+    for name in _STATUS:
+        value = _get(error, name)
+        # Not bool, not IntEnum's text: http.HTTPStatus is an int and welcome.
+        if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+            return int(value)
+    value = _get(_get(error, "response"), "status_code")
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599 else None
+
+
+def _headers(error: BaseException) -> Iterator[Mapping[object, object]]:
+    for owner in (error, _get(error, "response")):
+        for name in _HEADERS:
+            headers = _get(owner, name)
+            # requests' and urllib's headers are mappings, swift's a dict; isinstance() would need their packages.
+            if headers is not None and callable(_get(headers, "items")):
+                yield headers  # type: ignore[misc]
+
+
+def _retry_after(error: BaseException, now: Callable[[], float]) -> float | None:
+    for headers in _headers(error):
+        value = header(headers, "retry-after")
+        if value is not None:
+            # By the service's clock where it sent its time: ours may be off by more than the wait.
+            date = parse_date(header(headers, "date") or "")
+            return parse_retry_after(value, now() if date is None else date)
+    return parse_retry_after(_get(error, "retry_after"), now())
+
+
+def _request_id(error: BaseException) -> str | None:
+    candidates: list[object] = [_get(error, name) for name in _REQUEST_ID]
+    candidates += [header(headers, name) for headers in _headers(error) for name in _REQUEST_ID_HEADERS]
+    for value in candidates:
+        text = value[0] if isinstance(value, list | tuple) and value else value
+        if isinstance(text, str) and _PLAUSIBLE_ID.fullmatch(text):
+            return text
+    return None

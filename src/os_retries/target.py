@@ -1,0 +1,114 @@
+"""What is called: the name and the service type of a callable, told from its class and module alone.
+
+Looked at only after a failure.  No attribute of an unknown object is asked for: a nova resource answers that with a
+request of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from os_retries.policy import RetryPolicy
+
+#: The package of each client and its service type (https://service-types.openstack.org).
+SERVICE_TYPES = {
+    "novaclient": "compute",
+    "cinderclient": "block-storage",
+    "heatclient": "orchestration",
+    "keystoneclient": "identity",
+    "neutronclient": "network",
+    "swiftclient": "object-store",
+    "glanceclient": "image",
+    "manilaclient": "shared-file-system",
+    "barbicanclient": "key-manager",
+    "magnumclient": "container-infrastructure-management",
+    "designateclient": "dns",
+    "octaviaclient": "load-balancer",
+    "ironicclient": "baremetal",
+    "saharaclient": "data-processing",
+    "troveclient": "database",
+    "mistralclient": "workflow",
+}
+
+# openstacksdk's own packages are named after the services, and so are the modules of its cloud layer.
+_SDK_ALIASES = {
+    "coe": "container-infrastructure-management",
+    "baremetal_introspection": "baremetal-introspection",
+}
+_SDK_SERVICES = {service.replace("-", "_"): service for service in SERVICE_TYPES.values()} | _SDK_ALIASES
+
+
+class MethodTarget:
+    """A callable that ``execute_with_retries`` was given."""
+
+    def __init__(self, method: Callable[..., Any], policy_for: Callable[[str | None], RetryPolicy]) -> None:
+        while isinstance(method, functools.partial):
+            method = method.func
+        self._method = method
+        self._policy_for = policy_for
+
+    def name(self) -> str:
+        """Name the callable: ``ServerManager.list``, a function's qualified name, else the name of its type."""
+        method = self._method
+        if isinstance(method, types.MethodType):
+            return f"{_class_of(method).__name__}.{method.__name__}"
+        if isinstance(method, types.FunctionType | types.BuiltinFunctionType | type):
+            return method.__qualname__
+        return type(method).__qualname__
+
+    def service(self) -> str | None:
+        """Name the service type that the callable's package stands for, None for a package that stands for none."""
+        if isinstance(self._method, types.MethodType):
+            owner = self._method.__self__
+            if type(owner).__module__ == "keystoneauth1.adapter":
+                service = vars(owner).get("service_type")
+                return service if isinstance(service, str) else None
+        return next((service for module in self._modules() if (service := _service_of(module))), None)
+
+    def policy(self) -> RetryPolicy:
+        """Return the policy that holds now for the service."""
+        return self._policy_for(self.service())
+
+    def repeated_by_client(self, status: int) -> bool:
+        """Whether swiftclient has repeated this answer by itself, as the specification wants it to.
+
+        Its Connection counts its attempts; 413 it never repeats (swiftclient 4.11, ``Connection._retry``).
+        """
+        method = self._method
+        if not isinstance(method, types.MethodType) or status == 413:
+            return False
+        owner = method.__self__
+        if not any(
+            (kind.__module__, kind.__name__) == ("swiftclient.client", "Connection") for kind in type(owner).__mro__
+        ):
+            return False
+        attempts, retries = (vars(owner).get(name) for name in ("attempts", "retries"))
+        return isinstance(attempts, int) and isinstance(retries, int) and attempts > retries > 0
+
+    def _modules(self) -> Iterator[str]:
+        method = self._method
+        if isinstance(method, types.MethodType):
+            yield from (kind.__module__ for kind in _class_of(method).__mro__)
+            method = method.__func__
+        if isinstance(method, types.FunctionType):
+            yield method.__module__ or ""
+        else:  # a client's class, or an object that can be called
+            yield from (kind.__module__ for kind in (method if isinstance(method, type) else type(method)).__mro__)
+
+
+def _class_of(method: types.MethodType) -> type:
+    owner = method.__self__
+    return owner if isinstance(owner, type) else type(owner)
+
+
+def _service_of(module: str) -> str | None:
+    package, _, rest = module.partition(".")
+    if package == "openstack":
+        names = rest.removeprefix("cloud.").split(".")
+        return _SDK_SERVICES.get(names[0].removeprefix("_"))
+    return SERVICE_TYPES.get(package)

@@ -1,0 +1,69 @@
+"""For the tests of those who use os_retries: no waits, and a record of every attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from os_retries import call
+
+if TYPE_CHECKING:
+    from os_retries.evidence import Attempt, Evidence, Retry
+
+
+class NoWaits:
+    """While it is active nothing waits between attempts, in any thread, and what happened is recorded.
+
+    A context manager, and a fixture of the kind that ``fixtures.TestWithFixtures.useFixture`` takes::
+
+        @pytest.fixture
+        def recorded():
+            with os_retries.testing.NoWaits() as recorded:
+                yield recorded
+
+        def test_a_refused_boot_is_repeated(recorded): ...
+            assert recorded.waits == [10.0]
+
+    ``retries`` holds a :class:`~os_retries.evidence.Retry` for each retry, ``given_up`` an
+    :class:`~os_retries.evidence.Evidence` for each call that was given up, ``attempts`` all failed attempts in the
+    order in which they ended, and ``waits`` the seconds that would have been waited.
+    """
+
+    def __init__(self) -> None:
+        self.retries: list[Retry] = []
+        self.given_up: list[Evidence] = []
+        self.attempts: list[Attempt] = []
+
+    @property
+    def waits(self) -> list[float]:
+        """The seconds that would have been waited, in order."""
+        return [retry.attempt.wait or 0.0 for retry in self.retries]
+
+    def _retry(self, retry: Retry) -> None:
+        self.retries.append(retry)
+        self.attempts.append(retry.attempt)
+
+    def _give_up(self, evidence: Evidence) -> None:
+        self.given_up.append(evidence)
+        self.attempts.append(evidence.attempts[-1])
+
+    def __enter__(self) -> Self:
+        self._before = call.instead_of_sleep, call.on_give_up
+        call.instead_of_sleep, call.on_give_up = self._retry, self._give_up
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        call.instead_of_sleep, call.on_give_up = self._before
+
+    # python-fixtures' protocol
+
+    def setUp(self) -> None:
+        """Begin, for ``useFixture``."""
+        self.__enter__()
+
+    def cleanUp(self) -> None:  # noqa: N802
+        """End, for ``useFixture``."""
+        self.__exit__()
+
+    def getDetails(self) -> dict[str, object]:  # noqa: N802
+        """Nothing to add to a failing test's report, for ``useFixture``."""
+        return {}
