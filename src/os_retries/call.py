@@ -217,11 +217,11 @@ class Retries:
         """Whether this failure was given up within the attempt that just ended.
 
         By the mark on the exception or on what it came from, which crosses threads; else by the context, for clients
-        that drop the chain.
+        that drop the chain.  Another status is another answer: of the request that followed in an except block.
         """
         for part in chain(error):
             mark = getattr(part, "os_retries", None)
-            if isinstance(mark, Evidence) and mark.ordinal > since:
+            if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
                 return True
         ordinal, given_up_status = self.call.given_up
         return ordinal > since and given_up_status == status

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: The statuses of the specification, "list of the errors, that can be retried".
 RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
 
-_SECONDS = re.compile(r"\d+(\.\d+)?")
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def parse_retry_after(value: object, now: float) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value) if value >= 0 else None  # NaN is not >= 0 either
+        value = str(value)  # an integer may be too large for a float; a text never is
     if not isinstance(value, str):
         return None
     value = value.strip()

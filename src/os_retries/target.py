@@ -91,14 +91,17 @@ class MethodTarget:
         return isinstance(attempts, int) and isinstance(retries, int) and attempts > retries > 0
 
     def _modules(self) -> Iterator[str]:
-        method = self._method
+        """Modules in which the callable may be a client's, the one that defines it first."""
+        method: Any = self._method
+        owner = type(method)
         if isinstance(method, types.MethodType):
-            yield from (kind.__module__ for kind in _class_of(method).__mro__)
-            method = method.__func__
+            owner, method = _class_of(method), method.__func__
         if isinstance(method, types.FunctionType):
             yield method.__module__ or ""
-        else:  # a client's class, or an object that can be called
-            yield from (kind.__module__ for kind in (method if isinstance(method, type) else type(method)).__mro__)
+        elif isinstance(method, type):
+            owner = method
+        # A Connection of openstacksdk inherits the cloud layers of all services: that says nothing.
+        yield from (kind.__module__ for kind in owner.__mro__ if not kind.__module__.startswith("openstack.cloud."))
 
 
 def _class_of(method: types.MethodType) -> type:

@@ -1,0 +1,85 @@
+"""HTTP's rules: Retry-After in all its forms."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from os_retries.http import RETRY_CODES, header, parse_date, parse_retry_after
+
+NOW = 1_700_000_000.0
+
+
+def date(offset: int) -> str:
+    return format_datetime(datetime.fromtimestamp(NOW + offset, UTC), usegmt=True)
+
+
+def test_the_statuses_are_the_specifications():
+    assert sorted(RETRY_CODES) == [408, 413, 429, 500, 502, 503, 504]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("7.5", 7.5),
+        (7, 7.0),
+        (0.25, 0.25),
+        ("0", 0.0),
+        (date(90), 90.0),
+        (date(26 * 3600), 93_600.0),  # cinderclient makes 7,200 s of it
+        (date(-90), 0.0),
+        ("Tuesday, 14-Nov-23 22:14:50 GMT", 90.0),  # the obsolete RFC 850 form
+        ("Tue Nov 14 22:14:50 2023", 90.0),  # asctime: no time zone, so UTC
+        ("-5", None),
+        (-5, None),
+        ("soon", None),
+        ("", None),
+        ("1e3", None),
+        ("inf", None),
+        (float("nan"), None),
+        (10**400, float("inf")),
+        (1e-7, None),  # written 1e-07: no form of HTTP's, and no wait worth the name
+        ("٣", None),  # a digit, but not one of HTTP's
+        (True, None),
+        (None, None),
+        (object(), None),
+        ("Wed, 99 Foo 9999 99:99:99 GMT", None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_retry_after_is_read_in_all_its_forms_and_never_negative(value, seconds):
+    assert parse_retry_after(value, NOW) == seconds
+
+
+def test_a_number_too_large_for_a_float_is_endless_and_no_error():
+    assert parse_retry_after("9" * 400, NOW) == float("inf")
+
+
+@given(st.text() | st.integers() | st.floats() | st.none() | st.binary())
+def test_whatever_stands_there_is_a_wait_that_is_not_negative_or_nothing(value):
+    seconds = parse_retry_after(value, NOW)
+    assert seconds is None or seconds >= 0
+
+
+@given(st.integers(min_value=0, max_value=10**9))
+def test_a_date_and_the_seconds_up_to_it_are_the_same_wait(offset):
+    assert parse_retry_after(date(offset), NOW) == parse_retry_after(str(offset), NOW) == offset
+
+
+def test_a_text_that_is_no_date_is_none():
+    assert parse_date("yesterday") is None
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+def test_a_header_is_found_whatever_its_case(name):
+    assert header({1: "x", "other": "y", name: "7"}, "retry-after") == "7"
+
+
+def test_a_header_that_is_no_text_is_none():
+    assert header({"retry-after": 7}, "retry-after") is None
