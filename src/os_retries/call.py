@@ -16,7 +16,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry, Wait
-from os_retries.reading import chain, read_failure
+from os_retries.http import Kind
+from os_retries.reading import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 
         def policy(self) -> RetryPolicy:
             """Return the policy that holds now."""
+
+        def read(self, error: Exception, policy: RetryPolicy) -> Failure:
+            """Class the failure that ``error`` stands for."""
+
+        def leave(self, error: Exception, evidence: Evidence) -> None:
+            """Leave the evidence on ``error``, which is about to go up."""
 
         def repeated_by_client(self, status: int) -> bool:
             """Whether the client has repeated a request with this answer by itself."""
@@ -123,10 +130,10 @@ class Retries:
             return None
         policy = self.target.policy()
         self.sleep_with = policy.sleep
-        failure = read_failure(error)
+        failure = self.target.read(error, policy)
         if self._given_up_inside(error, failure.status, since):
             return None
-        if failure.status is None or failure.status not in policy.retry_codes:
+        if failure.kind is Kind.PERMANENT:
             # A call's first error that is not ours to repeat goes up untouched; after retries it is how they ended.
             if self.attempts:
                 self._give_up(error, policy, failure, GiveUp.PERMANENT)
@@ -156,7 +163,7 @@ class Retries:
         attempts = policy.retries_number + 1
         retry = Retry(self.target.name(), self.target.service(), attempt, attempts, wait.source)
         log.warning(
-            "%s answered %s%s; attempt %d of %d, next in %s s (%s)",
+            "%s %s%s; attempt %d of %d, next in %s s (%s)",
             *_who(retry, attempt),
             attempt.number,
             attempts,
@@ -181,13 +188,9 @@ class Retries:
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
         evidence = Evidence(self.target.name(), self.target.service(), tuple(self.attempts), reason, detail, ordinal)
         self.call.given_up = (ordinal, attempt.status)
-        try:
-            error.os_retries = evidence  # type: ignore[attr-defined]
-            error.add_note(str(evidence))
-        except Exception:  # an exception that refuses attributes is still the client's own, and goes up
-            log.debug("no evidence could be left on %s", type(error).__name__)
+        self.target.leave(error, evidence)
         log.warning(
-            "%s answered %s%s; attempt %d of %d, giving up: %s%s",
+            "%s %s%s; attempt %d of %d, giving up: %s%s",
             *_who(evidence, attempt),
             attempt.number,
             policy.retries_number + 1,
@@ -199,7 +202,8 @@ class Retries:
             on_give_up(evidence)
 
     def _add(self, failure: Failure, wait: float | None = None) -> Attempt:
-        attempt = Attempt(len(self.attempts) + 1, failure.status, failure.request_id, wait)
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, failure.status, failure.request_id, wait, failure.kind, failure.what)
         self.attempts.append(attempt)
         return attempt
 
@@ -220,7 +224,7 @@ class Retries:
         that drop the chain.  Another status is another answer: of the request that followed in an except block.
         """
         for part in chain(error):
-            mark = getattr(part, "os_retries", None)
+            mark = getattr(part, "os_retries", None) or getattr(getattr(part, "response", None), "os_retries", None)
             if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
                 return True
         ordinal, given_up_status = self.call.given_up
@@ -232,10 +236,10 @@ def disabled() -> bool:
     return os.environ.get("OS_RETRIES_DISABLED", "").strip().lower() not in {"", "0", "false", "no", "off"}
 
 
-def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, int | None, str]:
+def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:
     return (
         f"{of.service}: {of.method}" if of.service else of.method,
-        attempt.status,
+        f"failed ({attempt.what})" if attempt.status is None else f"answered {attempt.status}",
         f" [{attempt.request_id}]" if attempt.request_id else "",
     )
 

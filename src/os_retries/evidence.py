@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from os_retries.http import Kind
+
 
 class GiveUp(enum.StrEnum):
     """Why no further attempt was made."""
@@ -17,6 +19,7 @@ class GiveUp(enum.StrEnum):
     MAX_WAIT = "the service asks for a longer wait than retry_max_wait allows"
     BODY = "the request's body cannot be read a second time"
     CLIENT = "the client itself has repeated the request already"
+    NOT_REPEATABLE = "the service may have done it, and a repeat could do it twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,21 @@ class Wait:
 class Attempt:
     """One failed attempt.  ``number`` is 1-based, the first attempt included.
 
-    ``wait`` is the number of seconds waited after it, None for the last one.
+    ``wait`` is the number of seconds waited after it, None for the last one; ``kind`` the class of the failure;
+    ``what`` names one that has no status.
     """
 
     number: int
     status: int | None
     request_id: str | None = None
     wait: float | None = None
+    kind: Kind = Kind.PERMANENT
+    what: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The failure in a word or two: the status, or what happened instead of an answer."""
+        return str(self.status) if self.status is not None else self.what
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +85,10 @@ class Evidence:
     ordinal: int = field(default=0, repr=False, compare=False)
 
     def __str__(self) -> str:
-        statuses = ", ".join(str(attempt.status) for attempt in self.attempts)
+        answers = ", ".join(attempt.answer for attempt in self.attempts)
         waited = sum(attempt.wait or 0.0 for attempt in self.attempts)
         number = len(self.attempts)
         return (
-            f"os-retries: gave up after {number} attempt{'s' * (number > 1)} ({statuses}; "
+            f"os-retries: gave up after {number} attempt{'s' * (number > 1)} ({answers}; "
             f"{waited:g} s of waiting): {self.reason}{self.detail}"
         )

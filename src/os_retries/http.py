@@ -5,12 +5,13 @@ Nothing of a client, a session or a clock comes in here: the time of day is an a
 
 from __future__ import annotations
 
+import enum
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 #: The statuses of the specification, "list of the errors, that can be retried".
 RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
@@ -18,17 +19,41 @@ RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
+class Kind(enum.StrEnum):
+    """What a failure says of the request: the four classes of the design."""
+
+    NOT_SENT = "not sent"
+    REFUSED = "refused"
+    MAYBE_PROCESSED = "maybe processed"
+    PERMANENT = "permanent"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failed attempt, as the policy sees it.
 
-    ``status`` is the HTTP status, or None where the failure carries none.  ``retry_after`` is the wait that the
-    service asked for, in seconds, or None where it asked for none that can be read.
+    ``status`` is the HTTP status, or None where the failure carries none; ``retry_after`` the wait that the service
+    asked for, in seconds, or None where it asked for none that can be read; ``what`` names a failure without a status
+    (``connection refused``).  ``repeatable`` is False where a repeat could do twice what was asked for once.
     """
 
     status: int | None
     retry_after: float | None = None
     request_id: str | None = None
+    kind: Kind = Kind.PERMANENT
+    what: str = ""
+    repeatable: bool = True
+
+
+def kind_of(status: int | None, retry_codes: Container[int]) -> Kind:
+    """Class a failure by its status alone, where nothing else is known.
+
+    429 and 413 are answered instead of processing; any other status may come from a proxy in front of a service that
+    goes on working.
+    """
+    if status is None or status not in retry_codes:
+        return Kind.PERMANENT
+    return Kind.REFUSED if status in {413, 429} else Kind.MAYBE_PROCESSED
 
 
 def parse_retry_after(value: object, now: float) -> float | None:

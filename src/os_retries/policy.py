@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from os_retries.call import run
 from os_retries.evidence import GiveUp, Wait
-from os_retries.http import RETRY_CODES
+from os_retries.http import RETRY_CODES, Kind
 from os_retries.target import MethodTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from os_retries.evidence import Retry
     from os_retries.http import Failure
@@ -46,7 +46,7 @@ class RetryPolicy:
 
     retries_number: int = 5
     retry_after: float = 10.0
-    retry_codes: Iterable[int] = RETRY_CODES
+    retry_codes: Collection[int] = RETRY_CODES
     retry_backoff: float = 1.0
     retry_jitter: float = 0.0
     retry_max_wait: float = 300.0
@@ -79,10 +79,13 @@ class RetryPolicy:
     def wait_after(self, failure: Failure, *, attempt: int, extra_left: float, dice: float) -> Wait | GiveUp:
         """Decide what follows the failed ``attempt`` (1-based): how long to wait for the next, or why there is none.
 
-        :param failure: one whose status is among ``retry_codes``
         :param extra_left: seconds left of ``retry_max_wait``
         :param dice: a random number from 0 to 1
         """
+        if failure.kind is Kind.PERMANENT:
+            return GiveUp.PERMANENT
+        if not failure.repeatable:
+            return GiveUp.NOT_REPEATABLE
         if attempt > self.retries_number:
             return GiveUp.ATTEMPTS
         own = self.own_wait(attempt)
@@ -123,7 +126,7 @@ def _range_text(low: float, high: float) -> str:
     return f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
 
 
-def _statuses(values: Iterable[int]) -> frozenset[int]:
+def _statuses(values: Collection[int]) -> frozenset[int]:
     if isinstance(values, str | bytes):
         raise TypeError(f"retry_codes must be a list of HTTP statuses, not {values!r}")
     try:

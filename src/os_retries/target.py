@@ -7,13 +7,22 @@ request of its own.
 from __future__ import annotations
 
 import functools
+import logging
 import types
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from os_retries.http import kind_of
+from os_retries.reading import read_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from os_retries.evidence import Evidence
+    from os_retries.http import Failure
     from os_retries.policy import RetryPolicy
+
+log = logging.getLogger("os_retries")
 
 #: The package of each client and its service type (https://service-types.openstack.org).
 SERVICE_TYPES = {
@@ -73,6 +82,19 @@ class MethodTarget:
     def policy(self) -> RetryPolicy:
         """Return the policy that holds now for the service."""
         return self._policy_for(self.service())
+
+    def read(self, error: Exception, policy: RetryPolicy) -> Failure:
+        """Read the failure off the client's exception; a call of the specification is repeated whatever its verb."""
+        failure = read_failure(error)
+        return replace(failure, kind=kind_of(failure.status, policy.retry_codes))
+
+    def leave(self, error: Exception, evidence: Evidence) -> None:
+        """Leave the evidence on the client's exception, which is about to go up."""
+        try:
+            error.os_retries = evidence  # type: ignore[attr-defined]
+            error.add_note(str(evidence))
+        except Exception:  # an exception that refuses attributes is still the client's own
+            log.debug("no evidence could be left on %s", type(error).__name__)
 
     def repeated_by_client(self, status: int) -> bool:
         """Whether swiftclient has repeated this answer by itself, as the specification wants it to.

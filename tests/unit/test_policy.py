@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from os_retries import GiveUp, RetryPolicy
 from os_retries.evidence import Wait
-from os_retries.http import Failure
+from os_retries.http import Failure, Kind
 
-BUSY = Failure(503)
+BUSY = Failure(503, kind=Kind.MAYBE_PROCESSED)
 
 
 def asks(seconds: float) -> Failure:
-    return Failure(503, retry_after=seconds)
+    return dataclasses.replace(BUSY, retry_after=seconds)
 
 
 def decide(
@@ -77,6 +77,11 @@ def test_a_retry_after_is_waited_instead_and_never_cut_short(policy, seconds, di
         assert seconds <= decision.seconds <= seconds * (1 + policy.retry_jitter)
         assert decision.source == "Retry-After"
         assert decision.extra == max(0, decision.seconds - policy.own_wait(1))
+
+
+def test_a_permanent_failure_and_one_that_a_repeat_could_double_are_not_repeated():
+    assert decide(RetryPolicy(), Failure(404)) is GiveUp.PERMANENT
+    assert decide(RetryPolicy(), dataclasses.replace(BUSY, repeatable=False)) is GiveUp.NOT_REPEATABLE
 
 
 def test_a_shorter_retry_after_is_used_as_well_and_costs_no_extra():
