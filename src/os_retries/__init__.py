@@ -8,6 +8,7 @@ from os_retries.clients import client_options, execute_with_retries
 from os_retries.config import configure
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
 from os_retries.policy import RetryPolicy
+from os_retries.session import attach, detach
 
 __all__ = [
     "Attempt",
@@ -15,7 +16,9 @@ __all__ = [
     "GiveUp",
     "Retry",
     "RetryPolicy",
+    "attach",
     "client_options",
     "configure",
+    "detach",
     "execute_with_retries",
 ]

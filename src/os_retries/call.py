@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import random
+import sys
 import threading
 import time
 from contextvars import ContextVar
@@ -20,7 +21,7 @@ from os_retries.http import Kind
 from os_retries.reading import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
     from os_retries.http import Failure
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
         def policy(self) -> RetryPolicy:
             """Return the policy that holds now."""
 
-        def read(self, error: Exception, policy: RetryPolicy) -> Failure:
-            """Class the failure that ``error`` stands for."""
+        def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
+            """Class the failure that ``error`` stands for; ``handled`` is no part of it but the caller's business."""
 
         def leave(self, error: Exception, evidence: Evidence) -> None:
             """Leave the evidence on ``error``, which is about to go up."""
@@ -79,10 +80,12 @@ def run(
     method: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    streams: Sequence[Stream] | None = None,
 ) -> Any:
     """Call ``method`` until it succeeds or its policy says that there is no further attempt.
 
-    ``describe`` is asked for the method's name, service and policy once it has failed, and not before.
+    ``describe`` is asked for the method's name, service and policy once it has failed, and not before.  ``streams``
+    are rewound before a retry; without them they are looked for among the arguments.
 
     Raises the method's own last exception, the same object.  KeyboardInterrupt, SystemExit, GeneratorExit and
     whatever else is no Exception pass through.
@@ -93,7 +96,9 @@ def run(
         call = Call()
         token = _current.set(call)
     try:
-        streams = _streams(method, args, kwargs)
+        if streams is None:
+            streams = _streams(method, args, kwargs)
+        handled = sys.exception()
         retries: Retries | None = None
         while True:
             since = _given_up
@@ -101,7 +106,7 @@ def run(
                 return method(*args, **kwargs)
             except Exception as error:
                 if retries is None:
-                    retries = Retries(call, describe(method), streams)
+                    retries = Retries(call, describe(method), streams, handled)
                 wait = retries.after(error, since)
                 if wait is None:
                     raise
@@ -116,10 +121,11 @@ def run(
 class Retries:
     """What the loop remembers of a call that has failed at least once."""
 
-    def __init__(self, call: Call, target: Target, streams: tuple[_Stream, ...]) -> None:
+    def __init__(self, call: Call, target: Target, streams: Sequence[Stream], handled: BaseException | None) -> None:
         self.call = call
         self.target = target
         self.streams = streams
+        self.handled = handled
         self.attempts: list[Attempt] = []
         self.sleep_with: Callable[[float], object] | None = None
         self.dice = random.random
@@ -130,12 +136,13 @@ class Retries:
             return None
         policy = self.target.policy()
         self.sleep_with = policy.sleep
-        failure = self.target.read(error, policy)
+        failure = self.target.read(error, policy, self.handled)
         if self._given_up_inside(error, failure.status, since):
             return None
         if failure.kind is Kind.PERMANENT:
             # A call's first error that is not ours to repeat goes up untouched; after retries it is how they ended.
-            if self.attempts:
+            # One of our statuses that is permanent, a quota's 413, is marked, so that no outer call repeats it.
+            if self.attempts or failure.status in policy.retry_codes:
                 self._give_up(error, policy, failure, GiveUp.PERMANENT)
             return None
         decision = self._decide(policy, failure)
@@ -154,7 +161,8 @@ class Retries:
             extra_left=policy.retry_max_wait - self.call.extra_waited,
             dice=self.dice(),
         )
-        if isinstance(decision, Wait) and not all(stream.rewind() for stream in self.streams):
+        unread = failure.kind is Kind.NOT_SENT  # what was not sent was not read either
+        if isinstance(decision, Wait) and not unread and not all(stream.rewind() for stream in self.streams):
             return GiveUp.BODY
         return decision
 
@@ -223,7 +231,7 @@ class Retries:
         By the mark on the exception or on what it came from, which crosses threads; else by the context, for clients
         that drop the chain.  Another status is another answer: of the request that followed in an except block.
         """
-        for part in chain(error):
+        for part in chain(error, self.handled):
             mark = getattr(part, "os_retries", None) or getattr(getattr(part, "response", None), "os_retries", None)
             if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
                 return True
@@ -244,7 +252,7 @@ def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:
     )
 
 
-class _Stream:
+class Stream:
     """An argument that is used up by reading it, and where it stood before the first attempt."""
 
     def __init__(self, stream: Any) -> None:
@@ -255,6 +263,7 @@ class _Stream:
             self.start = None
 
     def rewind(self) -> bool:
+        """Go back to the start; whether that was possible."""
         if self.start is None:
             return False
         try:
@@ -264,7 +273,8 @@ class _Stream:
         return True
 
 
-def _is_stream(kind: type) -> bool:
+def is_stream(kind: type) -> bool:
+    """Whether objects of this type are used up by reading them."""
     # By the type: asking a nova resource for an attribute that it has not sends a request.
     # NamedTemporaryFile's wrapper passes everything on to its file and has no read of its own.
     wrapper = (kind.__module__, kind.__name__) == ("tempfile", "_TemporaryFileWrapper")
@@ -274,7 +284,7 @@ def _is_stream(kind: type) -> bool:
 _PLAIN = frozenset({str, int, bool, float, bytes, list, tuple, type(None)})  # most arguments: a quick no
 
 
-def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[_Stream, ...]:
+def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Stream, ...]:
     """Find the arguments that must be rewound before they are sent again, also inside a partial or a dict.
 
     A second attempt with a file that the first has read would upload nothing and report success.
@@ -282,13 +292,13 @@ def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     values = [*args, *kwargs.values()] if kwargs else args
     if type(method) is functools.partial:
         values = [*values, *method.args, *method.keywords.values()]
-    found: tuple[_Stream, ...] = ()
+    found: tuple[Stream, ...] = ()
     for value in values:
         kind = type(value)
         if kind in _PLAIN:
             continue
         if kind is dict:  # nova's files={"/path": file}
-            found += tuple(_Stream(each) for each in value.values() if _is_stream(type(each)))
-        elif _is_stream(kind):
-            found += (_Stream(value),)
+            found += tuple(Stream(each) for each in value.values() if is_stream(type(each)))
+        elif is_stream(kind):
+            found += (Stream(value),)
     return found

@@ -141,6 +141,8 @@ _HELP = {
     "retry_jitter": "Share of the wait (0 to 1) that is drawn at random on top of it.",
     "retry_max_wait": "Seconds that one call may wait beyond its own waits because a service asks for longer ones by "
     "its Retry-After; a call that would have to wait longer fails at once.",
+    "attempt_timeout": "Seconds given to one request of an attached session when its caller set no timeout; not set, "
+    "a service that accepts a request and never answers is waited for without end.",
 }
 
 
@@ -155,6 +157,7 @@ def _options(service: str | None = None) -> list[Any]:
         "retry_backoff": types.Float(min=1, max=100),
         "retry_jitter": types.Float(min=0, max=1),
         "retry_max_wait": types.Float(min=0),
+        "attempt_timeout": types.Float(min=0.001),
     }
     return [
         cfg.Opt(

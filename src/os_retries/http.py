@@ -56,6 +56,62 @@ def kind_of(status: int | None, retry_codes: Container[int]) -> Kind:
     return Kind.REFUSED if status in {413, 429} else Kind.MAYBE_PROCESSED
 
 
+#: RFC 9110 §9.2.2: a repeat of these does what the first one did.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+# What the verb does not tell (CREATES.md §1 and §2, most of it executed against the services): verb, path, whether a
+# repeat is harmless.  The first row that matches holds.
+_REPEATS: tuple[tuple[str, re.Pattern[str], bool], ...] = (
+    ("POST", re.compile(r"/v3/auth/tokens$|/v2\.0/tokens$"), True),  # one token more
+    ("POST", re.compile(r"/images/[^/]+/actions/(de|re)activate$"), True),  # glance sets a state
+    ("POST", re.compile(r"/v1/AUTH_[^/]+(/.*)?$"), True),  # swift replaces or merges metadata
+    ("COPY", re.compile(r"/v1/AUTH_[^/]+/.*$"), True),
+    # A second one is refused although the first one took effect: it takes a look at the service to tell.
+    ("PUT", re.compile(r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$"), False),
+    ("PUT", re.compile(r"/trunks/[^/]+/(add|remove)_subports$"), False),
+    ("PUT", re.compile(r"/images/[^/]+/(file|stage)$"), True),
+    ("PUT", re.compile(r"/nodes/[^/]+/states/"), False),  # ironic reboots twice
+)
+
+# A 503 that says by its body that the service did nothing (CREATES.md §3).  Any other may come from a gateway in
+# front of a service that goes on working.
+_NOT_PROCESSED = re.compile(
+    r"The Keystone service is temporarily unavailable"  # keystonemiddleware, before the service
+    r"|Unable to lock the project"  # octavia
+    r"|\bNoNetworkAvailable\b|\bHostMacAddressGenerationFailure\b"  # neutron, inside the transaction
+    r"|\bNoFreeConductorWorker\b|No free conductor workers"  # ironic
+)
+_NO_SERVER = re.compile(r"No server is available to handle this request")  # HAProxy, where no service has answered
+
+# A 413 is more often a quota than a limit on the rate: cinder, manila, designate, glance; or a body that is too large.
+_QUOTA = re.compile(r"quota|limitexceeded|exceed|too large|too big|maximum", re.IGNORECASE)
+
+
+def is_repeatable(verb: str, path: str) -> bool:
+    """Whether a repeat of this request does no more than the request itself, even if the first one took effect."""
+    verb = verb.upper()
+    for row_verb, pattern, repeatable in _REPEATS:
+        if verb == row_verb and pattern.search(path):
+            return repeatable
+    return verb in IDEMPOTENT
+
+
+def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_codes: Container[int]) -> Kind:
+    """Class an answer by all that it says: the status, the headers (lower case), the first kilobytes of the body."""
+    kind = kind_of(status, retry_codes)
+    if (
+        status == 413
+        and kind is Kind.REFUSED
+        and (headers.get("retry-after", "").strip() == "0" or _QUOTA.search(body))
+    ):
+        return Kind.PERMANENT
+    if status == 503 and kind is Kind.MAYBE_PROCESSED:
+        from_balancer = "x-openstack-request-id" not in headers and _NO_SERVER.search(body)
+        if from_balancer or _NOT_PROCESSED.search(body):
+            return Kind.REFUSED
+    return kind
+
+
 def parse_retry_after(value: object, now: float) -> float | None:
     """Read a Retry-After: seconds to wait from ``now`` (seconds since the epoch), or None if it cannot be read.
 

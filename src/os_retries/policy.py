@@ -38,6 +38,8 @@ class RetryPolicy:
     :param retry_jitter: share of the wait, from 0 to 1, drawn at random on top of it
     :param retry_max_wait: seconds that one call may wait beyond its own ``retry_after`` waits, because a service asks
         for longer ones.  A Retry-After that would go beyond is not begun: the call fails at once.
+    :param attempt_timeout: seconds given to one request of an attached session whose caller set no timeout; None sets
+        none
     :param sleep: waits that many seconds instead of ``time.sleep``; what it raises goes up
     :param on_retry: told of each retry before its wait; what it raises is logged, and the call goes on
     :raises ValueError: for a number out of its range
@@ -50,6 +52,7 @@ class RetryPolicy:
     retry_backoff: float = 1.0
     retry_jitter: float = 0.0
     retry_max_wait: float = 300.0
+    attempt_timeout: float | None = None
     sleep: Callable[[float], object] | None = None
     on_retry: Callable[[Retry], object] | None = None
 
@@ -58,6 +61,8 @@ class RetryPolicy:
             raise TypeError(f"retries_number must be a whole number, not {self.retries_number!r}")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
+            if value is None and name == "attempt_timeout":
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TypeError(f"{name} must be a number, not {value!r}")
             if not low <= value <= high or not math.isfinite(value):
@@ -119,6 +124,7 @@ _RANGES = {  # lowest, highest
     "retry_backoff": (1, 100),
     "retry_jitter": (0, 1),
     "retry_max_wait": (0, math.inf),
+    "attempt_timeout": (0.001, math.inf),
 }
 
 

@@ -22,7 +22,7 @@ _HEADERS = ("headers", "http_response_headers")
 # most | neutron (a list) | swift
 _REQUEST_ID = ("request_id", "request_ids", "transaction_id")
 _REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id", "x-trans-id")
-_PLAUSIBLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")  # anything else could forge a line of the log
+_PLAUSIBLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 # An exception without a status of its own has that of the exception which it translates: magnum's RuntimeError and
 # ironic's AmbiguousAuthSystem are keystoneauth's 503 on the token request.  These translate nothing: they are a bug of
@@ -43,16 +43,19 @@ _NO_TRANSLATION = frozenset(
 _DEPTH = 8  # of a chain of exceptions: enough for requests under keystoneauth under a client under a caller
 
 
-def read_failure(error: BaseException, now: Callable[[], float] = time.time) -> Failure:
+def read_failure(
+    error: BaseException, now: Callable[[], float] = time.time, handled: BaseException | None = None
+) -> Failure:
     """What ``error`` says of the failed request; its status is None where it says nothing.
 
     The status is the first of the known attributes that holds an integer from 100 to 599: glance's ``'N/A'``, a
     Boolean, and ``SystemExit.code`` are none.  Retry-After is read from the headers where the client kept them, for
     the attributes are worse: keystoneauth sets 0 for every 413, cinder drops whole days of a date.
     A Retry-After of 0 counts as absent: nova and cinder say 0 when there was none.  ``now`` tells the time of day in
-    seconds since the epoch, for a date when the service sent no ``Date`` of its own.
+    seconds since the epoch, for a date when the service sent no ``Date`` of its own; ``handled`` is what the caller was
+    handling when it made the call, for Python makes that the context of every error of the call.
     """
-    statuses = {part: _status(part) for part in _translated(error)}
+    statuses = {part: _status(part) for part in _translated(error, handled)}
     status = next((status for status in statuses.values() if status is not None), None)
     # What stands behind it in the chain speaks of the same answer only if it has the same status.
     parts = [part for part in statuses if statuses[part] in (None, status)]
@@ -61,21 +64,21 @@ def read_failure(error: BaseException, now: Callable[[], float] = time.time) -> 
     return Failure(status, retry_after, request_id)
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """``error`` and every exception that it was raised from or while handling, nearest first."""
+def chain(error: BaseException, handled: BaseException | None = None) -> Iterator[BaseException]:
+    """``error`` and every exception that it was raised from or while handling, nearest first, up to ``handled``."""
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < 2 * _DEPTH:
         part = waiting.pop(0)
         if id(part) not in seen:
             seen.add(id(part))
             yield part
-            waiting += [next_ for next_ in (part.__cause__, part.__context__) if next_ is not None]
+            waiting += [next_ for next_ in (part.__cause__, part.__context__) if next_ not in (None, handled)]
 
 
-def _translated(error: BaseException) -> Iterator[BaseException]:
+def _translated(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
     part: BaseException | None = error
     for _ in range(_DEPTH):
-        if part is None:
+        if part is None or part is handled:
             return
         yield part
         if part.__cause__ is not None:
@@ -125,8 +128,9 @@ def _retry_after(error: BaseException, now: Callable[[], float]) -> float | None
 def _request_id(error: BaseException) -> str | None:
     candidates: list[object] = [_get(error, name) for name in _REQUEST_ID]
     candidates += [header(headers, name) for headers in _headers(error) for name in _REQUEST_ID_HEADERS]
-    for value in candidates:
-        text = value[0] if isinstance(value, list | tuple) and value else value
-        if isinstance(text, str) and _PLAUSIBLE_ID.fullmatch(text):
-            return text
-    return None
+    return plausible_id(*(value[0] if isinstance(value, list | tuple) and value else value for value in candidates))
+
+
+def plausible_id(*candidates: object) -> str | None:
+    """Return the first text that looks like a request id: anything else could forge a line of the log."""
+    return next((each for each in candidates if isinstance(each, str) and _PLAUSIBLE_ID.fullmatch(each)), None)

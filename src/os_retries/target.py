@@ -44,6 +44,25 @@ SERVICE_TYPES = {
     "mistralclient": "workflow",
 }
 
+# What keystoneauth's callers also say, from before the service types were agreed upon.
+_OTHER_NAMES = {
+    "volume": "block-storage",
+    "volumev2": "block-storage",
+    "volumev3": "block-storage",
+    "block-store": "block-storage",
+    "share": "shared-file-system",
+    "sharev2": "shared-file-system",
+    "container-infra": "container-infrastructure-management",
+    "workflowv2": "workflow",
+}
+
+
+def service_type(name: str) -> str:
+    """Return the agreed service type for a name that catalogs and clients use."""
+    name = name.lower().replace("_", "-")
+    return _OTHER_NAMES.get(name, name)
+
+
 # openstacksdk's own packages are named after the services, and so are the modules of its cloud layer.
 _SDK_ALIASES = {
     "coe": "container-infrastructure-management",
@@ -76,16 +95,16 @@ class MethodTarget:
             owner = self._method.__self__
             if type(owner).__module__ == "keystoneauth1.adapter":
                 service = vars(owner).get("service_type")
-                return service if isinstance(service, str) else None
+                return service_type(service) if isinstance(service, str) else None
         return next((service for module in self._modules() if (service := _service_of(module))), None)
 
     def policy(self) -> RetryPolicy:
         """Return the policy that holds now for the service."""
         return self._policy_for(self.service())
 
-    def read(self, error: Exception, policy: RetryPolicy) -> Failure:
+    def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
         """Read the failure off the client's exception; a call of the specification is repeated whatever its verb."""
-        failure = read_failure(error)
+        failure = read_failure(error, handled=handled)
         return replace(failure, kind=kind_of(failure.status, policy.retry_codes))
 
     def leave(self, error: Exception, evidence: Evidence) -> None:

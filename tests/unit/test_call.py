@@ -351,6 +351,17 @@ def test_an_on_retry_that_fails_is_logged_and_the_call_goes_on(caplog):
     assert "on_retry failed" in caplog.text
 
 
+def test_what_the_caller_was_handling_is_no_part_of_the_error(recorded):
+    """Python makes it the context of everything that is raised in the except block."""
+    method = Scripted(RuntimeError("no status of its own"))
+    try:
+        raise HttpError(503)
+    except HttpError:
+        with pytest.raises(RuntimeError):
+            execute_with_retries(method)
+    assert len(method.calls) == 1
+
+
 # Calls inside calls
 
 

@@ -1,0 +1,571 @@
+"""The keystoneauth seam: every request of a Session, repeated where that is safe.
+
+``keystoneauth1.session.Session.request`` is public, every keystoneauth client and openstacksdk go through it, and it
+sees what the clients throw away: the headers, the verb, the body, and how a connection broke.  It also knows the verb,
+so it is the careful way in: what may have been processed and is not idempotent is handed to the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+import types
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from os_retries.call import Stream, disabled, is_stream, run
+from os_retries.http import (
+    Failure,
+    Kind,
+    is_repeatable,
+    kind_of,
+    kind_of_answer,
+    parse_date,
+    parse_retry_after,
+)
+from os_retries.policy import policy_for
+from os_retries.reading import chain, plausible_id, read_failure
+from os_retries.target import service_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from os_retries.evidence import Evidence
+    from os_retries.policy import RetryPolicy
+
+#: Methods of a Session that may ask for a token or a discovery document: their own requests are repeated by the
+#: outermost of them, for keystoneauth holds a lock while they are made, and nobody must wait inside it.
+_OWNERS = (
+    "get_auth_headers",
+    "get_token",
+    "get_endpoint",
+    "get_endpoint_data",
+    "get_api_major_version",
+    "get_all_version_data",
+    "get_auth_connection_params",
+    "get_user_id",
+    "get_project_id",
+)
+_KEY = "_os_retries"  # in the Session's __dict__
+_BODY = 4096  # characters of an error's body that are looked at
+
+# How a connection broke, told from the exceptions below keystoneauth's, by name: requests and urllib3 have two classes
+# of the same name.  What is not listed may have been processed.
+_NOT_SENT = {
+    "NameResolutionError": "name not resolved",
+    "gaierror": "name not resolved",
+    "ConnectionRefusedError": "connection refused",
+    "NewConnectionError": "no connection",
+    "ConnectTimeoutError": "no connection in time",
+    "ConnectTimeout": "no connection in time",  # requests'; keystoneauth's class of that name is any timeout
+    "ProxyError": "no connection to the proxy",
+    "EmptyPoolError": "no connection free",
+}
+_MAYBE_PROCESSED = {
+    "ReadTimeoutError": "no answer in time",
+    "ReadTimeout": "no answer in time",
+    "RemoteDisconnected": "closed without an answer",
+    "ConnectionResetError": "connection reset",
+    "BrokenPipeError": "connection closed while sending",
+    "ConnectionAbortedError": "connection aborted",
+    "IncompleteRead": "answer cut off",
+    "InvalidChunkLength": "answer cut off",
+    "ChunkedEncodingError": "answer cut off",
+    "BadStatusLine": "no HTTP answer",
+    "ProtocolError": "connection broken",
+}
+
+
+def attach(to: Any, policy: RetryPolicy | None = None) -> Any:
+    """Repeat every request of a session from now on, where that is safe; return ``to``.
+
+    Attaching twice is attaching once, with the newer policy.
+
+    :param to: a keystoneauth Session, or what carries one: an openstacksdk Connection, a client, an adapter
+    :param policy: the policy; None means what ``configure`` was given, asked anew after every failure
+    :raises TypeError: if no Session can be found, or more than one
+    """
+    session = session_of(to)
+    attachment = vars(session).get(_KEY)
+    if attachment is None:
+        attachment = Attachment(session)
+        attachment.put_in_place()
+    attachment.policy = policy
+    return to
+
+
+def detach(to: Any) -> None:
+    """Undo ``attach``: the session is exactly as it was.  Nothing happens to one that is not attached.
+
+    :raises TypeError: if no Session can be found, or more than one
+    """
+    attachment = vars(session_of(to)).get(_KEY)
+    if attachment is not None:
+        attachment.take_away()
+
+
+def session_of(thing: Any) -> Any:
+    """Find the one keystoneauth Session that ``thing`` is or carries.
+
+    Looks into instance dictionaries alone: asking a client for an attribute may send a request.
+
+    :raises TypeError: if there is none, or more than one
+    """
+    from keystoneauth1.session import Session  # noqa: PLC0415
+
+    level, seen = [thing], set[int]()
+    for _ in range(4):
+        found = {id(each): each for each in level if isinstance(each, Session)}
+        if len(found) > 1:
+            raise TypeError(f"{_type_name(thing)} carries {len(found)} keystoneauth Sessions: attach to each of them")
+        if found:
+            return found.popitem()[1]
+        seen |= {id(each) for each in level}
+        level = [
+            value
+            for each in level
+            for value in getattr(each, "__dict__", {}).values()
+            if id(value) not in seen and not isinstance(value, type | types.ModuleType)
+        ]
+    raise TypeError(
+        f"no keystoneauth Session in {_type_name(thing)}: attach() takes a keystoneauth1 Session, an openstacksdk "
+        "Connection, or a client or adapter built on one"
+    )
+
+
+def _type_name(thing: object) -> str:
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+class Attachment:
+    """What ``attach`` has put on one session, and what was there before."""
+
+    def __init__(self, session: Any) -> None:
+        self.policy: RetryPolicy | None = None
+        self.session = session
+        self._before: dict[str, Any] = {}
+        self._ours: dict[str, Any] = {}
+        self._adapters: list[tuple[Any, Any]] = []
+
+    def put_in_place(self) -> None:
+        """Shadow the session's methods by instance attributes."""
+        own = vars(self.session)
+        request = getattr(self.session, "request")  # noqa: B009
+        self._ours["request"] = functools.partial(_request, self, request)
+        for name in _OWNERS:
+            method = getattr(self.session, name, None)
+            if method is not None:  # keystoneauth's older releases lack some
+                self._ours[name] = functools.partial(_owner, self, name, method)
+        self._before = {name: own[name] for name in self._ours if name in own}
+        own.update(self._ours)
+        own[_KEY] = self
+
+    def take_away(self) -> None:
+        """Restore what was there.  What somebody has wrapped around ours since then stays, and passes everything on."""
+        own = vars(self.session)
+        for name, ours in self._ours.items():
+            if own.get(name) is ours:
+                del own[name]
+                if name in self._before:
+                    own[name] = self._before[name]
+        for adapter, max_retries in self._adapters:
+            adapter.max_retries = max_retries
+        self._adapters.clear()
+        self._ours.clear()  # whoever still holds one of our functions reaches the session itself
+        own.pop(_KEY, None)
+
+    @property
+    def active(self) -> bool:
+        """Whether requests are repeated: not after ``take_away``, and not while the environment switches it off."""
+        return bool(self._ours) and not disabled()
+
+    def policy_for(self, service: str | None) -> RetryPolicy:
+        """Return the policy that holds now for requests to ``service``."""
+        return self.policy or policy_for(service)
+
+    def silence_layers_below(self, kwargs: dict[str, Any]) -> None:
+        """Set keystoneauth's and urllib3's own retries to zero: each request has one owner."""
+        kwargs["connect_retries"] = kwargs["status_code_retries"] = 0
+        for adapter in getattr(self.session.session, "adapters", {}).values():
+            below: Any = getattr(adapter, "max_retries", None)
+            if getattr(below, "total", 0):
+                self._adapters.append((adapter, below))
+                # requests' own default: no retries, and a read error is an error.
+                adapter.max_retries = type(below)(0, read=False)
+
+
+class _Answered(Exception):  # noqa: N818
+    """Carries a failed answer through the loop, for callers that want the response itself (``raise_exc=False``)."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class _Inside:
+    """The request that runs now in this context, as the requests made inside it see it."""
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+
+_inside: ContextVar[_Inside | None] = ContextVar("os_retries.session", default=None)
+
+
+def _request(attachment: Attachment, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Stand in for ``Session.request``."""
+    if not attachment.active:
+        return original(*args, **kwargs)
+    names = ("url", "method", "json")
+    if len(args) > len(names):  # nobody does; keystoneauth's own order of the rest is not ours to know
+        return original(*args, **kwargs)
+    kwargs.update(zip(names, args, strict=False))
+    attachment.silence_layers_below(kwargs)
+    inside = _inside.get()
+    target = RequestTarget(attachment, kwargs)
+    target.set_timeout()
+    if inside is not None or target.is_discovery:
+        return _made_inside(original, target, inside)
+    stream = _body(kwargs)
+    attempt = functools.partial(_attempt, target, original, stream)
+    try:
+        return run(lambda _method: target, attempt, (), {}, streams=() if stream is None else (stream,))
+    except _Answered as answered:
+        return answered.response
+
+
+def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body | None) -> Any:
+    """Send the request once.  A failed answer leaves as an exception, so that the loop sees it."""
+    token = _inside.set(_Inside())
+    try:
+        response = original(**target.kwargs) if stream is None else _send_body(target, original, stream)
+    except Exception as error:
+        response = getattr(error, "response", None)
+        if target.is_gone(getattr(response, "status_code", None)):
+            return _gone(response)
+        inside = _inside.get()
+        target.inside = inside.error if inside is not None else None
+        raise
+    finally:
+        _inside.reset(token)
+    if target.is_gone(response.status_code):
+        return _gone(response)
+    if response.status_code >= 400:
+        raise _Answered(response)
+    return response
+
+
+def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body) -> Any:
+    """Send a request with a body that is used up by sending it.
+
+    After a 401 keystoneauth sends it again with a new token, and what is left of the body: nothing.  So that is done
+    here, with the body rewound.
+    """
+    kwargs = target.kwargs | {"data": stream.fresh(), "allow_reauth": False}
+    inside = _inside.get()
+    error: Exception | None = None
+    try:
+        response = original(**kwargs)
+    except Exception as raised:
+        if getattr(getattr(raised, "response", None), "status_code", None) != 401 or (
+            inside and inside.error is raised
+        ):
+            raise
+        error, response = raised, raised.response  # type: ignore[attr-defined]
+    if response.status_code == 401 and target.may_authenticate_again() and stream.rewind():
+        return original(**kwargs | {"data": stream.fresh()})
+    if error is not None:
+        raise error
+    return response
+
+
+def _made_inside(original: Callable[..., Any], target: RequestTarget, inside: _Inside | None) -> Any:
+    """Make a token's or discovery's request: not repeated on its own, for whoever asked for it waits outside the lock.
+
+    A discovery document that fails is asked for once more at once; clients know how to do without.
+    """
+    quick_repeats = 1 if target.is_discovery else 0
+    while True:
+        try:
+            response = original(**target.kwargs)
+        except Exception as error:
+            transient = target.read(error, target.policy(), None).kind is not Kind.PERMANENT
+            if not (transient and quick_repeats):
+                if inside is not None:
+                    inside.error = error
+                raise
+        else:
+            policy = target.policy()
+            transient = kind_of(response.status_code, policy.retry_codes) is not Kind.PERMANENT
+            if not (transient and quick_repeats):
+                return response
+        quick_repeats -= 1
+
+
+def _owner(attachment: Attachment, name: str, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Stand in for a method of Session that may ask for a token or a discovery document."""
+    if not attachment.active or _inside.get() is not None:
+        return original(*args, **kwargs)
+    target = OwnerTarget(attachment, name)
+
+    def attempt() -> Any:
+        token = _inside.set(_Inside())
+        try:
+            return original(*args, **kwargs)
+        except Exception:
+            inside = _inside.get()
+            target.inside = inside.error if inside is not None else None
+            raise
+        finally:
+            _inside.reset(token)
+
+    return run(lambda _method: target, attempt, (), {}, streams=())
+
+
+class OwnerTarget:
+    """A method of the Session that needs a token or a discovery document, and nothing else."""
+
+    def __init__(self, attachment: Attachment, name: str) -> None:
+        self.attachment = attachment
+        self.inside: Exception | None = None
+        self._name = name
+
+    def name(self) -> str:
+        """Name the method, for people."""
+        return f"Session.{self._name}"
+
+    def service(self) -> str | None:
+        """Whatever the endpoint is for, it is the identity service or a discovery document that failed."""
+        return "identity"
+
+    def policy(self) -> RetryPolicy:
+        """Return the policy that holds now."""
+        return self.attachment.policy_for(self.service())
+
+    def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
+        """Class the failure: what failed inside was not sent, as far as the caller's request is concerned."""
+        return _read_inside(error, self.inside, policy, handled) or Failure(None)
+
+    def leave(self, error: Exception, evidence: Evidence) -> None:
+        """Leave the evidence on the error, which is about to go up."""
+        _leave(error, evidence)
+
+    def repeated_by_client(self, status: int) -> bool:  # noqa: ARG002
+        """Nothing below us repeats anything."""
+        return False
+
+
+class RequestTarget(OwnerTarget):
+    """One request of a Session: what the loop wants to know of it."""
+
+    def __init__(self, attachment: Attachment, kwargs: dict[str, Any]) -> None:
+        super().__init__(attachment, "request")
+        self.kwargs = kwargs
+        self.verb = str(kwargs.get("method", "GET")).upper()
+        self.ambiguous = False
+
+    @property
+    def path(self) -> str:
+        """The path of the URL that the caller gave: no query, no host, no credentials."""
+        return urlsplit(str(self.kwargs.get("url", ""))).path or "/"
+
+    @property
+    def is_discovery(self) -> bool:
+        """Whether this asks for an unauthenticated discovery document (keystoneauth's discover module says False)."""
+        return self.verb == "GET" and self.kwargs.get("authenticated") is False
+
+    def name(self) -> str:
+        """Name the request, for people."""
+        return f"{self.verb} {self.path}"
+
+    def service(self) -> str | None:
+        """Name the service type that the caller's endpoint filter asks for."""
+        asked = (self.kwargs.get("endpoint_filter") or {}).get("service_type")
+        if isinstance(asked, str):
+            return service_type(asked)
+        return "identity" if self.path.endswith("/auth/tokens") else None
+
+    def set_timeout(self) -> None:
+        """Bound an attempt whose caller set no timeout, if the policy says how."""
+        if self.kwargs.get("timeout") is None and self.attachment.session.timeout is None:
+            timeout = self.policy().attempt_timeout
+            if timeout is not None:
+                self.kwargs["timeout"] = timeout
+
+    def may_authenticate_again(self) -> bool:
+        """Whether a 401 leads to a new token, as keystoneauth has it; if so, the old one is thrown away."""
+        if not self.kwargs.get("allow_reauth", True) or self.kwargs.get("authenticated") is False:
+            return False
+        return bool(self.attachment.session.invalidate(self.kwargs.get("auth")))
+
+    def is_gone(self, status: int | None) -> bool:
+        """Whether this is a DELETE's 404 after an attempt that may have been processed: it has succeeded."""
+        return status == 404 and self.verb == "DELETE" and self.ambiguous
+
+    def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
+        """Class the failure, with the evidence that only the session has."""
+        failure = _read_inside(error, self.inside, policy, handled)
+        if failure is None:
+            response = getattr(error, "response", None)
+            if response is not None:
+                failure = _read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
+            else:
+                failure = _read_connection(error, handled)
+        if failure.kind is Kind.MAYBE_PROCESSED:
+            self.ambiguous = True
+            return Failure(
+                failure.status,
+                failure.retry_after,
+                failure.request_id,
+                failure.kind,
+                failure.what,
+                repeatable=is_repeatable(self.verb, self.path),
+            )
+        return failure
+
+
+def _read_inside(
+    error: Exception, inside: Exception | None, policy: RetryPolicy, handled: BaseException | None
+) -> Failure | None:
+    """Read the failure of a request made inside, if that is why the outer one failed; None if it is not.
+
+    keystoneauth lets the token's error through as it is; of a discovery document it makes an error of its own that
+    has no status, or none at all.
+    """
+    if inside is None:
+        return None
+    has_answer = getattr(error, "response", None) is not None
+    if inside not in chain(error, handled) and (has_answer or _how_it_broke(error, handled) is not None):
+        return None
+    failure = read_failure(inside, handled=handled)
+    if failure.status is None:
+        broke = _how_it_broke(inside, handled)
+        return None if broke is None else Failure(None, kind=Kind.NOT_SENT, what=f"token or discovery: {broke[1]}")
+    if failure.status not in policy.retry_codes:
+        return None
+    return Failure(
+        failure.status, failure.retry_after, failure.request_id, Kind.NOT_SENT, f"token or discovery: {failure.status}"
+    )
+
+
+def _read_answer(response: Any, policy: RetryPolicy, *, streaming: bool) -> Failure:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    kind = kind_of(response.status_code, policy.retry_codes)
+    retry_after = None
+    if kind is not Kind.PERMANENT:
+        kind = kind_of_answer(response.status_code, headers, _text(response, streaming=streaming), policy.retry_codes)
+        date = parse_date(headers.get("date", ""))
+        retry_after = parse_retry_after(headers.get("retry-after"), time.time() if date is None else date)
+    ids = (headers.get(name) for name in ("x-openstack-request-id", "x-compute-request-id", "x-trans-id"))
+    return Failure(response.status_code, retry_after, plausible_id(*ids), kind)
+
+
+def _text(response: Any, *, streaming: bool) -> str:
+    """Return the beginning of an error's body.  Of a streamed answer that is the caller's to read, nothing is read."""
+    if streaming and not response._content_consumed:  # noqa: SLF001
+        return ""
+    content = response.content
+    return content[:_BODY].decode("utf-8", "replace") if isinstance(content, bytes) else ""
+
+
+def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[Kind, str] | None:
+    """Tell how a connection broke, from the innermost exception that says so; None if none does."""
+    found: tuple[Kind, str] | None = None
+    for part in chain(error, handled):
+        names = [kind.__name__ for kind in type(part).__mro__]
+        if type(part).__module__.startswith("keystoneauth1."):
+            if found is None and any(name in ("ConnectionError", "ConnectTimeout") for name in names):
+                found = Kind.MAYBE_PROCESSED, "connection failed"
+            continue
+        if "SSLCertVerificationError" in names:
+            return Kind.PERMANENT, "certificate not accepted"
+        if "SSLError" in names:
+            kind = Kind.NOT_SENT if _in_handshake(part) else Kind.MAYBE_PROCESSED
+            found = kind, "TLS failed"
+            continue
+        for table, kind in ((_NOT_SENT, Kind.NOT_SENT), (_MAYBE_PROCESSED, Kind.MAYBE_PROCESSED)):
+            what = next((table[name] for name in names if name in table), None)
+            if what is not None:
+                found = kind, what
+    return found
+
+
+def _in_handshake(error: BaseException) -> bool:
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_name in {"do_handshake", "ssl_wrap_socket"}:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _read_connection(error: Exception, handled: BaseException | None) -> Failure:
+    broke = _how_it_broke(error, handled)
+    return Failure(None) if broke is None else Failure(None, kind=broke[0], what=broke[1])
+
+
+def _leave(error: Exception, evidence: Evidence) -> None:
+    owners: list[Any] = [error, getattr(error, "response", None)]
+    for owner in owners:
+        if owner is not None:
+            with contextlib.suppress(Exception):  # an exception that refuses attributes is still the client's own
+                owner.os_retries = evidence
+    if not isinstance(error, _Answered):
+        with contextlib.suppress(Exception):
+            error.add_note(str(evidence))
+
+
+def _gone(response: Any) -> Any:
+    """Make the answer of a DELETE that succeeded of the 404 that says so."""
+    response.status_code, response.reason = 204, "No Content"
+    response._content, response._content_consumed = b"", True  # noqa: SLF001
+    return response
+
+
+def _body(kwargs: Mapping[str, Any]) -> Body | None:
+    data = kwargs.get("data")
+    if data is None or not is_stream(type(data)):
+        return None
+    return GlanceChunks(data) if GlanceChunks.are(data) else Body(data)
+
+
+class Body(Stream):
+    """A request's body that is used up by sending it."""
+
+    def fresh(self) -> Any:
+        """Return what to send."""
+        return self.stream
+
+
+class GlanceChunks(Body):
+    """glanceclient's generator around the caller's file: made anew for each attempt, around the rewound file.
+
+    glanceclient hands over ``_BaseHTTPClient._chunk_body(file)``.  A generator cannot be rewound; its file can.
+    """
+
+    @staticmethod
+    def are(data: Any) -> bool:
+        """Whether ``data`` is that generator, not yet begun."""
+        frame = getattr(data, "gi_frame", None)
+        return (
+            isinstance(data, types.GeneratorType)
+            and frame is not None
+            and data.gi_code.co_name == "_chunk_body"
+            and frame.f_globals.get("__name__") == "glanceclient.common.http"
+            and "body" in frame.f_locals
+        )
+
+    def __init__(self, chunks: types.GeneratorType[bytes, None, None]) -> None:
+        frame: Any = chunks.gi_frame
+        super().__init__(frame.f_locals["body"])
+        self._first: Any = chunks
+        self._make = types.FunctionType(chunks.gi_code, frame.f_globals)
+
+    def fresh(self) -> Any:
+        """Return the generator, or after the first attempt one like it."""
+        chunks, self._first = self._first, None
+        return chunks if chunks is not None else self._make(self.stream)
