@@ -380,7 +380,7 @@ def test_calls_inside_calls_do_not_multiply(depth, recorded):
     assert len(raised.value.__notes__) == 1
 
 
-@pytest.mark.parametrize("how", ["from", "context", "from None"])
+@pytest.mark.parametrize("how", ["from", "context", "from None", "chain dropped"])
 def test_an_error_that_translates_what_was_given_up_is_not_repeated_either(how, recorded):
     inner = Scripted(HttpError(503))
 
@@ -392,7 +392,9 @@ def test_an_error_that_translates_what_was_given_up_is_not_repeated_either(how, 
                 raise HttpError(503, translated=True) from error
             if how == "context":
                 raise HttpError(503, translated=True)
-            raise HttpError(503, translated=True) from None
+            if how == "from None":
+                raise HttpError(503, translated=True) from None
+        raise HttpError(503, translated=True)  # as a client does that builds its error from the answer
 
     with pytest.raises(HttpError) as raised:
         execute_with_retries(translate)

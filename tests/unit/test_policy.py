@@ -66,6 +66,11 @@ def test_the_configured_wait_grows_by_the_backoff_and_the_jitter_only_adds(polic
     assert policy.own_wait(attempt + 1) >= own
 
 
+def test_the_first_wait_is_the_configured_one_and_each_further_one_longer_by_the_factor():
+    policy = RetryPolicy(retry_after=3, retry_backoff=2)
+    assert [decide(policy, attempt=number).seconds for number in range(1, 6)] == [3, 6, 12, 24, 48]
+
+
 @given(policies, st.floats(0, 10**6), st.floats(0, 1), st.floats(0, 10**4))
 def test_a_retry_after_is_waited_instead_and_never_cut_short(policy, seconds, dice, left):
     """It is waited in full, or the call fails at once; the dice have no say in which."""
