@@ -241,7 +241,8 @@ class Retries:
 
 def disabled() -> bool:
     """Whether the environment switches retrying off: ``OS_RETRIES_DISABLED=1``."""
-    return os.environ.get("OS_RETRIES_DISABLED", "").strip().lower() not in {"", "0", "false", "no", "off"}
+    value = os.environ.get("OS_RETRIES_DISABLED")
+    return value is not None and value.strip().lower() not in {"", "0", "false", "no", "off"}
 
 
 def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:

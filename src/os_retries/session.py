@@ -308,7 +308,7 @@ def _made_inside(original: Callable[..., Any], target: RequestTarget, inside: _I
 
 def _owner(attachment: Attachment, name: str, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Stand in for a method of Session that may ask for a token or a discovery document."""
-    if not attachment.active or _inside.get() is not None:
+    if _inside.get() is not None or not attachment.active:
         return original(*args, **kwargs)
     target = OwnerTarget(attachment, name)
 

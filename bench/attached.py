@@ -1,0 +1,84 @@
+"""What a request through an attached session costs over the same request without.
+
+A loopback server in a process of its own answers a small JSON document; two sessions, one attached, take turns
+request by request in an order drawn each time, so that the machine's noise meets both alike.  Prints the ratio of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+import requests
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.session import Session
+from keystoneauth1.token_endpoint import Token
+
+from os_retries import attach
+
+SERVER = """
+import http.server, sys
+BODY = b'{"servers": [' + b'{"id": "1", "name": "vm"},' * 20 + b'{}]}'
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
+        self.wfile.write(BODY)
+    def log_message(self, *args): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+def client(url: str) -> Adapter:
+    """Build an adapter on a session of its own with a connection kept alive."""
+    session = Session(auth=Token(url, "token"), session=requests.Session())
+    adapter = Adapter(session, service_type="compute")
+    adapter.get("/servers", log=False)
+    return adapter
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--requests", type=int, default=3000, help="requests each way (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    arguments = parser.parse_args()
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+            plain, attached = client(url), client(url)
+            attach(attached)
+            pairs = [("plain", plain), ("attached", attached)]
+            times: dict[str, list[float]] = {"plain": [], "attached": []}
+            for _ in range(arguments.requests):
+                for name, adapter in random.sample(pairs, 2):
+                    begin = time.perf_counter()
+                    adapter.get("/servers", log=False)
+                    times[name].append(time.perf_counter() - begin)
+        finally:
+            server.terminate()
+    medians = {name: statistics.median(values) * 1e6 for name, values in times.items()}
+    ratio = medians["attached"] / medians["plain"]
+    if arguments.json:
+        print(json.dumps({"median_us": medians, "ratio": ratio}))
+        return
+    print(f"a request on loopback, median of {arguments.requests}")
+    for name, median in medians.items():
+        print(f"  {name:<9}{median:9.1f} µs")
+    print(f"  attached / plain = {ratio:.3f}")
+
+
+if __name__ == "__main__":
+    main()
