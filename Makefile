@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` passes the tests; both set up everything they need first.
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer).
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit clients cloud lint bench lock clean env sandbox-env
+.PHONY: help demo test unit clients cloud lint docs bench lock clean env
 
 export PYTHON
 BIN := .venv/bin
@@ -29,3 +29,6 @@ lock:  ## bring every lock up to date with PyPI
 
 clean:  ## remove what the other targets made
 	rm -rf .venv* .cache .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+docs: env  ## the documentation, into site/
+	$(BIN)/mkdocs build --strict --quiet --site-dir site

@@ -1,7 +1,7 @@
 """What a request through an attached session costs over the same request without.
 
-A loopback server in a process of its own answers a small JSON document; two sessions, one attached, take turns
-request by request in an order drawn each time, so that the machine's noise meets both alike.  Prints the ratio of the medians.
+A loopback server in a process of its own answers a small JSON document; two sessions, one attached, take turns request
+by request in an order drawn each time, so that the machine's noise meets both alike.  Prints the ratio of the medians.
 """
 
 from __future__ import annotations
