@@ -1,7 +1,8 @@
 # `make demo` runs the main job, `make test` passes the tests; both set up everything they need first.
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer).
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit clients cloud lint docs bench lock clean env
+# Every target is a command; none names a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 export PYTHON
 BIN := .venv/bin
@@ -17,6 +18,12 @@ unit: env  ## the pure tests: seconds
 
 clients: env  ## every client against a misbehaving server
 	$(BIN)/python -m pytest tests/clients
+
+cloud-up:  ## a real OpenStack on this machine: sandbox/README.md
+	@sandbox/cloud up
+
+cloud-down:  ## stop it; its data stay
+	@sandbox/cloud down
 
 lint: env  ## ruff, mypy --strict, the import contract
 	$(BIN)/ruff check .

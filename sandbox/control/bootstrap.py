@@ -1,0 +1,263 @@
+"""What a fresh cloud holds: databases, accounts and the catalog, then a flavor, an image and networks.
+
+Made once (half a minute) and kept as a template, which every later cloud of this clone is a copy of. The databases of
+a template name the sandbox's directory and addresses by placeholders.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from services import ALL, Service
+
+from .cloud import PASSWORD, REGION, SANDBOX, Cloud, version, write
+from .processes import Children, Failure, urlopen
+
+Say = Callable[[str, str], None]
+FLAVORS = {"tiny": (1, 64, 1), "small": (1, 512, 5), "medium": (2, 2048, 10)}  # vCPUs, MiB, GiB
+
+
+def make_databases(cloud: Cloud, children: Children, say: Say, ready: Callable[[str], None]) -> None:
+    """Run every service's first start, two at a time; `ready(name)` as each is done, in this thread."""
+    for name in "db", "lock", "keystone", "glance":
+        (cloud.data / name).mkdir(parents=True)
+
+    def first_start(service: Service) -> str:
+        for command in service.first_start(cloud):
+            children.run(command, cloud.log / "first-start.log")
+        return service.name
+
+    # keystone first, so that it can be filled meanwhile; then nova, which takes longest.
+    order = sorted(ALL.values(), key=lambda service: (service.name != "keystone", service.name != "nova"))
+    with concurrent.futures.ThreadPoolExecutor(max(2, min(4, os.cpu_count() or 2))) as pool:
+        jobs = [pool.submit(first_start, service) for service in order]
+        try:
+            for job in concurrent.futures.as_completed(jobs):
+                say(job.result(), "database made")
+                ready(job.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            children.end()
+            raise
+
+
+class Api:
+    """Just enough of the REST APIs to fill a fresh cloud; logs in as the administrator."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.token = cloud, ""
+        domain = {"id": "default"}
+        user = {"name": "admin", "domain": domain, "password": PASSWORD}
+        answer, _ = self.call(
+            "POST",
+            f"{cloud.auth_url}/auth/tokens",
+            {
+                "auth": {
+                    "identity": {"methods": ["password"], "password": {"user": user}},
+                    "scope": {"project": {"name": "admin", "domain": domain}},
+                }
+            },
+        )
+        self.token = answer["X-Subject-Token"]
+
+    def call(self, method: str, url: str, body: Any = None) -> tuple[Any, Any]:
+        """The headers and the decoded body of an answer; `body` is sent as JSON, or as it is when it is bytes."""
+        raw = isinstance(body, bytes)
+        request = urllib.request.Request(
+            url,
+            method=method,
+            data=body if raw or body is None else json.dumps(body).encode(),
+            headers={
+                "Content-Type": "application/octet-stream" if raw else "application/json",
+                "X-Auth-Token": self.token,
+            },
+        )
+        try:
+            with urlopen(request, timeout=60) as response:
+                return response.headers, json.loads(response.read() or "null")
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")[:500]
+            raise Failure(
+                f"{method} {url} was answered by {error.code} {error.reason}: {text}\n"
+                f"  the logs: {self.cloud.log}"
+            ) from None
+        except OSError as error:
+            raise Failure(f"{method} {url} failed: {error}\n  the logs: {self.cloud.log}") from None
+
+    def create(self, url: str, kind: str, /, **attributes: Any) -> str:
+        """The id of a new resource."""
+        return self.call("POST", url, {kind: attributes})[1][kind]["id"]
+
+
+def fill_keystone(cloud: Cloud) -> None:
+    """Accounts of the services, the catalog, an ordinary user, heat's domain."""
+    api = Api(cloud)
+    v3 = cloud.auth_url
+    roles = {role["name"]: role["id"] for role in api.call("GET", f"{v3}/roles")[1]["roles"]}
+    for name in "heat_stack_owner", "heat_stack_user":
+        roles[name] = api.create(f"{v3}/roles", "role", name=name)
+
+    def account(name: str, scope: str, domain: str, *granted: str) -> None:
+        user = api.create(f"{v3}/users", "user", name=name, password=PASSWORD, domain_id=domain)
+        for role in granted:
+            api.call("PUT", f"{v3}/{scope}/users/{user}/roles/{roles[role]}")
+
+    project = api.create(f"{v3}/projects", "project", name="service", domain_id="default")
+    for service in ALL.values():
+        if not service.catalog:
+            continue
+        kind, path = service.catalog
+        account(service.name, f"projects/{project}", "default", "admin", "service")
+        service_id = api.create(f"{v3}/services", "service", name=service.name, type=kind)
+        for interface in "public", "internal":
+            api.create(
+                f"{v3}/endpoints",
+                "endpoint",
+                service_id=service_id,
+                region_id=REGION,
+                interface=interface,
+                url=cloud.url(service.name) + path,
+            )
+    demo = api.create(f"{v3}/projects", "project", name="demo", domain_id="default")
+    account("demo", f"projects/{demo}", "default", "member", "reader", "heat_stack_owner")
+    domain = api.create(f"{v3}/domains", "domain", name="heat")
+    account("heat_domain_admin", f"domains/{domain}", domain, "admin")
+
+
+def fill_others(cloud: Cloud) -> None:
+    """What lets a newcomer say `openstack server create` at once; the names are devstack's."""
+    api = Api(cloud)
+    for name, (vcpus, ram, disk) in FLAVORS.items():
+        api.create(f"{cloud.url('nova')}/v2.1/flavors", "flavor", name=name, vcpus=vcpus, ram=ram, disk=disk)
+    images = f"{cloud.url('glance')}/v2/images"
+    image = api.call(
+        "POST",
+        images,
+        {"name": "cirros", "visibility": "public", "disk_format": "raw", "container_format": "bare"},
+    )[1]["id"]
+    api.call(
+        "PUT",
+        f"{images}/{image}/file",
+        b"not really cirros: no hypervisor will ever boot it\n".ljust(4096, b"\0"),
+    )
+
+    v2 = f"{cloud.url('neutron')}/v2.0"
+    public = api.create(
+        f"{v2}/networks",
+        "network",
+        name="public",
+        **{"router:external": True, "provider:network_type": "flat", "provider:physical_network": "public"},
+    )
+    api.create(
+        f"{v2}/subnets",
+        "subnet",
+        name="public-subnet",
+        network_id=public,
+        ip_version=4,
+        cidr="172.24.4.0/24",
+        enable_dhcp=False,
+    )
+    projects = api.call("GET", f"{cloud.auth_url}/projects?name=demo")[1]["projects"]
+    owner = {"project_id": projects[0]["id"]}
+    private = api.create(f"{v2}/networks", "network", name="private", **owner)
+    subnet = api.create(
+        f"{v2}/subnets",
+        "subnet",
+        name="private-subnet",
+        network_id=private,
+        ip_version=4,
+        cidr="10.0.0.0/22",
+        **owner,
+    )
+    router = api.create(
+        f"{v2}/routers", "router", name="router1", external_gateway_info={"network_id": public}, **owner
+    )
+    api.call("PUT", f"{v2}/routers/{router}/add_router_interface", {"subnet_id": subnet})
+
+
+# ------------------------------------------------------------------------------------------------------- the template
+
+
+def template(cloud: Cloud) -> Path:
+    """Where the template of this version is: in the clone, for all its sandboxes, or where that is read-only, in the
+    state directory."""
+    cache = SANDBOX.parent / ".cache" / "sandbox"
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    place = cache if os.access(cache, os.W_OK) else cloud.root / "template"
+    return place / version()
+
+
+def save_template(cloud: Cloud) -> None:
+    """Keep this fresh cloud, while it runs: SQLite's backup gives a consistent copy of a database in use."""
+    target = template(cloud)
+    new = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        shutil.copytree(cloud.data, new, ignore=lambda place, names: names if Path(place) == cloud.db else [])
+        for path in databases(cloud.db):
+            with (
+                contextlib.closing(sqlite3.connect(path)) as source,
+                contextlib.closing(sqlite3.connect(new / "db" / path.name)) as copy,
+            ):
+                source.backup(copy)
+        rename(new, {value: f"@{name}@" for name, value in cloud.names().items()})
+        for old in target.parent.iterdir():  # one of another version: nobody will ask for it again
+            if not old.name.startswith(version()):
+                shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another sandbox of this clone was faster
+            new.rename(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def copy_template(cloud: Cloud) -> bool:
+    """Make data/ from the template; False if there is none that can be used."""
+    try:
+        shutil.copytree(template(cloud), cloud.data)
+    except (OSError, shutil.Error):  # none yet, or made by another user, whose keys are private
+        shutil.rmtree(cloud.data, ignore_errors=True)
+        return False
+    rename(cloud.data, {f"@{name}@": value for name, value in cloud.names().items()})
+    return True
+
+
+def move(cloud: Cloud, old: dict[str, str]) -> None:
+    """After a change of ports: tell the databases. Through placeholders, for an old port may be another's new one."""
+    rename(cloud.data, {value: f"@{name}@" for name, value in old.items()})
+    rename(cloud.data, {f"@{name}@": value for name, value in cloud.names().items()})
+
+
+def rename(data: Path, changes: dict[str, str]) -> None:
+    for service in ALL.values():
+        for file, table, column in service.addresses:
+            with contextlib.closing(sqlite3.connect(data / "db" / file)) as database, database:
+                for old, new in changes.items():
+                    database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))
+
+
+def databases(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.db*")) if not path.name.endswith(("-wal", "-shm"))]
+
+
+def intact(cloud: Cloud) -> bool:
+    """Whether every database can be read: a machine that was switched off may have broken one."""
+    try:
+        for path in databases(cloud.db):
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                if database.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                    return False
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def mark_complete(cloud: Cloud) -> None:
+    write(cloud.data / "complete", version())

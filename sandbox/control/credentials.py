@@ -1,0 +1,58 @@
+"""What clients need to know: clouds.yaml, openrc files, and the environment that `env` prints."""
+
+import os
+import shlex
+
+from .cloud import PASSWORD, REGION, Cloud, write
+
+ACCOUNTS = "demo", "admin"  # each is a cloud of clouds.yaml, a user and a project
+
+
+def auth(cloud: Cloud, account: str) -> dict[str, str]:
+    """The arguments of keystoneauth's v3.Password."""
+    return {
+        "auth_url": cloud.auth_url,
+        "username": account,
+        "password": PASSWORD,
+        "project_name": account,
+        "user_domain_id": "default",
+        "project_domain_id": "default",
+    }
+
+
+def variables(cloud: Cloud, account: str) -> dict[str, str]:
+    """The OS_* variables, for clients that know nothing of clouds.yaml (swift, heat)."""
+    named = {f"OS_{name.upper()}": value for name, value in auth(cloud, account).items()}
+    return named | {"OS_REGION_NAME": REGION, "OS_IDENTITY_API_VERSION": "3", "OS_AUTH_VERSION": "3"}
+
+
+def save(cloud: Cloud) -> None:
+    lines = ["# Written by sandbox/cloud up.", "clouds:"]
+    for account in ACCOUNTS:
+        lines += [f"  {account}:", f"    region_name: {REGION}", "    identity_api_version: 3", "    auth:"]
+        lines += [f"      {name}: {value}" for name, value in auth(cloud, account).items()]
+    write(cloud.clouds_yaml, "\n".join(lines) + "\n")
+    write(cloud.openrc, openrc(cloud, "demo"))
+    write(cloud.root / "openrc-admin", openrc(cloud, "admin"))
+
+
+def openrc(cloud: Cloud, account: str) -> str:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables(cloud, account).items()]
+    return "\n".join(["# Written by sandbox/cloud up.", "unset OS_CLOUD", *lines]) + "\n"
+
+
+def environment(cloud: Cloud, account: str, *, plain: bool) -> str:
+    """For `eval`: which cloud of clouds.yaml to use, or if `plain`, the variables that say it without clouds.yaml.
+
+    Never both: OS_USERNAME would win over the user of `openstack --os-cloud admin`.
+    """
+    named = {"OS_CLIENT_CONFIG_FILE": str(cloud.clouds_yaml), "OS_CLOUD": account}
+    wanted, unwanted = variables(cloud, account), named
+    if not plain:
+        wanted, unwanted = unwanted, wanted
+    lines = [f"unset {' '.join(unwanted)}"]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
+    if any(name.lower() in ("http_proxy", "all_proxy") and value for name, value in os.environ.items()):
+        # Clients would look for the sandbox behind the proxy.
+        lines += [f'export {name}="127.0.0.1${{{name}:+,${name}}}"' for name in ("no_proxy", "NO_PROXY")]
+    return "\n".join(lines)

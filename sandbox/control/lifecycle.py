@@ -1,0 +1,288 @@
+"""up, down and reset: compare what runs with what should run, and change as little as possible."""
+
+import concurrent.futures
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from services import ALL
+from services.common import render
+
+from . import bootstrap, credentials
+from .cloud import LOCK, SANDBOX, VENV, Cloud, version, write
+from .processes import Children, Failure, Process, Start, answers, listen, listen_near, running, screen, stop
+
+OFFSET = 10000  # added to every usual port
+PATIENCE = 180  # seconds that a service may take to answer; a few are usual
+OURS = {"cloud.json", "clouds.yaml", "openrc", "openrc-admin", "etc", "data", "log", "lock", "template"}
+
+Say = Callable[[str, str], None]
+
+
+# ------------------------------------------------------------------------------------------------------- the commands
+
+
+def up(
+    root: Path, say: Say, *, only: tuple[str, ...] = (), without: tuple[str, ...] = (), fresh: bool = False
+) -> Cloud:
+    """Make the sandbox at `root` run, and answer, whatever state it is in."""
+    with locked(root, say):
+        install(say)
+        cloud = recall(root, say)
+        cloud.services, cloud.without = only or tuple(ALL), tuple(sorted(without))
+        children = Children(cloud)
+        try:
+            if fresh or not cloud.complete:
+                stop(root, running(root))
+                renew(cloud, children, say)
+            reconcile(cloud, children, say)
+        except BaseException:
+            with undisturbed():
+                children.end()
+            raise
+        return cloud
+
+
+def down(root: Path, say: Say) -> bool:
+    """Stop everything that belongs to the sandbox at `root`; False if nothing ran. Its data stay."""
+    with locked(root, say) if root.exists() else contextlib.nullcontext():
+        processes = running(root)
+        stop(root, processes)
+        return bool(processes)
+
+
+def examine(cloud: Cloud) -> dict[str, tuple[Process | None, bool]]:
+    """Of each service: its process, and whether it answers."""
+    processes = {process.service: process for process in running(cloud.root)}
+
+    def look(name: str) -> tuple[Process | None, bool]:
+        process = processes.get(name)
+        return process, bool(process) and answers(cloud.url(name) + ALL[name].health, timeout=10)
+
+    with concurrent.futures.ThreadPoolExecutor(len(ALL)) as pool:
+        return dict(zip(ALL, pool.map(look, ALL), strict=True))
+
+
+# ------------------------------------------------------------------------------------------------------- their parts
+
+
+@contextlib.contextmanager
+def locked(root: Path, say: Say) -> Iterator[None]:
+    """One command at a time changes a sandbox; the next one waits, and finds the work done."""
+    foreign = (
+        sorted(entry.name for entry in root.iterdir() if entry.name not in OURS) if root.is_dir() else []
+    )
+    if foreign and not (root / "cloud.json").exists():
+        raise Failure(
+            f"{root} holds files that are not a sandbox's ({foreign[0]}, ...): name another directory"
+        )
+    (root / "log").mkdir(parents=True, exist_ok=True)
+    with lock_file(root / "lock", lambda: say("", f"waiting for another command that works on {root} ...")):
+        yield
+
+
+@contextlib.contextmanager
+def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """While cleaning up, a second Ctrl-C does nothing."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def install(say: Say) -> None:
+    """The virtual environment; at once if it is up to date."""
+    top = SANDBOX.parent
+    argv = [top / "tools/venv", VENV.relative_to(top), LOCK.relative_to(top)]
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a clone that is read-only needs no lock
+            (top / ".cache").mkdir(exist_ok=True)
+            stack.enter_context(
+                lock_file(
+                    top / ".cache/sandbox-install.lock",
+                    lambda: say("", "waiting for another installation ..."),
+                )
+            )
+        if subprocess.run(argv, cwd=top, check=False, stdin=subprocess.DEVNULL).returncode:
+            raise Failure(f"the packages of {LOCK.name} could not be installed: the reason is above")
+
+
+def recall(root: Path, say: Say) -> Cloud:
+    """The sandbox at `root` as it was, if it is of use; or else a new one, whose remains are stopped and removed."""
+    try:
+        cloud = Cloud.load(root)
+    except FileNotFoundError:
+        return Cloud(root)
+    except (OSError, ValueError) as error:
+        say("", f"the state directory {error}: replaced")
+    else:
+        if not cloud.complete:
+            say("", "an earlier start did not come to its end: replaced")
+        elif set(cloud.ports) != {port for service in ALL.values() for port in service.ports}:
+            say("", "the state directory knows other services: replaced")
+        elif not running(root) and not bootstrap.intact(cloud):
+            say("", "a database is broken (was the machine switched off?): replaced")
+        else:
+            return cloud
+        (cloud.data / "complete").unlink(missing_ok=True)
+        return Cloud(root, cloud.ports)
+    return Cloud(root)
+
+
+def renew(cloud: Cloud, children: Children, say: Say) -> None:
+    """Fresh data: a copy of the template, or if there is none, a cloud made from nothing that becomes the template."""
+    for path in cloud.data, cloud.etc:
+        shutil.rmtree(path, ignore_errors=True)
+    cloud.etc.mkdir()
+    sockets = open_sockets(cloud, ALL)
+    cloud.save()
+    if bootstrap.copy_template(cloud):
+        say("", "data copied from the template")
+        bootstrap.mark_complete(cloud)
+        for sock in sum(sockets.values(), []):
+            sock.close()
+        return
+    say("", "making a cloud from nothing: half a minute to a minute, the first time only")
+    write_config(cloud)
+    waiting: list[str] = []
+    filled = False
+    starts: list[Start] = []
+
+    def ready(name: str) -> None:
+        # keystone first; the others need their accounts as soon as they start.
+        nonlocal filled
+        if name == "keystone":
+            wait(cloud, [children.serve(name, fingerprint(cloud, name), sockets[name])], children, say)
+            bootstrap.fill_keystone(cloud)
+            say(name, "accounts and catalog made")
+            filled = True
+        else:
+            waiting.append(name)
+        while filled and waiting:
+            other = waiting.pop(0)
+            starts.append(children.serve(other, fingerprint(cloud, other), sockets[other]))
+
+    bootstrap.make_databases(cloud, children, say, ready)
+    wait(cloud, starts, children, say)
+    bootstrap.fill_others(cloud)
+    say("", "flavors, image and networks made")
+    bootstrap.save_template(cloud)
+    bootstrap.mark_complete(cloud)
+
+
+def reconcile(cloud: Cloud, children: Children, say: Say) -> None:
+    """Start what is missing, restart what is not well or was started with another configuration."""
+    seen = examine(cloud)
+    good = {
+        name
+        for name, (process, well) in seen.items()
+        if process and well and process.fingerprint == fingerprint(cloud, name)
+    }
+    keep = {process for name, (process, _) in seen.items() if name in good}
+    extra = [process for process in running(cloud.root) if process not in keep]
+    for process in extra:
+        if process.service in ALL:
+            well = seen[process.service][1]
+            say(
+                process.service,
+                "runs with another configuration: restarting" if well else "does not answer: restarting",
+            )
+    stop(cloud.root, extra)
+    before = cloud.names()
+    sockets = open_sockets(cloud, [name for name in cloud.services if name not in good])
+    if cloud.names() != before:
+        # Everything knows everything's address: start over at the new ones.
+        say("", "some ports are taken by another program: moving to others")
+        stop(cloud.root, keep)
+        bootstrap.move(cloud, before)
+        sockets |= open_sockets(cloud, [name for name in cloud.services if name not in sockets])
+    cloud.save()
+    write_config(cloud)
+    credentials.save(cloud)
+    wait(
+        cloud,
+        [children.serve(name, fingerprint(cloud, name), sockets[name]) for name in sockets],
+        children,
+        say,
+    )
+
+
+def open_sockets(cloud: Cloud, names: Iterable[str]) -> dict[str, list[socket.socket]]:
+    """Open the ports of these services, at the addresses they had if they can be had; cloud.ports tells which."""
+    sockets: dict[str, list[socket.socket]] = {}
+    for name in names:
+        sockets[name] = []
+        for port_name, usual in ALL[name].ports.items():
+            sock = (listen(cloud.ports[port_name]) if port_name in cloud.ports else None) or listen_near(
+                usual + OFFSET
+            )
+            cloud.ports[port_name] = sock.getsockname()[1]
+            sockets[name].append(sock)
+    return sockets
+
+
+def write_config(cloud: Cloud) -> None:
+    cloud.etc.mkdir(exist_ok=True)
+    for service in ALL.values():
+        for file, sections in service.config(cloud).items():
+            write(cloud.etc / file, render(sections))
+
+
+def fingerprint(cloud: Cloud, name: str) -> str:
+    """Of all that a running service was started with; a different one means a restart."""
+    config = "".join(render(sections) for sections in ALL[name].config(cloud).values())
+    installed = (VENV / ".installed").read_text()
+    return hashlib.sha256(f"{version()} {installed} {config}".encode()).hexdigest()[:16]
+
+
+def wait(cloud: Cloud, starts: list[Start], children: Children, say: Say) -> None:
+    """Until each of them answers; the first one that fails ends it all."""
+
+    def one(start: Start) -> Start:
+        url = cloud.url(start.name) + ALL[start.name].health
+        deadline = time.monotonic() + PATIENCE
+        while not answers(url, timeout=3):
+            if (status := start.child.poll()) is not None:
+                raise Failure(
+                    screen(f"{start.name} died at its start (exit status {status})", start.log, start.begin)
+                )
+            if time.monotonic() > deadline:
+                os.kill(start.child.pid, signal.SIGUSR1)  # what every thread does, for the log
+                time.sleep(0.5)
+                raise Failure(screen(f"{start.name} does not answer at {url}", start.log, start.begin, 30))
+            time.sleep(0.1)
+        return start
+
+    if not starts:
+        return
+    with concurrent.futures.ThreadPoolExecutor(len(starts)) as pool:
+        jobs = [pool.submit(one, start) for start in starts]
+        try:
+            for job in concurrent.futures.as_completed(jobs):
+                say(job.result().name, f"answers at {cloud.url(job.result().name)}")
+        except BaseException:
+            with undisturbed():
+                children.end()  # and so the other threads come to their end
+            raise

@@ -1,0 +1,200 @@
+"""The command line: what each command says, and its exit status."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from services import ALL
+
+from . import credentials, lifecycle
+from .cloud import OPTIONAL, SANDBOX, Cloud
+from .processes import Failure, running
+
+DESCRIPTION = """\
+A real OpenStack on this machine: keystone, placement, glance, neutron, nova (fake hypervisor), cinder, heat and swift,
+from PyPI, as eight ordinary processes that listen on 127.0.0.1 alone. No root, no Docker, no broker, no database server.
+"""
+EPILOG = """\
+first steps:
+  sandbox/cloud up                         # the first time: installs 750 MB, then a minute; later seconds
+  eval "$(sandbox/cloud env)"
+  sandbox/.venv/bin/openstack server create --flavor tiny --image cirros --network private --wait one
+  sandbox/cloud reset                      # everything back to how it was, in seconds
+  sandbox/cloud down
+"""
+
+
+def main() -> int:
+    args = parse()
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, interrupt)
+    root = args.state.absolute().resolve()
+    try:
+        check_machine()
+        return args.command(root, args)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: what this command had started is stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def parse() -> argparse.Namespace:
+    def names(known: dict[str, object]):
+        def split(text: str) -> tuple[str, ...]:
+            chosen = tuple(name.strip() for name in text.split(",") if name.strip())
+            if unknown := [name for name in chosen if name not in known]:
+                raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+            return chosen
+
+        return split
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        default=SANDBOX / ".state",
+        help="where the sandbox keeps its data and logs (default: sandbox/.state of this clone)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="sandbox/cloud",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, function, text: str, **more: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[common], help=text, description=text, **more)
+        made.set_defaults(command=function)
+        return made
+
+    start = command(
+        "up",
+        up,
+        "install what is missing, start what does not run, wait until all answer",
+        epilog="Can be repeated at any time: it repairs what is broken and leaves the rest alone.",
+    )
+    start.add_argument(
+        "--only", type=names(ALL), default=(), metavar="NAME,...", help="start these services only"
+    )
+    start.add_argument(
+        "--without",
+        type=names(OPTIONAL),
+        default=(),
+        metavar="PART,...",
+        help="leave parts out: " + "; ".join(f"{name} ({what})" for name, what in OPTIONAL.items()),
+    )
+    command("down", down, "stop the sandbox; its data stay")
+    command("status", status, "one line a service; exit status 0 if all is well, 1 if not")
+    shell = command("env", env, 'the environment of a user, for: eval "$(sandbox/cloud env)"')
+    shell.add_argument(
+        "--cloud", choices=credentials.ACCOUNTS, default="demo", help="who you will be (default: demo)"
+    )
+    shell.add_argument(
+        "--plain",
+        action="store_true",
+        help="OS_AUTH_URL, OS_USERNAME, ... instead of OS_CLOUD, "
+        "for clients that know nothing of clouds.yaml, such as swift",
+    )
+    command("reset", reset, "return to a freshly made cloud, from a template; all that was created is gone")
+    return parser.parse_args()
+
+
+def up(root: Path, args: argparse.Namespace) -> int:
+    begin = time.monotonic()
+    cloud = lifecycle.up(root, progress(), only=args.only, without=args.without)
+    summary(cloud, begin)
+    return 0
+
+
+def down(root: Path, _args: argparse.Namespace) -> int:
+    print("stopped" if lifecycle.down(root, progress()) else "nothing was running", file=sys.stderr)
+    return 0
+
+
+def reset(root: Path, args: argparse.Namespace) -> int:
+    begin = time.monotonic()
+    only = without = ()
+    with contextlib.suppress(OSError, ValueError):
+        known = Cloud.load(root)
+        only, without = known.services, known.without
+    cloud = lifecycle.up(root, progress(), only=only, without=without, fresh=True)
+    summary(cloud, begin)
+    return 0
+
+
+def status(root: Path, _args: argparse.Namespace) -> int:
+    cloud = load(root)
+    seen = lifecycle.examine(cloud)
+    words = {(True, True): "running", (True, False): "not answering", (False, False): "not running"}
+    print(f"{'SERVICE':10} {'STATE':13} {'URL':26} {'PID':>8} {'MEMORY':>8}")
+    for name, (process, well) in seen.items():
+        memory = process.memory() if process else None
+        print(
+            f"{name:10} {words[process is not None, well]:13} {cloud.url(name):26} {process.pid if process else '-':>8} "
+            f"{f'{memory >> 20} MB' if memory else '-':>8}"
+        )
+    print(f"\nclouds.yaml  {cloud.clouds_yaml}   (clouds: {', '.join(credentials.ACCOUNTS)})")
+    print(f"logs         {cloud.log}")
+    if cloud.without:
+        print(f"without      {', '.join(cloud.without)}")
+    return 0 if cloud.complete and all(seen[name][1] for name in cloud.services) else 1
+
+
+def env(root: Path, args: argparse.Namespace) -> int:
+    cloud = load(root)
+    if not running(root):
+        print("warning: the sandbox is not running; start it with: sandbox/cloud up", file=sys.stderr)
+    print(credentials.environment(cloud, args.cloud, plain=args.plain))
+    return 0
+
+
+def load(root: Path) -> Cloud:
+    try:
+        return Cloud.load(root)
+    except FileNotFoundError:
+        raise Failure("there is no sandbox yet; make one with: sandbox/cloud up") from None
+    except ValueError as error:
+        raise Failure(f"the state directory {root} {error}; replace it with: sandbox/cloud up") from None
+
+
+def progress():
+    """Lines of progress on stderr, with the seconds since the command began."""
+    begin = time.monotonic()
+
+    def say(name: str, text: str) -> None:
+        print(f"{time.monotonic() - begin:6.1f} s  {name:10} {text}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def summary(cloud: Cloud, begin: float) -> None:
+    print(
+        f'The sandbox is up ({time.monotonic() - begin:.1f} s). To use it: eval "$(sandbox/cloud env)"',
+        file=sys.stderr,
+    )
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def check_machine() -> None:
+    if not Path("/proc/self/cmdline").exists() or not hasattr(os, "pidfd_open"):
+        raise Failure("the sandbox needs Linux (5.3 or newer) with /proc")
+    if not shutil.which("sh"):
+        raise Failure("the sandbox needs a shell, sh")

@@ -1,0 +1,86 @@
+"""serve.py NAME STATE FINGERPRINT PORT=FD...: run one service of the sandbox, its API and all that works behind it.
+
+Run by the virtual environment's Python. Everything is a thread of this one process, because fake:// passes messages
+in memory. The sockets are open already: the controlling program has bound them, so that no two sandboxes can settle
+on the same port, and a client that is early waits instead of being refused.
+"""
+
+import faulthandler
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+import types
+from pathlib import Path
+
+THREADS = 16
+
+
+def main() -> None:
+    name, state, _fingerprint, *pairs = sys.argv[1:]
+    sockets = {int(port): int(fd) for port, _, fd in (pair.partition("=") for pair in pairs)}
+    for fd in sockets.values():
+        os.set_inheritable(fd, False)  # or a helper program of a service would keep the port taken
+    here = Path(__file__).resolve().parent
+    sys.path.insert(0, str(here / "plugins"))
+    keep_our_name()
+
+    from control.cloud import Cloud
+
+    # Not `from services import ALL`: the names of all the services are names of packages here.
+    service = importlib.import_module("services").ALL[name]
+    cloud = Cloud.load(Path(state))
+    if service.run:
+        service.run(cloud, sockets)
+        return
+    from services import sqlite
+
+    sqlite.tune()
+    app = service.app(cloud)
+    stop_at_once()  # again: some services set a handler of their own
+    import waitress
+
+    waitress.serve(
+        app,
+        sockets=[socket.socket(fileno=fd) for fd in sockets.values()],
+        threads=THREADS,
+        ident=None,
+        # A dozen clients and seven services keep their connections open; select() ends at descriptor 1023.
+        connection_limit=1000,
+        asyncore_use_poll=True,
+        max_request_body_size=1 << 40,
+        _quiet=True,
+    )
+
+
+def keep_our_name() -> None:
+    """The controlling program knows us by our arguments; setproctitle, which neutron loads, would overwrite them."""
+    sys.modules["setproctitle"] = types.SimpleNamespace(
+        getproctitle=lambda: " ".join(sys.orig_argv), setproctitle=lambda _title: None
+    )
+
+
+def stop_at_once() -> None:
+    # The threads of the services would take up to a minute to end by themselves.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+
+def explain(error: BaseException) -> None:
+    """The traceback, and last what it comes down to: the error that started the chain."""
+    traceback.print_exception(error)
+    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = cause
+    print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # `kill -USR1 PID` writes what every thread does to the log
+    stop_at_once()
+    try:
+        main()
+    except BaseException as error:
+        explain(error)
+    finally:
+        os._exit(1)  # threads that run already would keep a process alive that never listens

@@ -1,0 +1,15 @@
+"""The services of the sandbox, one file each. To add one: write its file, and name it here."""
+
+from .cinder import CINDER
+from .common import Service
+from .glance import GLANCE
+from .heat import HEAT
+from .keystone import KEYSTONE
+from .neutron import NEUTRON
+from .nova import NOVA
+from .placement import PLACEMENT
+from .swift import SWIFT
+
+ALL: dict[str, Service] = {
+    service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
+}
