@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -21,31 +22,39 @@ from services import ALL, Service
 from .cloud import PASSWORD, REGION, SANDBOX, Cloud, version, write
 from .processes import Children, Failure, urlopen
 
-Say = Callable[[str, str], None]
 FLAVORS = {"tiny": (1, 64, 1), "small": (1, 512, 5), "medium": (2, 2048, 10)}  # vCPUs, MiB, GiB
 
 
-def make_databases(cloud: Cloud, children: Children, say: Say, ready: Callable[[str], None]) -> None:
-    """Run every service's first start, two at a time; `ready(name)` as each is done, in this thread."""
+def make_databases(cloud: Cloud, children: Children, start: Callable[[str], None]) -> None:
+    """Run every service's first start, as many at a time as there are processors; after each, `start(name)`.
+
+    keystone is started first: the others need their accounts as soon as they start, but not to make their tables.
+    """
     for name in "db", "lock", "keystone", "glance":
         (cloud.data / name).mkdir(parents=True)
+    processors = threading.Semaphore(max(2, os.cpu_count() or 2))
+    keystone_runs = threading.Event()
 
-    def first_start(service: Service) -> str:
+    def work(service: Service) -> None:
         for command in service.first_start(cloud):
-            children.run(command, cloud.log / "first-start.log")
-        return service.name
+            with processors:
+                children.run(command, cloud.log / "first-start.log")
+        if service.name != "keystone":
+            keystone_runs.wait()
+        start(service.name)
+        if service.name == "keystone":
+            keystone_runs.set()
 
-    # keystone first, so that it can be filled meanwhile; then nova, which takes longest.
+    # After keystone nova, whose migrations take longest.
     order = sorted(ALL.values(), key=lambda service: (service.name != "keystone", service.name != "nova"))
-    with concurrent.futures.ThreadPoolExecutor(max(2, min(4, os.cpu_count() or 2))) as pool:
-        jobs = [pool.submit(first_start, service) for service in order]
+    with concurrent.futures.ThreadPoolExecutor(len(order)) as pool:
+        jobs = [pool.submit(work, service) for service in order]
         try:
             for job in concurrent.futures.as_completed(jobs):
-                say(job.result(), "database made")
-                ready(job.result())
+                job.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             children.end()
+            keystone_runs.set()  # who waits for it is told that all is over
             raise
 
 
@@ -86,8 +95,7 @@ class Api:
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace")[:500]
             raise Failure(
-                f"{method} {url} was answered by {error.code} {error.reason}: {text}\n"
-                f"  the logs: {self.cloud.log}"
+                f"{method} {url} was answered by {error.code} {error.reason}: {text}\n  the logs: {self.cloud.log}"
             ) from None
         except OSError as error:
             raise Failure(f"{method} {url} failed: {error}\n  the logs: {self.cloud.log}") from None
@@ -183,12 +191,11 @@ def fill_others(cloud: Cloud) -> None:
     api.call("PUT", f"{v2}/routers/{router}/add_router_interface", {"subnet_id": subnet})
 
 
-# ------------------------------------------------------------------------------------------------------- the template
+# ----- the template
 
 
 def template(cloud: Cloud) -> Path:
-    """Where the template of this version is: in the clone, for all its sandboxes, or where that is read-only, in the
-    state directory."""
+    """Where the template of this version is: in the clone, or where that is read-only, in the state directory."""
     cache = SANDBOX.parent / ".cache" / "sandbox"
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)

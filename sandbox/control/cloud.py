@@ -8,13 +8,12 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from pathlib import Path
 
 SANDBOX = Path(__file__).resolve().parents[1]
 VENV = SANDBOX / ".venv"
 LOCK = SANDBOX / "requirements.txt"
-PASSWORD = "secret"  # noqa: S105 - of every account; nothing listens beyond 127.0.0.1
+PASSWORD = "secret"  # of every account; nothing listens beyond 127.0.0.1
 REGION = "RegionOne"
 # What `up --without` can leave out: parts that not every cloud has, and that clients must not rely on.
 OPTIONAL = {
@@ -66,7 +65,7 @@ class Cloud:
         """What the databases know this sandbox by: its directory and its addresses, each by a constant name."""
         return {"state": f"{self.root}/"} | {name: self.url(name) for name in self.ports}
 
-    # ------------------------------------------------------------------------------------------- cloud.json
+    # ----- cloud.json
 
     @property
     def _file(self) -> Path:
@@ -108,4 +107,4 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
     new = path.with_name(path.name + ".new")
     new.write_text(text)
     new.chmod(mode)
-    os.replace(new, path)
+    new.replace(path)

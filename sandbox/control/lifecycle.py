@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,9 +26,10 @@ PATIENCE = 180  # seconds that a service may take to answer; a few are usual
 OURS = {"cloud.json", "clouds.yaml", "openrc", "openrc-admin", "etc", "data", "log", "lock", "template"}
 
 Say = Callable[[str, str], None]
+Sockets = dict[str, list[socket.socket]]  # by service, in the order of its ports
 
 
-# ------------------------------------------------------------------------------------------------------- the commands
+# ----- the commands
 
 
 def up(
@@ -40,10 +42,11 @@ def up(
         cloud.services, cloud.without = only or tuple(ALL), tuple(sorted(without))
         children = Children(cloud)
         try:
+            sockets = {}
             if fresh or not cloud.complete:
                 stop(root, running(root))
-                renew(cloud, children, say)
-            reconcile(cloud, children, say)
+                sockets = renew(cloud, children, say)
+            reconcile(cloud, children, say, sockets)
         except BaseException:
             with undisturbed():
                 children.end()
@@ -71,19 +74,15 @@ def examine(cloud: Cloud) -> dict[str, tuple[Process | None, bool]]:
         return dict(zip(ALL, pool.map(look, ALL), strict=True))
 
 
-# ------------------------------------------------------------------------------------------------------- their parts
+# ----- their parts
 
 
 @contextlib.contextmanager
 def locked(root: Path, say: Say) -> Iterator[None]:
     """One command at a time changes a sandbox; the next one waits, and finds the work done."""
-    foreign = (
-        sorted(entry.name for entry in root.iterdir() if entry.name not in OURS) if root.is_dir() else []
-    )
+    foreign = sorted(entry.name for entry in root.iterdir() if entry.name not in OURS) if root.is_dir() else []
     if foreign and not (root / "cloud.json").exists():
-        raise Failure(
-            f"{root} holds files that are not a sandbox's ({foreign[0]}, ...): name another directory"
-        )
+        raise Failure(f"{root} holds files that are not a sandbox's ({foreign[0]}, ...): name another directory")
     (root / "log").mkdir(parents=True, exist_ok=True)
     with lock_file(root / "lock", lambda: say("", f"waiting for another command that works on {root} ...")):
         yield
@@ -151,48 +150,46 @@ def recall(root: Path, say: Say) -> Cloud:
     return Cloud(root)
 
 
-def renew(cloud: Cloud, children: Children, say: Say) -> None:
-    """Fresh data: a copy of the template, or if there is none, a cloud made from nothing that becomes the template."""
+def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
+    """Make fresh data: a copy of the template, or if there is none, a cloud made from nothing, the next template.
+
+    Returns the ports that are open already for services that do not run yet.
+    """
     for path in cloud.data, cloud.etc:
         shutil.rmtree(path, ignore_errors=True)
-    cloud.etc.mkdir()
     sockets = open_sockets(cloud, ALL)
     cloud.save()
     if bootstrap.copy_template(cloud):
         say("", "data copied from the template")
         bootstrap.mark_complete(cloud)
-        for sock in sum(sockets.values(), []):
-            sock.close()
-        return
+        return {name: opened for name, opened in sockets.items() if name in cloud.services}
     say("", "making a cloud from nothing: half a minute to a minute, the first time only")
     write_config(cloud)
-    waiting: list[str] = []
-    filled = False
-    starts: list[Start] = []
+    starts: dict[str, Start] = {}
 
-    def ready(name: str) -> None:
-        # keystone first; the others need their accounts as soon as they start.
-        nonlocal filled
+    def start(name: str) -> None:
+        say(name, "database made")
         if name == "keystone":
             wait(cloud, [children.serve(name, fingerprint(cloud, name), sockets[name])], children, say)
             bootstrap.fill_keystone(cloud)
             say(name, "accounts and catalog made")
-            filled = True
         else:
-            waiting.append(name)
-        while filled and waiting:
-            other = waiting.pop(0)
-            starts.append(children.serve(other, fingerprint(cloud, other), sockets[other]))
+            starts[name] = children.serve(name, fingerprint(cloud, name), sockets[name])
 
-    bootstrap.make_databases(cloud, children, say, ready)
-    wait(cloud, starts, children, say)
+    bootstrap.make_databases(cloud, children, start)
+    wait(cloud, list(starts.values()), children, say)
     bootstrap.fill_others(cloud)
     say("", "flavors, image and networks made")
-    bootstrap.save_template(cloud)
+    try:
+        bootstrap.save_template(cloud)
+    except (OSError, sqlite3.Error) as error:
+        say("", f"no template could be saved, the next reset will take as long as this: {error}")
     bootstrap.mark_complete(cloud)
+    stop(cloud.root, [process for process in running(cloud.root) if process.service not in cloud.services])
+    return {}
 
 
-def reconcile(cloud: Cloud, children: Children, say: Say) -> None:
+def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> None:
     """Start what is missing, restart what is not well or was started with another configuration."""
     seen = examine(cloud)
     good = {
@@ -200,18 +197,15 @@ def reconcile(cloud: Cloud, children: Children, say: Say) -> None:
         for name, (process, well) in seen.items()
         if process and well and process.fingerprint == fingerprint(cloud, name)
     }
-    keep = {process for name, (process, _) in seen.items() if name in good}
+    keep = [process for name, (process, _) in seen.items() if process and name in good]
     extra = [process for process in running(cloud.root) if process not in keep]
     for process in extra:
         if process.service in ALL:
             well = seen[process.service][1]
-            say(
-                process.service,
-                "runs with another configuration: restarting" if well else "does not answer: restarting",
-            )
+            say(process.service, "runs with other options: restarting" if well else "does not answer: restarting")
     stop(cloud.root, extra)
     before = cloud.names()
-    sockets = open_sockets(cloud, [name for name in cloud.services if name not in good])
+    sockets |= open_sockets(cloud, [name for name in cloud.services if name not in good and name not in sockets])
     if cloud.names() != before:
         # Everything knows everything's address: start over at the new ones.
         say("", "some ports are taken by another program: moving to others")
@@ -221,23 +215,17 @@ def reconcile(cloud: Cloud, children: Children, say: Say) -> None:
     cloud.save()
     write_config(cloud)
     credentials.save(cloud)
-    wait(
-        cloud,
-        [children.serve(name, fingerprint(cloud, name), sockets[name]) for name in sockets],
-        children,
-        say,
-    )
+    starts = [children.serve(name, fingerprint(cloud, name), opened) for name, opened in sockets.items()]
+    wait(cloud, starts, children, say)
 
 
-def open_sockets(cloud: Cloud, names: Iterable[str]) -> dict[str, list[socket.socket]]:
+def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:
     """Open the ports of these services, at the addresses they had if they can be had; cloud.ports tells which."""
-    sockets: dict[str, list[socket.socket]] = {}
+    sockets: Sockets = {}
     for name in names:
         sockets[name] = []
         for port_name, usual in ALL[name].ports.items():
-            sock = (listen(cloud.ports[port_name]) if port_name in cloud.ports else None) or listen_near(
-                usual + OFFSET
-            )
+            sock = (listen(cloud.ports[port_name]) if port_name in cloud.ports else None) or listen_near(usual + OFFSET)
             cloud.ports[port_name] = sock.getsockname()[1]
             sockets[name].append(sock)
     return sockets
@@ -265,9 +253,7 @@ def wait(cloud: Cloud, starts: list[Start], children: Children, say: Say) -> Non
         deadline = time.monotonic() + PATIENCE
         while not answers(url, timeout=3):
             if (status := start.child.poll()) is not None:
-                raise Failure(
-                    screen(f"{start.name} died at its start (exit status {status})", start.log, start.begin)
-                )
+                raise Failure(screen(f"{start.name} died at its start (exit status {status})", start.log, start.begin))
             if time.monotonic() > deadline:
                 os.kill(start.child.pid, signal.SIGUSR1)  # what every thread does, for the log
                 time.sleep(0.5)

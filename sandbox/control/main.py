@@ -17,7 +17,7 @@ from .processes import Failure, running
 
 DESCRIPTION = """\
 A real OpenStack on this machine: keystone, placement, glance, neutron, nova (fake hypervisor), cinder, heat and swift,
-from PyPI, as eight ordinary processes that listen on 127.0.0.1 alone. No root, no Docker, no broker, no database server.
+from PyPI, as eight ordinary processes that listen on 127.0.0.1 alone. No root, no Docker, no broker, no database.
 """
 EPILOG = """\
 first steps:
@@ -88,9 +88,7 @@ def parse() -> argparse.Namespace:
         "install what is missing, start what does not run, wait until all answer",
         epilog="Can be repeated at any time: it repairs what is broken and leaves the rest alone.",
     )
-    start.add_argument(
-        "--only", type=names(ALL), default=(), metavar="NAME,...", help="start these services only"
-    )
+    start.add_argument("--only", type=names(ALL), default=(), metavar="NAME,...", help="start these services only")
     start.add_argument(
         "--without",
         type=names(OPTIONAL),
@@ -101,9 +99,7 @@ def parse() -> argparse.Namespace:
     command("down", down, "stop the sandbox; its data stay")
     command("status", status, "one line a service; exit status 0 if all is well, 1 if not")
     shell = command("env", env, 'the environment of a user, for: eval "$(sandbox/cloud env)"')
-    shell.add_argument(
-        "--cloud", choices=credentials.ACCOUNTS, default="demo", help="who you will be (default: demo)"
-    )
+    shell.add_argument("--cloud", choices=credentials.ACCOUNTS, default="demo", help="who you will be (default: demo)")
     shell.add_argument(
         "--plain",
         action="store_true",
@@ -116,8 +112,8 @@ def parse() -> argparse.Namespace:
 
 def up(root: Path, args: argparse.Namespace) -> int:
     begin = time.monotonic()
-    cloud = lifecycle.up(root, progress(), only=args.only, without=args.without)
-    summary(cloud, begin)
+    lifecycle.up(root, progress(), only=args.only, without=args.without)
+    summary(begin)
     return 0
 
 
@@ -126,29 +122,29 @@ def down(root: Path, _args: argparse.Namespace) -> int:
     return 0
 
 
-def reset(root: Path, args: argparse.Namespace) -> int:
+def reset(root: Path, _args: argparse.Namespace) -> int:
     begin = time.monotonic()
     only = without = ()
     with contextlib.suppress(OSError, ValueError):
         known = Cloud.load(root)
         only, without = known.services, known.without
-    cloud = lifecycle.up(root, progress(), only=only, without=without, fresh=True)
-    summary(cloud, begin)
+    lifecycle.up(root, progress(), only=only, without=without, fresh=True)
+    summary(begin)
     return 0
 
 
 def status(root: Path, _args: argparse.Namespace) -> int:
     cloud = load(root)
     seen = lifecycle.examine(cloud)
-    words = {(True, True): "running", (True, False): "not answering", (False, False): "not running"}
-    print(f"{'SERVICE':10} {'STATE':13} {'URL':26} {'PID':>8} {'MEMORY':>8}")
+    row = "{:10} {:13} {:23} {:>8} {:>8}".format
+    print(row("SERVICE", "STATE", "URL", "PID", "MEMORY"))
     for name, (process, well) in seen.items():
-        memory = process.memory() if process else None
-        print(
-            f"{name:10} {words[process is not None, well]:13} {cloud.url(name):26} {process.pid if process else '-':>8} "
-            f"{f'{memory >> 20} MB' if memory else '-':>8}"
-        )
-    print(f"\nclouds.yaml  {cloud.clouds_yaml}   (clouds: {', '.join(credentials.ACCOUNTS)})")
+        if process:
+            memory = f"{(process.memory() or 0) >> 20} MB"
+            print(row(name, "running" if well else "not answering", cloud.url(name), process.pid, memory))
+        else:
+            print(row(name, "not running" if name in cloud.services else "not asked for", cloud.url(name), "-", "-"))
+    print(f"\nclouds.yaml  {cloud.clouds_yaml} (clouds: {', '.join(credentials.ACCOUNTS)})")
     print(f"logs         {cloud.log}")
     if cloud.without:
         print(f"without      {', '.join(cloud.without)}")
@@ -182,11 +178,9 @@ def progress():
     return say
 
 
-def summary(cloud: Cloud, begin: float) -> None:
-    print(
-        f'The sandbox is up ({time.monotonic() - begin:.1f} s). To use it: eval "$(sandbox/cloud env)"',
-        file=sys.stderr,
-    )
+def summary(begin: float) -> None:
+    seconds = time.monotonic() - begin
+    print(f'The sandbox is up ({seconds:.1f} s). To use it: eval "$(sandbox/cloud env)"', file=sys.stderr)
 
 
 def interrupt(*_: object) -> None:

@@ -30,7 +30,7 @@ class Failure(Exception):  # noqa: N818 - what went wrong, for people
     """Ends the command with this text and exit status 1."""
 
 
-# ------------------------------------------------------------------------------------------------- the process table
+# ----- the process table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +85,7 @@ def stop(root: Path, processes: Iterable[Process], patience: float = 5.0) -> Non
                 except ProcessLookupError:
                     continue
                 except PermissionError:
-                    raise Failure(
-                        f"process {handles[fd].pid} of this sandbox belongs to another user"
-                    ) from None
+                    raise Failure(f"process {handles[fd].pid} of this sandbox belongs to another user") from None
             deadline = time.monotonic() + patience
             while waiting and (left := deadline - time.monotonic()) > 0:
                 waiting -= set(select.select(list(waiting), [], [], left)[0])  # readable once it has ended
@@ -96,7 +94,7 @@ def stop(root: Path, processes: Iterable[Process], patience: float = 5.0) -> Non
             os.close(fd)
 
 
-# ------------------------------------------------------------------------------------------------------ the children
+# ----- the children
 
 
 class Children:
@@ -149,6 +147,7 @@ class Children:
         return Start(name, child, log, begin)
 
     def end(self) -> None:
+        """Stop all that still runs, and start nothing any more."""
         self._closed = True
         with self._lock:
             started = [child for child in self._started if child.poll() is None]
@@ -187,7 +186,7 @@ def environment(cloud: Cloud) -> dict[str, str]:
     return kept | {"PATH": path, "HOME": str(cloud.root), "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 
 
-# -------------------------------------------------------------------------------------------------- ports and answers
+# ----- ports and answers
 
 
 def listen(port: int) -> socket.socket | None:

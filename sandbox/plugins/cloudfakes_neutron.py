@@ -1,13 +1,12 @@
 """Stand-ins for the parts of a neutron deployment that would need privileges."""
 
-from neutron_lib.api.definitions import portbindings
+from neutron.services.qos.drivers.openvswitch import driver as ovs_qos
+from neutron.services.trunk.drivers import base as trunk
 from neutron_lib import constants
+from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
 from neutron_lib.services.qos import base as qos
 from neutron_lib.services.trunk import constants as trunk_constants
-
-from neutron.services.qos.drivers.openvswitch import driver as ovs_qos
-from neutron.services.trunk.drivers import base as trunk
 
 VIF_TYPE = portbindings.VIF_TYPE_OVS
 
@@ -19,9 +18,7 @@ class BindAllMechanismDriver(api.MechanismDriver):
 
     def initialize(self):
         self.drivers = [  # they register themselves when made
-            TrunkDriver(
-                "bindall", [VIF_TYPE], [trunk_constants.SEGMENTATION_TYPE_VLAN], can_trunk_bound_port=True
-            ),
+            TrunkDriver("bindall", [VIF_TYPE], [trunk_constants.SEGMENTATION_TYPE_VLAN], can_trunk_bound_port=True),
             QosDriver("bindall", [VIF_TYPE], [portbindings.VNIC_NORMAL], ovs_qos.SUPPORTED_RULES),
         ]
 

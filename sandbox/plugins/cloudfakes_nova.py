@@ -1,9 +1,7 @@
 """nova's fake hypervisor, made to survive a restart."""
 
-from nova import context
-from nova import objects
-from nova.virt import driver
-from nova.virt import fake
+from nova import context, objects
+from nova.virt import driver, fake
 
 
 class Driver(fake.FakeDriver):

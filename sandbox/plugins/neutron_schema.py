@@ -1,8 +1,7 @@
-"""neutron_schema.py STATE
+"""Make neutron's tables from its models: its migrations ALTER constraints, which SQLite cannot do.
 
-Make neutron's tables from its models: neutron's migrations ALTER constraints,
-which SQLite cannot do.  Then add the four default security group rules that
-the migrations would have inserted."""
+neutron_schema.py STATE: also adds the default security group rules that the migrations would have inserted.
+"""
 
 import sys
 

@@ -55,11 +55,10 @@ def app(cloud: Cloud) -> Any:
 
     monkey_patch.patch()
     sys.argv = ["cinder-api", "--config-file", str(cloud.etc / "cinder.conf")]
-    from cinder.wsgi.api import application
-
     # Never cinder.cmd.volume: it registers command-line options, too late once the API has parsed its own.
     import os_brick
     from cinder import service
+    from cinder.wsgi.api import application
     from oslo_config import cfg
 
     os_brick.setup(cfg.CONF)

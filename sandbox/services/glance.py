@@ -16,9 +16,7 @@ def config(cloud: Cloud) -> Files:
     stores = {store: {"filesystem_store_datadir": cloud.data / "glance" / store} for store in STORES}
     return {
         "glance-api.conf": {
-            **base(
-                cloud, "glance", enabled_backends="files:file", worker_self_reference_url=cloud.url("glance")
-            ),
+            **base(cloud, "glance", enabled_backends="files:file", worker_self_reference_url=cloud.url("glance")),
             "glance_store": {"default_backend": "files"},
             "paste_deploy": {"flavor": "keystone", "config_file": SHARE / "glance/glance-api-paste.ini"},
             **stores,

@@ -76,10 +76,9 @@ def app(cloud: Cloud) -> Any:
     # The paste file must come FIRST: nova looks for it at the first place only.
     os.environ["OS_NOVA_CONFIG_FILES"] = f"{SHARE / 'nova/api-paste.ini'};{cloud.etc / 'nova.conf'}"
     sys.argv = ["nova-api"]
-    from nova.wsgi.osapi_compute import application
-
     # nova takes drivers from the package nova.virt only.
     import nova.virt
+    from nova.wsgi.osapi_compute import application
 
     nova.virt.__path__.append(str(SANDBOX / "plugins"))
     import os_brick
