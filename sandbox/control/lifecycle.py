@@ -62,13 +62,13 @@ def down(root: Path, say: Say) -> bool:
         return bool(processes)
 
 
-def examine(cloud: Cloud) -> dict[str, tuple[Process | None, bool]]:
+def examine(cloud: Cloud, timeout: float = 5) -> dict[str, tuple[Process | None, bool]]:
     """Of each service: its process, and whether it answers."""
     processes = {process.service: process for process in running(cloud.root)}
 
     def look(name: str) -> tuple[Process | None, bool]:
         process = processes.get(name)
-        return process, bool(process) and answers(cloud.url(name) + ALL[name].health, timeout=10)
+        return process, bool(process) and answers(cloud.url(name) + ALL[name].health, timeout)
 
     with concurrent.futures.ThreadPoolExecutor(len(ALL)) as pool:
         return dict(zip(ALL, pool.map(look, ALL), strict=True))
@@ -191,7 +191,7 @@ def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
 
 def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> None:
     """Start what is missing, restart what is not well or was started with another configuration."""
-    seen = examine(cloud)
+    seen = examine(cloud, 10)
     good = {
         name
         for name, (process, well) in seen.items()
