@@ -4,8 +4,8 @@ Made once (half a minute) and kept as a template, which every later cloud of thi
 a template name the sandbox's directory and addresses by placeholders.
 """
 
-import concurrent.futures
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -25,7 +25,9 @@ from .processes import Children, Failure, urlopen
 FLAVORS = {"tiny": (1, 64, 1), "small": (1, 512, 5), "medium": (2, 2048, 10)}  # vCPUs, MiB, GiB
 
 
-def make_databases(cloud: Cloud, children: Children, start: Callable[[str], None]) -> None:
+def make_databases(
+    cloud: Cloud, children: Children, say: Callable[[str, str], None], start: Callable[[str], None]
+) -> None:
     """Run every service's first start, as many at a time as there are processors; after each, `start(name)`.
 
     keystone is started first: the others need their accounts as soon as they start, but not to make their tables.
@@ -39,23 +41,16 @@ def make_databases(cloud: Cloud, children: Children, start: Callable[[str], None
         for command in service.first_start(cloud):
             with processors:
                 children.run(command, cloud.log / "first-start.log")
-        if service.name != "keystone":
-            keystone_runs.wait()
+        say(service.name, "database made")
+        while service.name != "keystone" and not keystone_runs.wait(0.2):
+            children.check()
         start(service.name)
         if service.name == "keystone":
             keystone_runs.set()
 
     # After keystone nova, whose migrations take longest.
     order = sorted(ALL.values(), key=lambda service: (service.name != "keystone", service.name != "nova"))
-    with concurrent.futures.ThreadPoolExecutor(len(order)) as pool:
-        jobs = [pool.submit(work, service) for service in order]
-        try:
-            for job in concurrent.futures.as_completed(jobs):
-                job.result()
-        except BaseException:
-            children.end()
-            keystone_runs.set()  # who waits for it is told that all is over
-            raise
+    children.together([functools.partial(work, service) for service in order])
 
 
 class Api:

@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import contextlib
+import errno
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -37,6 +39,7 @@ def up(
 ) -> Cloud:
     """Make the sandbox at `root` run, and answer, whatever state it is in."""
     with locked(root, say):
+        check_place(root)
         install(say)
         cloud = recall(root, say)
         cloud.services, cloud.without = only or tuple(ALL), tuple(sorted(without))
@@ -48,8 +51,7 @@ def up(
                 sockets = renew(cloud, children, say)
             reconcile(cloud, children, say, sockets)
         except BaseException:
-            with undisturbed():
-                children.end()
+            children.end()
             raise
         return cloud
 
@@ -77,6 +79,22 @@ def examine(cloud: Cloud, timeout: float = 5) -> dict[str, tuple[Process | None,
 # ----- their parts
 
 
+def check_place(root: Path) -> None:
+    """Say early what would be hard to tell from a service's error."""
+    for place in root, SANDBOX:
+        if strange := set(str(place)) & set("$%;,?#\"'\\\n"):
+            raise Failure(f"{place}: the services' configuration files cannot have {strange.pop()!r} in a path")
+    try:
+        os.setxattr(root, "user.sandbox", b"")
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise Failure(
+                f"swift needs extended attributes, which the file system of {root} lacks: "
+                "name a directory on ext4, xfs or btrfs with --state"
+            ) from None
+        raise
+
+
 @contextlib.contextmanager
 def locked(root: Path, say: Say) -> Iterator[None]:
     """One command at a time changes a sandbox; the next one waits, and finds the work done."""
@@ -97,18 +115,6 @@ def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """While cleaning up, a second Ctrl-C does nothing."""
-    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def install(say: Say) -> None:
@@ -165,19 +171,14 @@ def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
         return {name: opened for name, opened in sockets.items() if name in cloud.services}
     say("", "making a cloud from nothing: half a minute to a minute, the first time only")
     write_config(cloud)
-    starts: dict[str, Start] = {}
 
     def start(name: str) -> None:
-        say(name, "database made")
+        wait(cloud, children.serve(name, fingerprint(cloud, name), sockets[name]), say)
         if name == "keystone":
-            wait(cloud, [children.serve(name, fingerprint(cloud, name), sockets[name])], children, say)
             bootstrap.fill_keystone(cloud)
             say(name, "accounts and catalog made")
-        else:
-            starts[name] = children.serve(name, fingerprint(cloud, name), sockets[name])
 
-    bootstrap.make_databases(cloud, children, start)
-    wait(cloud, list(starts.values()), children, say)
+    bootstrap.make_databases(cloud, children, say, start)
     bootstrap.fill_others(cloud)
     say("", "flavors, image and networks made")
     try:
@@ -216,7 +217,7 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
     write_config(cloud)
     credentials.save(cloud)
     starts = [children.serve(name, fingerprint(cloud, name), opened) for name, opened in sockets.items()]
-    wait(cloud, starts, children, say)
+    children.together([functools.partial(wait, cloud, start, say) for start in starts])
 
 
 def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:
@@ -245,30 +246,16 @@ def fingerprint(cloud: Cloud, name: str) -> str:
     return hashlib.sha256(f"{version()} {installed} {config}".encode()).hexdigest()[:16]
 
 
-def wait(cloud: Cloud, starts: list[Start], children: Children, say: Say) -> None:
-    """Until each of them answers; the first one that fails ends it all."""
-
-    def one(start: Start) -> Start:
-        url = cloud.url(start.name) + ALL[start.name].health
-        deadline = time.monotonic() + PATIENCE
-        while not answers(url, timeout=3):
-            if (status := start.child.poll()) is not None:
-                raise Failure(screen(f"{start.name} died at its start (exit status {status})", start.log, start.begin))
-            if time.monotonic() > deadline:
-                os.kill(start.child.pid, signal.SIGUSR1)  # what every thread does, for the log
-                time.sleep(0.5)
-                raise Failure(screen(f"{start.name} does not answer at {url}", start.log, start.begin, 30))
-            time.sleep(0.1)
-        return start
-
-    if not starts:
-        return
-    with concurrent.futures.ThreadPoolExecutor(len(starts)) as pool:
-        jobs = [pool.submit(one, start) for start in starts]
-        try:
-            for job in concurrent.futures.as_completed(jobs):
-                say(job.result().name, f"answers at {cloud.url(job.result().name)}")
-        except BaseException:
-            with undisturbed():
-                children.end()  # and so the other threads come to their end
-            raise
+def wait(cloud: Cloud, start: Start, say: Say) -> None:
+    """Until it answers; raises Failure, with the end of its log, if it dies or takes too long."""
+    url = cloud.url(start.name) + ALL[start.name].health
+    deadline = time.monotonic() + PATIENCE
+    while not answers(url, timeout=3):
+        if (status := start.child.poll()) is not None:
+            raise Failure(screen(f"{start.name} died at its start (exit status {status})", start.log, start.begin))
+        if time.monotonic() > deadline:
+            os.kill(start.child.pid, signal.SIGUSR1)  # what every thread does, for the log
+            time.sleep(0.5)
+            raise Failure(screen(f"{start.name} does not answer at {url}", start.log, start.begin, 30))
+        time.sleep(0.1)
+    say(start.name, f"answers at {cloud.url(start.name)}")

@@ -173,7 +173,9 @@ def progress():
     begin = time.monotonic()
 
     def say(name: str, text: str) -> None:
-        print(f"{time.monotonic() - begin:6.1f} s  {name:10} {text}", file=sys.stderr, flush=True)
+        # One write each: threads speak at once.
+        sys.stderr.write(f"{time.monotonic() - begin:6.1f} s  {name:10} {text}\n")
+        sys.stderr.flush()
 
     return say
 

@@ -5,6 +5,7 @@ state directory among its arguments. That also finds what an interrupted `up` le
 somebody deleted the state directory.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import errno
@@ -17,7 +18,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .cloud import SANDBOX, VENV, Cloud
@@ -108,8 +109,7 @@ class Children:
 
     def _popen(self, argv: Iterable[object], log: Path, **options) -> subprocess.Popen:
         with self._lock, log.open("ab") as output:
-            if self._closed:
-                raise Failure("interrupted")
+            self.check()
             # A session of its own: Ctrl-C reaches this program alone, which then ends them in order.
             child = subprocess.Popen(
                 [str(part) for part in argv],
@@ -146,16 +146,47 @@ class Children:
             sock.close()  # ours: from now on a service that dies refuses its clients
         return Start(name, child, log, begin)
 
+    def together(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Do all of this at once, in threads; the first failure, or Ctrl-C, ends it all."""
+        if not tasks:
+            return
+        with concurrent.futures.ThreadPoolExecutor(len(tasks)) as pool:
+            jobs = [pool.submit(task) for task in tasks]
+            try:
+                for job in concurrent.futures.as_completed(jobs):
+                    job.result()
+            except BaseException:
+                self.end()  # and so the other threads come to their end
+                raise
+
+    def check(self) -> None:
+        """Raise Failure if all is over."""
+        if self._closed:
+            raise Failure("interrupted")
+
     def end(self) -> None:
-        """Stop all that still runs, and start nothing any more."""
-        self._closed = True
-        with self._lock:
-            started = [child for child in self._started if child.poll() is None]
-        pids = {child.pid for child in started}
-        stop(self.cloud.root, [process for process in running(self.cloud.root) if process.pid in pids])
-        for child in started:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(5)
+        """Stop all that still runs, and start nothing any more. For the main thread."""
+        with undisturbed():
+            self._closed = True
+            with self._lock:
+                started = [child for child in self._started if child.poll() is None]
+            pids = {child.pid for child in started}
+            stop(self.cloud.root, [process for process in running(self.cloud.root) if process.pid in pids])
+            for child in started:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(5)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """While cleaning up, a second Ctrl-C does nothing."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @dataclasses.dataclass
