@@ -1,0 +1,105 @@
+"""The cloud of every test here, the clients built on it once each, and no real sleep anywhere."""
+
+import sys
+import time
+
+import pytest
+
+from tests.clients.cloud import Cloud
+from tests.clients.cloud_clients import BY_NAME
+
+# What the clients themselves still use of what is deprecated; everything else stays an error.
+_DEPRECATED_BY_CLIENTS = [
+    # troveclient, octaviaclient
+    "The osc_lib.version module is deprecated",
+    "The BaseAPI class is deprecated for removal",
+    # openstacksdk, in its own proxies and resources
+    "The 'service_type' parameter is unnecesary",
+    "The _compute_attributes method is deprecated for removal",
+    # swiftclient's v3 authentication, which builds keystoneclient's old session
+    "Using the 'tenant_(name|id)' argument is deprecated",
+    "Constructing an HTTPClient instance without using a session is deprecated",
+    "Constructing an instance of the keystoneclient.v3.client.Client class without a session is deprecated",
+    "keystoneclient.session.Session is deprecated",
+    "keystoneclient auth plugins are deprecated",
+]
+
+
+def pytest_configure(config):
+    for message in _DEPRECATED_BY_CLIENTS:
+        config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+@pytest.fixture(scope="session")
+def the_cloud():
+    cloud = Cloud()
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def cloud(the_cloud):
+    """The cloud, healthy, with an empty record."""
+    the_cloud.clear()
+    yield the_cloud
+    the_cloud.clear()
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch):
+    """What anybody in the process would have slept, in seconds: nobody does."""
+    record = []
+    monkeypatch.setattr(time, "sleep", record.append)
+    if "swiftclient.client" in sys.modules:  # it has imported the function
+        monkeypatch.setattr("swiftclient.client.sleep", record.append)
+    return record
+
+
+class Clients:
+    """Builds clients, and closes what it built."""
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+        self._built = []
+        self._warm = {}
+
+    def new(self, name, **arguments):
+        """A client of its own for this test, cold: no token yet, nothing discovered."""
+        built = BY_NAME[name].make(self._cloud, **arguments)
+        self._built.append(built)
+        return built
+
+    def warm(self, name, **arguments):
+        """The client that the tests share: it has its token, its discovery and its schemas, so that a call is one request."""
+        key = name, repr(sorted(arguments.items()))
+        if key not in self._warm:
+            built = self._warm[key] = self.new(name, **arguments)
+            built.get()
+            built.create()
+            self._cloud.clear()
+        return self._warm[key]
+
+    def close(self):
+        for built in self._built:
+            built.close()
+        self._built.clear()
+        self._warm.clear()
+
+
+@pytest.fixture(scope="session")
+def _shared(the_cloud):
+    shared = Clients(the_cloud)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def warm(cloud, _shared):
+    return _shared.warm
+
+
+@pytest.fixture
+def cold(cloud):
+    own = Clients(cloud)
+    yield own.new
+    own.close()
