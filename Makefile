@@ -24,6 +24,14 @@ cloud-up:  ## a real OpenStack on this machine: sandbox/README.md
 
 cloud-down:  ## stop it; its data stay
 	@sandbox/cloud down
+sahara: env  ## Sahara 19.0.0's own tests, with ours in place of its function
+	@tools/venv .venv-sahara tests/sahara/requirements.txt
+	$(BIN)/python -m pytest tests/sahara
+
+bench: env  ## what a call and an import cost, against the peers
+	$(BIN)/python bench/success_path.py
+	$(BIN)/python bench/attached.py
+	$(BIN)/python bench/import_time.py
 
 lint: env  ## ruff, mypy --strict, the import contract
 	$(BIN)/ruff check .

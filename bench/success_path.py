@@ -1,0 +1,160 @@
+"""What a call costs that succeeds at once: ours, and what people use instead of it.
+
+Everybody gets the specification's policy (five retries, ten seconds apart, the seven statuses), the cheapest way of
+calling that he documents, and his set-up outside the measurement.  All run in one process, in short turns, with the
+garbage collector off; what is told is the time of one call less that of a bare call.  The numbers of the design are
+held against the minimum: on a machine with other work the median measures that work.
+
+``python bench/success_path.py [--json] [--rounds N]``; ends with 1 if a number of the design's is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import json
+import platform
+import statistics
+import sys
+import time
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import backoff
+import stamina
+import tenacity
+from google.api_core import retry as google_retry
+
+import sahara_loop
+from os_retries import RetryPolicy, execute_with_retries
+from os_retries.http import RETRY_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OURS = "execute_with_retries"
+BARE = "a bare call"
+SLOT = 0.002  # seconds that one contestant runs before it is the next one's turn
+
+#: What DESIGN.md promises: microseconds over the bare call, and how many times more the others cost.
+CEILING = 0.8
+CHEAPER = {"google-api-core": 1, "Sahara's loop, oslo.config": 1, "backoff": 1, "tenacity": 15, "stamina": 18}
+
+
+class Images:
+    """Stands for a client: one method, one argument, and nothing that takes time."""
+
+    def get(self, image: str) -> str:
+        return image
+
+
+def passing(error: BaseException) -> bool:
+    """Whether the error is one that may pass; nobody comes here, for every call succeeds."""
+    return getattr(error, "http_status", None) in RETRY_CODES
+
+
+def contestants(method: Callable[[str], str]) -> dict[str, Callable[[], str]]:
+    """Every contestant as a call without arguments, for the loop to be the same for all."""
+    tenacious = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(6),
+        wait=tenacity.wait_fixed(10),
+        retry=tenacity.retry_if_exception(passing),
+        reraise=True,
+    )
+    stamina_caller = stamina.RetryingCaller(attempts=6, timeout=None, wait_initial=10, wait_max=10, wait_jitter=0)
+    stamina_caller_on = stamina_caller.on(passing)
+    backing_off = backoff.on_exception(
+        backoff.constant, Exception, max_tries=6, interval=10, jitter=None, giveup=lambda error: not passing(error)
+    )(method)
+    googles = google_retry.Retry(predicate=passing, initial=10, maximum=10, multiplier=1, timeout=60)(method)
+    return {
+        BARE: partial(method, "id"),
+        OURS: partial(execute_with_retries, method, "id"),
+        "RetryPolicy.execute": partial(RetryPolicy().execute, method, "id"),
+        "google-api-core": partial(googles, "id"),
+        "Sahara's loop, oslo.config": partial(sahara_loop.execute_with_retries, method, "id"),
+        "backoff": partial(backing_off, "id"),
+        "tenacity": partial(tenacious, method, "id"),
+        "stamina": partial(stamina_caller_on, method, "id"),
+    }
+
+
+def seconds(call: Callable[[], str], times: int) -> float:
+    """Time that one call takes, the loop around it included: the bare call pays for the same loop."""
+    turns = itertools.repeat(None, times)
+    start = time.perf_counter()
+    for _ in turns:
+        call()
+    return (time.perf_counter() - start) / times
+
+
+def measure(calls: dict[str, Callable[[], str]], rounds: int) -> dict[str, list[float]]:
+    """Microseconds of one call for each contestant in each round."""
+    times = {name: int(SLOT / seconds(call, 2000)) + 1 for name, call in calls.items()}
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            for name, call in calls.items():
+                took[name].append(1e6 * seconds(call, times[name]))
+    finally:
+        gc.enable()
+    return took
+
+
+def report(took: dict[str, list[float]]) -> dict[str, Any]:
+    """Microseconds over the bare call, by the best round and by the middle one, and the ratios to ours."""
+    bare = took[BARE]
+    over: dict[str, dict[str, float]] = {
+        name: {
+            "minimum": min(all_) - min(bare),
+            "median": statistics.median(one - other for one, other in zip(all_, bare, strict=True)),
+        }
+        for name, all_ in took.items()
+        if name != BARE
+    }
+    for figures in over.values():
+        figures |= {f"{kind}_ratio": figures[kind] / over[OURS][kind] for kind in ("minimum", "median")}
+    ours = over[OURS]["minimum"]
+    missed = [f"{OURS}: {ours:.2f} us over a bare call, not {CEILING}"] if ours > CEILING else []
+    missed += [
+        f"{name} costs {over[name]['minimum_ratio']:.1f} times as much, not {ratio}"
+        for name, ratio in CHEAPER.items()
+        if over[name]["minimum_ratio"] < ratio
+    ]
+    return {
+        "python": platform.python_version(),
+        "versions": {
+            name: version(name) for name in ("tenacity", "stamina", "backoff", "google-api-core", "oslo.config")
+        },
+        "bare_call": {"minimum": min(bare), "median": statistics.median(bare)},
+        "over_the_bare_call": over,
+        "missed": missed,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--rounds", type=int, default=300, help="how often everybody has his turn (%(default)s)")
+    options = parser.parse_args()
+    figures = report(measure(contestants(Images().get), options.rounds))
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        print(f"One call that succeeds at once; Python {figures['python']}, {options.rounds} rounds in turns.")
+        print(f"{BARE}: {figures['bare_call']['minimum']:.3f} us (median {figures['bare_call']['median']:.3f})\n")
+        print(f"{'us over the bare call':<28}{'minimum':>9}{'median':>9}{'times ours':>17}")
+        for name, row in figures["over_the_bare_call"].items():
+            ratios = f"{row['minimum_ratio']:.1f} / {row['median_ratio']:.1f}"
+            print(f"{name:<28}{row['minimum']:>9.2f}{row['median']:>9.2f}{ratios:>17}")
+        for line in figures["missed"]:
+            print(f"MISSED: {line}")
+    return 1 if figures["missed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
