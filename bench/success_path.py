@@ -55,8 +55,8 @@ def passing(error: BaseException) -> bool:
     return getattr(error, "http_status", None) in RETRY_CODES
 
 
-def contestants(method: Callable[[str], str]) -> dict[str, Callable[[], str]]:
-    """Every contestant as a call without arguments, for the loop to be the same for all."""
+def contestants(method: Callable[[str], str]) -> dict[str, Callable[[int], float]]:
+    """Every contestant as a function that calls the method so many times and tells how long that took."""
     tenacious = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(6),
         wait=tenacity.wait_fixed(10),
@@ -64,42 +64,48 @@ def contestants(method: Callable[[str], str]) -> dict[str, Callable[[], str]]:
         reraise=True,
     )
     stamina_caller = stamina.RetryingCaller(attempts=6, timeout=None, wait_initial=10, wait_max=10, wait_jitter=0)
-    stamina_caller_on = stamina_caller.on(passing)
     backing_off = backoff.on_exception(
         backoff.constant, Exception, max_tries=6, interval=10, jitter=None, giveup=lambda error: not passing(error)
-    )(method)
-    googles = google_retry.Retry(predicate=passing, initial=10, maximum=10, multiplier=1, timeout=60)(method)
+    )
+    google = google_retry.Retry(predicate=passing, initial=10, maximum=10, multiplier=1, timeout=60)
     return {
-        BARE: partial(method, "id"),
-        OURS: partial(execute_with_retries, method, "id"),
-        "RetryPolicy.execute": partial(RetryPolicy().execute, method, "id"),
-        "google-api-core": partial(googles, "id"),
-        "Sahara's loop, oslo.config": partial(sahara_loop.execute_with_retries, method, "id"),
-        "backoff": partial(backing_off, "id"),
-        "tenacity": partial(tenacious, method, "id"),
-        "stamina": partial(stamina_caller_on, method, "id"),
+        BARE: partial(wrapped, method),
+        OURS: partial(passed, execute_with_retries, method),
+        "RetryPolicy.execute": partial(passed, RetryPolicy().execute, method),
+        "google-api-core": partial(wrapped, google(method)),
+        "Sahara's loop, oslo.config": partial(passed, sahara_loop.execute_with_retries, method),
+        "backoff": partial(wrapped, backing_off(method)),
+        "tenacity": partial(passed, tenacious, method),
+        "stamina": partial(passed, stamina_caller.on(passing), method),
     }
 
 
-def seconds(call: Callable[[], str], times: int) -> float:
-    """Time that one call takes, the loop around it included: the bare call pays for the same loop."""
-    turns = itertools.repeat(None, times)
+def passed(call: Callable[[Callable[[str], str], str], str], method: Callable[[str], str], times: int) -> float:
+    """Seconds that so many calls took of a contestant who is given the method each time."""
     start = time.perf_counter()
-    for _ in turns:
-        call()
-    return (time.perf_counter() - start) / times
+    for _ in itertools.repeat(None, times):
+        call(method, "id")
+    return time.perf_counter() - start
 
 
-def measure(calls: dict[str, Callable[[], str]], rounds: int) -> dict[str, list[float]]:
+def wrapped(call: Callable[[str], str], times: int) -> float:
+    """Seconds that so many calls took of a contestant who has wrapped the method beforehand."""
+    start = time.perf_counter()
+    for _ in itertools.repeat(None, times):
+        call("id")
+    return time.perf_counter() - start
+
+
+def measure(contest: dict[str, Callable[[int], float]], rounds: int) -> dict[str, list[float]]:
     """Microseconds of one call for each contestant in each round."""
-    times = {name: int(SLOT / seconds(call, 2000)) + 1 for name, call in calls.items()}
-    took: dict[str, list[float]] = {name: [] for name in calls}
+    times = {name: int(SLOT / (run(2000) / 2000)) + 1 for name, run in contest.items()}
+    took: dict[str, list[float]] = {name: [] for name in contest}
     gc.collect()
     gc.disable()
     try:
         for _ in range(rounds):
-            for name, call in calls.items():
-                took[name].append(1e6 * seconds(call, times[name]))
+            for name, run in contest.items():
+                took[name].append(1e6 * run(times[name]) / times[name])
     finally:
         gc.enable()
     return took

@@ -6,7 +6,6 @@ multiply.  Sleep, dice and the time of day come from outside; the policy is aske
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import random
@@ -14,6 +13,7 @@ import sys
 import threading
 import time
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING
 
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry, Wait
@@ -63,7 +63,9 @@ class Call:
     given_up: tuple[int, int | None] = (0, None)
 
 
-_current: ContextVar[Call | None] = ContextVar("os_retries.call", default=None)
+_nobody = Call()
+_nobody.finished = True
+_current: ContextVar[Call] = ContextVar("os_retries.call", default=_nobody)
 
 # How many calls this process has given up.  A mark on an exception is fresh, that is made during the attempt which
 # just failed, when its ordinal is higher than this number was at the start; in whichever thread it was made.
@@ -91,10 +93,11 @@ def run(
     whatever else is no Exception pass through.
     """
     call = _current.get()
-    token = None
-    if call is None or call.finished:
+    outermost = call.finished
+    if outermost:
+        # It stays in the context until the next call takes its place: that it is finished says all.
         call = Call()
-        token = _current.set(call)
+        _current.set(call)
     try:
         if streams is None:
             streams = _streams(method, args, kwargs)
@@ -103,7 +106,8 @@ def run(
         while True:
             since = _given_up
             try:
-                return method(*args, **kwargs)
+                # Python copies kwargs for the call, even empty ones: a tenth of all that we cost.
+                return method(*args, **kwargs) if kwargs else method(*args)
             except Exception as error:
                 if retries is None:
                     retries = Retries(call, describe(method), streams, handled)
@@ -113,9 +117,8 @@ def run(
             # Outside the except block: the next error must not have this one as its context.
             retries.sleep(wait)
     finally:
-        if token is not None:
+        if outermost:
             call.finished = True
-            _current.reset(token)
 
 
 class Retries:
@@ -290,9 +293,9 @@ def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
 
     A second attempt with a file that the first has read would upload nothing and report success.
     """
-    values = [*args, *kwargs.values()] if kwargs else args
-    if type(method) is functools.partial:
-        values = [*values, *method.args, *method.keywords.values()]
+    values = (*args, *kwargs.values()) if kwargs else args
+    if type(method) is partial:
+        values = (*values, *method.args, *method.keywords.values())
     found: tuple[Stream, ...] = ()
     for value in values:
         kind = type(value)
