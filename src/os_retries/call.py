@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import sys
 import threading
 import time
@@ -125,6 +124,9 @@ class Retries:
     """What the loop remembers of a call that has failed at least once."""
 
     def __init__(self, call: Call, target: Target, streams: Sequence[Stream], handled: BaseException | None) -> None:
+        # Imported here: it brings hashlib along, and only a failed call ever needs it.
+        import random  # noqa: PLC0415
+
         self.call = call
         self.target = target
         self.streams = streams

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 #: The statuses of the specification, "list of the errors, that can be retried".
 RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
 
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+# The patterns in this file are texts: re compiles each when it is first asked, and most programs never ask.
+_SECONDS = r"[0-9]+(\.[0-9]+)?"
 
 
 class Kind(enum.StrEnum):
@@ -61,37 +62,37 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 # What the verb does not tell (CREATES.md §1 and §2, most of it executed against the services): verb, path, whether a
 # repeat is harmless.  The first row that matches holds.
-_REPEATS: tuple[tuple[str, re.Pattern[str], bool], ...] = (
-    ("POST", re.compile(r"/v3/auth/tokens$|/v2\.0/tokens$"), True),  # one token more
-    ("POST", re.compile(r"/images/[^/]+/actions/(de|re)activate$"), True),  # glance sets a state
-    ("POST", re.compile(r"/v1/AUTH_[^/]+(/.*)?$"), True),  # swift replaces or merges metadata
-    ("COPY", re.compile(r"/v1/AUTH_[^/]+/.*$"), True),
+_REPEATS: tuple[tuple[str, str, bool], ...] = (
+    ("POST", r"/v3/auth/tokens$|/v2\.0/tokens$", True),  # one token more
+    ("POST", r"/images/[^/]+/actions/(de|re)activate$", True),  # glance sets a state
+    ("POST", r"/v1/AUTH_[^/]+(/.*)?$", True),  # swift replaces or merges metadata
+    ("COPY", r"/v1/AUTH_[^/]+/.*$", True),
     # A second one is refused although the first one took effect: it takes a look at the service to tell.
-    ("PUT", re.compile(r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$"), False),
-    ("PUT", re.compile(r"/trunks/[^/]+/(add|remove)_subports$"), False),
-    ("PUT", re.compile(r"/images/[^/]+/(file|stage)$"), True),
-    ("PUT", re.compile(r"/nodes/[^/]+/states/"), False),  # ironic reboots twice
+    ("PUT", r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$", False),
+    ("PUT", r"/trunks/[^/]+/(add|remove)_subports$", False),
+    ("PUT", r"/images/[^/]+/(file|stage)$", True),
+    ("PUT", r"/nodes/[^/]+/states/", False),  # ironic reboots twice
 )
 
 # A 503 that says by its body that the service did nothing (CREATES.md §3).  Any other may come from a gateway in
 # front of a service that goes on working.
-_NOT_PROCESSED = re.compile(
+_NOT_PROCESSED = (
     r"The Keystone service is temporarily unavailable"  # keystonemiddleware, before the service
     r"|Unable to lock the project"  # octavia
     r"|\bNoNetworkAvailable\b|\bHostMacAddressGenerationFailure\b"  # neutron, inside the transaction
     r"|\bNoFreeConductorWorker\b|No free conductor workers"  # ironic
 )
-_NO_SERVER = re.compile(r"No server is available to handle this request")  # HAProxy, where no service has answered
+_NO_SERVER = "No server is available to handle this request"  # HAProxy, where no service has answered
 
 # A 413 is more often a quota than a limit on the rate: cinder, manila, designate, glance; or a body that is too large.
-_QUOTA = re.compile(r"quota|limitexceeded|exceed|too large|too big|maximum", re.IGNORECASE)
+_QUOTA = r"(?i)quota|limitexceeded|exceed|too large|too big|maximum"
 
 
 def is_repeatable(verb: str, path: str) -> bool:
     """Whether a repeat of this request does no more than the request itself, even if the first one took effect."""
     verb = verb.upper()
     for row_verb, pattern, repeatable in _REPEATS:
-        if verb == row_verb and pattern.search(path):
+        if verb == row_verb and re.search(pattern, path):
             return repeatable
     return verb in IDEMPOTENT
 
@@ -102,12 +103,12 @@ def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_cod
     if (
         status == 413
         and kind is Kind.REFUSED
-        and (headers.get("retry-after", "").strip() == "0" or _QUOTA.search(body))
+        and (headers.get("retry-after", "").strip() == "0" or re.search(_QUOTA, body))
     ):
         return Kind.PERMANENT
     if status == 503 and kind is Kind.MAYBE_PROCESSED:
-        from_balancer = "x-openstack-request-id" not in headers and _NO_SERVER.search(body)
-        if from_balancer or _NOT_PROCESSED.search(body):
+        from_balancer = "x-openstack-request-id" not in headers and _NO_SERVER in body
+        if from_balancer or re.search(_NOT_PROCESSED, body):
             return Kind.REFUSED
     return kind
 
@@ -125,7 +126,7 @@ def parse_retry_after(value: object, now: float) -> float | None:
     if not isinstance(value, str):
         return None
     value = value.strip()
-    if _SECONDS.fullmatch(value):
+    if re.fullmatch(_SECONDS, value):
         return float(value)
     date = parse_date(value)
     return None if date is None else max(0.0, date - now)

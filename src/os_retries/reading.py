@@ -22,7 +22,7 @@ _HEADERS = ("headers", "http_response_headers")
 # most | neutron (a list) | swift
 _REQUEST_ID = ("request_id", "request_ids", "transaction_id")
 _REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id", "x-trans-id")
-_PLAUSIBLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PLAUSIBLE_ID = r"[A-Za-z0-9._:-]{1,128}"
 
 # An exception without a status of its own has that of the exception which it translates: magnum's RuntimeError and
 # ironic's AmbiguousAuthSystem are keystoneauth's 503 on the token request.  These translate nothing: they are a bug of
@@ -133,4 +133,4 @@ def _request_id(error: BaseException) -> str | None:
 
 def plausible_id(*candidates: object) -> str | None:
     """Return the first text that looks like a request id: anything else could forge a line of the log."""
-    return next((each for each in candidates if isinstance(each, str) and _PLAUSIBLE_ID.fullmatch(each)), None)
+    return next((each for each in candidates if isinstance(each, str) and re.fullmatch(_PLAUSIBLE_ID, each)), None)

@@ -13,7 +13,6 @@ import time
 import types
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from os_retries.call import Stream, disabled, is_stream, run
 from os_retries.http import (
@@ -371,6 +370,8 @@ class RequestTarget(OwnerTarget):
     @property
     def path(self) -> str:
         """The path of the URL that the caller gave: no query, no host, no credentials."""
+        from urllib.parse import urlsplit  # noqa: PLC0415  (loaded by then: keystoneauth needs it)
+
         return urlsplit(str(self.kwargs.get("url", ""))).path or "/"
 
     @property
