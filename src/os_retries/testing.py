@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from os_retries import call
 
@@ -32,6 +32,7 @@ class NoWaits:
         self.retries: list[Retry] = []
         self.given_up: list[Evidence] = []
         self.attempts: list[Attempt] = []
+        self._before: list[Any] = []  # a stack, for it may be entered inside itself
 
     @property
     def waits(self) -> list[float]:
@@ -47,12 +48,12 @@ class NoWaits:
         self.attempts.append(evidence.attempts[-1])
 
     def __enter__(self) -> Self:
-        self._before = call.instead_of_sleep, call.on_give_up
+        self._before.append((call.instead_of_sleep, call.on_give_up))
         call.instead_of_sleep, call.on_give_up = self._retry, self._give_up
         return self
 
     def __exit__(self, *_: object) -> None:
-        call.instead_of_sleep, call.on_give_up = self._before
+        call.instead_of_sleep, call.on_give_up = self._before.pop()
 
     # python-fixtures' protocol
 
