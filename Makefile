@@ -13,17 +13,33 @@ help:  ## what there is to make
 env:
 	@tools/venv .venv requirements/dev.txt .
 
+test: env  ## everything: the pure tests, every client, Sahara's own tests, the real services
+	@tools/venv .venv-sahara tests/sahara/requirements.txt
+	@tools/venv .venv-lowest requirements/lowest.txt .
+	@tools/venv sandbox/.venv sandbox/requirements.txt
+	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory lowest
+
 unit: env  ## the pure tests: seconds
 	$(BIN)/python -m pytest tests/unit
 
 clients: env  ## every client against a misbehaving server
 	$(BIN)/python -m pytest tests/clients
 
+lowest:  ## an attached session on the oldest keystoneauth and an older openstacksdk
+	@tools/venv .venv-lowest requirements/lowest.txt .
+	.venv-lowest/bin/python -m pytest -W "ignore:The openstack.version module is deprecated" \
+		tests/clients/test_attach.py --deselect tests/clients/test_attach.py::test_all_22_configurations_are_tested_here
+
+cloud: env  ## the real services of sandbox/, and the clients on them
+	$(BIN)/python -m pytest tests/cloud
+
 cloud-up:  ## a real OpenStack on this machine: sandbox/README.md
 	@sandbox/cloud up
 
 cloud-down:  ## stop it; its data stay
 	@sandbox/cloud down
+
 sahara: env  ## Sahara 19.0.0's own tests, with ours in place of its function
 	@tools/venv .venv-sahara tests/sahara/requirements.txt
 	$(BIN)/python -m pytest tests/sahara
@@ -39,11 +55,11 @@ lint: env  ## ruff, mypy --strict, the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: env  ## the documentation, into site/
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
 lock:  ## bring every lock up to date with PyPI
 	tools/lock
 
 clean:  ## remove what the other targets made
 	rm -rf .venv* .cache .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-
-docs: env  ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet --site-dir site

@@ -1,0 +1,699 @@
+"""Every client on an attached session: what reaches the server, and what the caller gets."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from keystoneauth1.exceptions import ConnectFailure, ServiceUnavailable
+from urllib3.util import Retry as Urllib3Retry
+
+import os_retries
+from os_retries import GiveUp, RetryPolicy, attach, detach, execute_with_retries
+from os_retries.http import Kind
+
+from .cloud import REQUEST_ID, answer_json, balancer, refusal
+from .cloud_clients import BY_NAME, CONFIGURATIONS, make_session
+from .server import Answer, Garbage, HangUp, Stall
+
+
+def installed(name):
+    package = {"keystoneauth": "keystoneauth1", "sdk": "openstack"}.get(name.split(".")[0], f"{name}client")
+    return importlib.util.find_spec(package) is not None
+
+
+# `make lowest` runs this file with the oldest keystoneauth, and a few clients.
+SESSION_BASED = [each for each in CONFIGURATIONS if each.service != "swift" and installed(each.name)]
+CONSTRUCTORS = ("manila", "magnum", "ironic", "trove", "mistral", "barbican", "octavia")  # they ask for a token
+SEVEN = [408, 413, 429, 500, 502, 503, 504]
+
+
+@pytest.fixture(params=[each.name for each in SESSION_BASED])
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def attached(cold, cloud):
+    """Build a client on an attached session, warm: its token, discovery and schemas are there, the record is empty."""
+
+    def build(name, policy=None, *, warm=True, **arguments):
+        options = BY_NAME[name].options
+        # ironicclient's loop sits above the session; the others' do not matter here.
+        own = os_retries.client_options(options) if options == "ironic" else {}
+        built = cold(name, **own | arguments)
+        if warm:
+            built.get()
+            built.create()
+        attach(built.session, policy)
+        cloud.clear()
+        return built
+
+    return build
+
+
+def api(cloud, built, method=None):
+    return cloud.count(path=built.configuration.path, method=method)
+
+
+def test_all_22_configurations_are_tested_here():
+    """But for `make lowest`, which says which it leaves out."""
+    assert len(SESSION_BASED) == 22
+
+
+# -- which requests are repeated
+
+
+@pytest.mark.parametrize("status", SEVEN)
+def test_a_read_is_repeated_on_each_status_until_it_succeeds(name, status, cloud, attached, naps):
+    built = attached(name)
+    cloud.plan(refusal(built.configuration.dialect, status), balancer(status), path=built.configuration.path)
+    built.get()
+    assert api(cloud, built) == 3
+    assert naps == [10.0, 10.0]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 501])
+def test_another_status_is_not_repeated(name, status, cloud, attached, naps):
+    built = attached(name)
+    cloud.plan(refusal(built.configuration.dialect, status), path=built.configuration.path)
+    with pytest.raises(Exception):
+        built.get()
+    assert api(cloud, built) == 1
+    assert naps == []
+
+
+@pytest.mark.parametrize("status", SEVEN)
+def test_a_create_is_repeated_only_where_the_service_says_that_it_did_nothing(name, status, cloud, attached, naps):
+    built = attached(name)
+    cloud.plan(refusal(built.configuration.dialect, status), path=built.configuration.path, method="POST")
+    if status in {413, 429}:
+        built.create()
+        assert api(cloud, built, "POST") == 2
+    else:
+        # designateclient takes a 408 for a success, and a 429 as well: it looks for the status in the body.
+        with contextlib.nullcontext() if (name, status) == ("designate", 408) else pytest.raises(Exception):
+            built.create()
+        assert api(cloud, built, "POST") == 1
+        assert naps == []
+
+
+FAULTS = {
+    "closed without an answer": HangUp(),
+    "reset after the request was read": HangUp(reset=True),
+    "reset before its body was read": HangUp(reset=True, read_body=False),
+    "bytes that are no HTTP": Garbage(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_connection_is_repeated_for_a_read_and_never_for_a_create(name, fault, cloud, attached, naps):
+    built = attached(name)
+    cloud.plan(FAULTS[fault], FAULTS[fault], path=built.configuration.path, method="GET")
+    built.get()
+    assert api(cloud, built, "GET") == 3
+    cloud.clear()
+    cloud.plan(FAULTS[fault], path=built.configuration.path, method="POST")
+    with pytest.raises(Exception):
+        built.create()
+    assert api(cloud, built, "POST") == 1
+
+
+def test_a_refused_connection_is_repeated_for_reads_and_creates(name, cloud, attached):
+    """Nothing was sent, so nothing can have been done."""
+    opened = []
+
+    def sleep(seconds):
+        opened.append(seconds)
+        if len(opened) % 2 == 0:
+            door.open()
+
+    door = cloud.doors["identity" if name == "keystone" else "services"]
+    built = attached(name, RetryPolicy(sleep=sleep))
+    for call in (built.get, built.create):
+        door.shut()
+        call()
+    assert opened == [10.0] * 4
+    assert api(cloud, built, "POST") == 1
+
+
+def test_an_answer_that_never_comes_is_repeated_for_a_read_and_not_for_a_create(name, cloud, attached, naps):
+    built = attached(name, RetryPolicy(attempt_timeout=0.2))
+    cloud.plan(Stall(), path=built.configuration.path, method="GET")
+    built.get()
+    assert api(cloud, built, "GET") == 2
+    cloud.clear()
+    cloud.plan(Stall(), path=built.configuration.path, method="POST")
+    with pytest.raises(Exception):
+        built.create()
+    assert api(cloud, built, "POST") == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_answer_cut_off_after_a_good_status_line_is_repeated_for_a_read(name, chunked, cloud, attached, naps):
+    if BY_NAME[name].service == "glance":
+        pytest.skip("glanceclient streams every answer, and a stream is its reader's")
+    built = attached(name)
+    cloud.plan(
+        Answer(200, b'{"things": [1, 2, 3, 4]}', chunked=chunked, cut=9), path=built.configuration.path, method="GET"
+    )
+    built.get()
+    assert api(cloud, built, "GET") == 2
+    assert naps == [10.0]
+
+
+def test_a_create_whose_answer_was_cut_off_is_handed_over(cloud, attached, naps):
+    built = attached("nova")
+    cloud.plan(Answer(202, b'{"server": {"id": "1"}}', cut=9), path="/servers", method="POST")
+    with pytest.raises(Exception) as raised:
+        built.create()
+    assert cloud.count(path="/servers", method="POST") == 1
+    assert raised.value.os_retries.reason is GiveUp.NOT_REPEATABLE
+
+
+def test_a_503_whose_body_says_that_nothing_was_done_is_repeated_for_a_create(cloud, attached):
+    for answer in (
+        Answer(503, b"The Keystone service is temporarily unavailable.", content_type="text/html"),
+        balancer(503),
+        answer_json(503, {"NeutronError": {"type": "NoNetworkAvailable", "message": "x", "detail": ""}}),
+    ):
+        built = attached("nova")
+        cloud.plan(answer, path="/servers", method="POST")
+        built.create()
+        assert cloud.count(path="/servers", method="POST") == 2
+
+
+def test_the_balancers_words_from_behind_the_service_are_not_believed(cloud, attached):
+    """With a request id a service has spoken, and HAProxy stands behind it."""
+    built = attached("nova")
+    page = Answer(503, b"No server is available to handle this request.", {"x-openstack-request-id": "req-1"})
+    cloud.plan(page, path="/servers", method="POST")
+    with pytest.raises(Exception):
+        built.create()
+    assert cloud.count(path="/servers", method="POST") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal("cinder", 413, "Quota exceeded", Retry_After="0"),
+        refusal("cinder", 413, "rate", Retry_After="0"),
+        refusal("glance", 413, "Request image size of 10 exceeds the quota"),
+    ],
+)
+def test_a_413_that_is_a_quota_is_not_repeated_by_the_session_nor_by_an_outer_call(answer, cloud, attached, naps):
+    built = attached("nova")
+    cloud.plan(answer, path="/servers", method="POST")
+    with pytest.raises(Exception, match="413"):
+        execute_with_retries(built.create)
+    assert cloud.count(path="/servers", method="POST") == 1
+    assert naps == []
+
+
+def test_a_status_of_the_users_own_is_repeated_for_reads_alone(cloud, attached):
+    built = attached("nova", RetryPolicy(retry_codes=[409]))
+    cloud.plan(refusal("nova", 409), path="/servers", method="GET")
+    built.get()
+    cloud.plan(refusal("nova", 409), path="/servers", method="POST")
+    with pytest.raises(Exception):
+        built.create()
+    assert (cloud.count(path="/servers", method="GET"), cloud.count(path="/servers", method="POST")) == (2, 1)
+
+
+def test_a_patch_is_not_idempotent_and_a_put_is(cloud, attached):
+    built = attached("keystoneauth")
+    for verb, sent in [("put", 2), ("patch", 1)]:
+        cloud.clear()
+        cloud.plan(refusal("nova", 500), path="/servers")
+        answer = getattr(built.client, verb)("/servers/1", json={"server": {}}, raise_exc=False)
+        assert (cloud.count(path="/servers"), answer.status_code) == (sent, 200 if sent == 2 else 500)
+
+
+@pytest.mark.parametrize("raise_exc", [True, False])
+@pytest.mark.parametrize("fault", [HangUp(), balancer(504), refusal("nova", 500)])
+def test_a_delete_that_is_gone_after_an_attempt_that_may_have_worked_has_succeeded(fault, raise_exc, cloud, attached):
+    built = attached("keystoneauth")
+    cloud.plan(fault, refusal("nova", 404), path="/servers", method="DELETE")
+    answer = built.client.delete("/servers/1", raise_exc=raise_exc)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert cloud.count(path="/servers", method="DELETE") == 2
+
+
+def test_a_delete_that_is_gone_at_once_or_after_a_refusal_is_an_error(cloud, attached):
+    built = attached("keystoneauth")
+    for plan in ([refusal("nova", 404)], [refusal("nova", 429), refusal("nova", 404)]):
+        cloud.plan(*plan, path="/servers", method="DELETE")
+        with pytest.raises(Exception, match="404"):
+            built.client.delete("/servers/1")
+
+
+# -- one owner
+
+
+@pytest.mark.parametrize("verb", ["get", "create"])
+def test_with_every_knob_turned_up_a_request_is_sent_retries_number_and_one_times(verb, cloud, attached, naps):
+    """Unattached this is 96 requests: 6 by the specification's loop, by 4 of keystoneauth's, by 4 of urllib3's."""
+    built = attached("keystoneauth", connect_retries=3, status_code_retries=3)
+    knob = Urllib3Retry(3, status_forcelist=[503], allowed_methods=None, backoff_factor=0)
+    for adapter in built.session.session.adapters.values():
+        adapter.max_retries = knob
+    cloud.always(balancer(503), path="/servers")
+    with pytest.raises(Exception):
+        execute_with_retries(getattr(built, verb))
+    assert cloud.count(path="/servers") == 6
+    assert naps == [10.0] * 5
+    detach(built.session)
+    assert all(adapter.max_retries is knob for adapter in built.session.session.adapters.values())
+
+
+def test_an_outer_call_does_not_repeat_what_the_session_has_given_up(name, cloud, attached, naps):
+    built = attached(name)
+    cloud.always(refusal(built.configuration.dialect, 500), path=built.configuration.path)
+    with pytest.raises(Exception):
+        execute_with_retries(built.get)
+    assert api(cloud, built) == 6
+    with pytest.raises(Exception):
+        execute_with_retries(built.create)
+    assert api(cloud, built) == 7
+
+
+def test_what_a_thread_of_the_sdks_pool_has_given_up_is_not_repeated(cloud, attached, naps):
+    built = attached("sdk.compute")
+    cloud.always(balancer(503), path="/servers")
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Exception):
+        execute_with_retries(lambda: pool.submit(built.get).result())
+    assert cloud.count(path="/servers") == 6
+
+
+def test_attempts_are_counted_for_each_request_and_the_extra_waiting_for_the_call(cloud, attached, naps):
+    built = attached("keystoneauth")
+    for page in range(6):
+        cloud.plan(*[refusal("nova", 503)] * 5, refusal("nova", 503, Retry_After="1"), path=f"/servers/{page}$")
+        cloud.plan(refusal("nova", 503, Retry_After="70"), path=f"/servers/long/{page}$")
+
+    def listing(base):
+        for page in range(6):
+            built.client.get(f"{base}/{page}")
+
+    with pytest.raises(ServiceUnavailable):
+        execute_with_retries(listing, "/servers")
+    assert cloud.count(path="/servers/0$") == 6
+    naps.clear()
+    # Each of these waits is 60 s beyond the configured 10: the sixth page's no longer fits in retry_max_wait.
+    with pytest.raises(ServiceUnavailable) as raised:
+        execute_with_retries(listing, "/servers/long")
+    assert naps == [70.0] * 5
+    assert raised.value.os_retries.reason is GiveUp.MAX_WAIT
+
+
+# -- waits
+
+
+@pytest.mark.parametrize(
+    ("value", "waited"),
+    [("7", 7.0), ("7.5", 7.5), ("0", 0.0), ("-5", 10.0), ("soon", 10.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)],
+)
+def test_the_services_wait_is_used_where_the_header_can_be_read(name, value, waited, cloud, attached, naps):
+    built = attached(name)
+    cloud.plan(refusal(built.configuration.dialect, 503, Retry_After=value), path=built.configuration.path)
+    built.get()
+    assert naps == [waited]
+
+
+def test_a_date_is_measured_by_the_services_own_clock(cloud, attached, naps):
+    built = attached("nova")
+    dates = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT", "Retry_After": "Tue, 14 Nov 2023 22:14:50 GMT"}
+    cloud.plan(refusal("nova", 503, **dates), path="/servers")
+    built.get()
+    assert naps == [90.0]
+
+
+def test_a_wait_of_a_day_is_not_begun(name, cloud, attached, naps):
+    built = attached(name)
+    cloud.always(refusal(built.configuration.dialect, 503, Retry_After="86400"), path=built.configuration.path)
+    with pytest.raises(Exception):
+        built.get()
+    assert api(cloud, built) == 1
+    assert naps == []
+
+
+# -- tokens and discovery
+
+
+def test_a_token_that_fails_is_asked_for_again_by_the_request_that_needs_it(name, cloud, attached, naps):
+    if name in CONSTRUCTORS:
+        pytest.skip("this client's constructor asks for the token: see below")
+    built = attached(name, warm=False)
+    cloud.plan(refusal("keystone", 503, Retry_After="3"), HangUp(), kind="token")
+    built.get()
+    assert cloud.count("token") == 3
+    assert naps == [3.0, 10.0]
+
+
+@pytest.mark.parametrize("name", [name for name in CONSTRUCTORS if installed(name)])
+def test_a_constructor_that_asks_for_a_token_gets_one_where_the_session_was_attached_before(name, cloud, naps):
+    configuration = BY_NAME[name]
+    with contextlib.ExitStack() as closing:
+        session = make_session(cloud, closing)
+        attach(session)
+        cloud.plan(refusal("keystone", 503), HangUp(), kind="token")
+        client = configuration.build(cloud, session)
+        configuration.get(client)()
+    assert cloud.count("token") == 3
+    assert naps == [10.0, 10.0]
+
+
+def test_a_create_whose_token_failed_is_repeated_for_it_was_not_sent(cloud, attached, naps):
+    built = attached("nova", warm=False)
+    cloud.plan(refusal("keystone", 500), HangUp(), kind="token")
+    built.create()
+    assert cloud.count(path="/servers", method="POST") == 1
+    assert naps == [10.0, 10.0]
+
+
+def test_wrong_credentials_are_no_reason_to_wait(cloud, attached, naps):
+    built = attached("nova", warm=False)
+    cloud.always(refusal("keystone", 401), kind="token")
+    with pytest.raises(Exception, match="401"):
+        built.get()
+    assert naps == []
+
+
+def test_a_discovery_document_gets_one_quick_repeat_and_clients_go_on_without(cloud, attached, naps):
+    built = attached("sdk.compute", warm=False)
+    cloud.always(refusal("nova", 503), kind="discovery")
+    built.get()
+    documents = {request.target for request in cloud.requests("discovery")}
+    assert cloud.count("discovery") == 2 * len(documents)
+    assert naps == []
+
+
+def test_threads_that_need_a_token_while_keystone_is_down_wait_outside_the_lock(cloud, attached):
+    """Keystone is down for 30 s of a clock that the waits move; 32 threads all get through in that time."""
+    clock = Clock(cloud, down_for=30.0)
+    built = attached("keystoneauth", RetryPolicy(retries_number=8, sleep=clock.sleep), warm=False)
+    clock.go_down()
+    results = []
+
+    def work():
+        results.append(built.client.get("/servers").status_code)
+
+    threads = [threading.Thread(target=work) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [200] * 32
+    # Each thread asks once in each round of waits, and never waits for another's rounds.
+    assert max(clock.slept.values()) <= 50.0
+    assert cloud.count("token") <= 32 * 4 + 1
+
+
+class Clock:
+    """A clock for each thread, moved by its own waits: keystone answers a thread once its clock says so."""
+
+    def __init__(self, cloud, down_for):
+        self.cloud = cloud
+        self.down_for = down_for
+        self.slept = {}
+        self.lock = threading.Lock()
+
+    def go_down(self):
+        self.cloud.doors["identity"].shut()
+
+    def sleep(self, seconds):
+        with self.lock:
+            me = threading.get_ident()
+            self.slept[me] = self.slept.get(me, 0.0) + seconds
+            if self.slept[me] >= self.down_for:
+                self.cloud.doors["identity"].open()
+
+
+def test_an_expired_token_is_renewed_by_keystoneauth_as_ever(name, cloud, attached, naps):
+    built = attached(name)
+    cloud.plan(refusal(built.configuration.dialect, 401), path=built.configuration.path)
+    built.get()
+    assert api(cloud, built) == 2
+    assert cloud.count("token") == 1
+    assert naps == []
+
+
+# -- bodies
+
+CONTENT = b"0123456789" * 20_000
+
+
+@pytest.mark.parametrize("fault", [balancer(503), HangUp(), refusal("glance", 401)])
+@pytest.mark.parametrize("opened", [True, False])
+@pytest.mark.parametrize("name", ["glance", "sdk.image", "keystoneauth"])
+def test_an_upload_that_failed_once_stores_the_same_bytes(name, opened, fault, cloud, attached, tmp_path):
+    """Unattached, glanceclient and openstacksdk send nothing the second time and report success."""
+    built = attached(name)
+    path = tmp_path / "image"
+    path.write_bytes(b"skipped" + CONTENT)
+    upload = {
+        "glance": lambda body: built.client.images.upload("1", body),
+        "sdk.image": lambda body: built.client.image.put("/images/1/file", data=body),
+        "keystoneauth": lambda body: built.client.put(f"{cloud.url('glance')}/v2/images/1/file", data=body),
+    }[name]
+    cloud.plan(fault, path="/file", method="PUT")
+    with path.open("rb") if opened else io.BytesIO(b"skipped" + CONTENT) as body:
+        body.seek(len(b"skipped"))
+        upload(body)
+    assert list(cloud.uploads.values()) == [CONTENT]
+    assert cloud.count(path="/file", method="PUT") == 2
+
+
+def test_a_body_that_cannot_be_rewound_is_sent_once_and_the_evidence_says_why(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(balancer(503), path="/servers")
+    answer = built.client.put("/servers/1", data=(part for part in [b"a", b"b"]), raise_exc=False)
+    assert answer.status_code == 503
+    assert cloud.count(path="/servers") == 1
+    assert answer.os_retries.reason is GiveUp.BODY
+    assert naps == []
+
+
+def test_a_body_that_cannot_be_rewound_is_not_sent_again_after_a_401(cloud, attached):
+    """Keystoneauth would send what is left of it, nothing, and report success."""
+    built = attached("keystoneauth")
+    cloud.plan(refusal("nova", 401), path="/servers")
+    with pytest.raises(Exception, match="401"):
+        built.client.put("/servers/1", data=(part for part in [b"a", b"b"]))
+    assert cloud.count(path="/servers") == 1
+
+
+def test_a_body_that_was_never_sent_may_be_one_that_cannot_be_rewound(cloud, attached):
+    def sleep(_seconds):
+        cloud.doors["services"].open()
+
+    built = attached("keystoneauth", RetryPolicy(sleep=sleep))
+    cloud.doors["services"].shut()
+    built.client.put("/servers/1", data=(part for part in [b"a", b"b"]))
+    assert [request.body for request in cloud.requests(path="/servers")] == [b"ab"]
+
+
+# -- what the caller gets
+
+
+def test_a_caller_that_wants_the_response_gets_it_with_the_evidence(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.always(refusal("nova", 503), path="/servers")
+    answer = built.client.get("/servers", raise_exc=False)
+    assert answer.status_code == 503
+    evidence = answer.os_retries
+    assert (evidence.method, evidence.service, evidence.reason) == ("GET /servers", "compute", GiveUp.ATTEMPTS)
+    assert [attempt.kind for attempt in evidence.attempts] == [Kind.MAYBE_PROCESSED] * 6
+    assert {attempt.request_id for attempt in evidence.attempts} == {REQUEST_ID}
+
+
+def test_a_caller_that_wants_an_exception_gets_keystoneauths_own_with_the_evidence(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.always(refusal("nova", 503), path="/servers")
+    with pytest.raises(ServiceUnavailable) as raised:
+        built.client.get("/servers")
+    assert raised.value.os_retries is raised.value.response.os_retries
+    assert len(raised.value.__notes__) == 1
+    cloud.clear()
+    cloud.always(HangUp(), path="/servers")
+    with pytest.raises(ConnectFailure) as raised:
+        built.client.get("/servers")
+    assert [attempt.what for attempt in raised.value.os_retries.attempts] == ["closed without an answer"] * 6
+
+
+def test_the_log_says_what_an_operator_needs_and_no_query_token_or_body(cloud, attached, naps, caplog):
+    built = attached("keystoneauth")
+    cloud.plan(refusal("nova", 503), path="/servers")
+    built.client.get("/servers?secret=1", params={"password": "secret"})
+    assert [record.getMessage() for record in caplog.records if record.name == "os_retries"] == [
+        f"compute: GET /servers answered 503 [{REQUEST_ID}]; attempt 1 of 6, next in 10 s (retry_after)"
+    ]
+
+
+def test_requests_look_as_they_did(cloud, attached):
+    built = attached("keystoneauth", user_agent="mine", global_request_id="req-global")
+    cloud.plan(refusal("nova", 503), path="/servers")
+    built.session.session.headers["X-Extra"] = "1"
+    built.client.get("/servers", microversion="2.90", headers={"X-Own": "1"})
+    first, second = cloud.requests(path="/servers")
+    assert first.headers == second.headers
+    for name, value in {
+        "user-agent": "mine",
+        "openstack-api-version": "compute 2.90",
+        "x-openstack-request-id": "req-global",
+        "x-own": "1",
+        "x-extra": "1",
+    }.items():
+        assert first.headers[name] == value
+
+
+def test_the_rate_semaphore_is_not_held_while_waiting(cloud, attached):
+    class Semaphore:
+        held = False
+
+        def __enter__(self):
+            self.held = True
+
+        def __exit__(self, *_):
+            self.held = False
+
+    semaphore = Semaphore()
+    held = []
+    built = attached("keystoneauth", RetryPolicy(sleep=lambda _seconds: held.append(semaphore.held)))
+    cloud.plan(refusal("nova", 503), path="/servers")
+    built.client.get("/servers", rate_semaphore=semaphore)
+    assert held == [False]
+
+
+def test_timings_are_collected_as_before(cloud, attached):
+    built = attached("keystoneauth")
+    built.session._collect_timing = True
+    cloud.plan(refusal("nova", 503), path="/servers")
+    built.client.get("/servers")
+    assert [timing.method for timing in built.session.get_timings()] == ["GET"]
+
+
+def test_a_redirect_is_followed_and_counts_as_no_retry(cloud, attached, naps):
+    built = attached("keystoneauth")
+    target = cloud.url("nova") + "/servers/detail"
+    cloud.plan(Answer(302, b"", {"Location": target}), path="/servers", method="GET")
+    answer = built.client.get("/servers")
+    assert [each.status_code for each in (*answer.history, answer)] == [302, 200]
+    assert naps == []
+
+
+def test_a_stream_stays_one(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(refusal("nova", 503), path="/servers")
+    answer = built.client.get("/servers", stream=True)
+    assert not answer._content_consumed
+    assert answer.json()["servers"]
+
+
+def test_the_timeout_of_the_policy_is_for_callers_that_set_none(cloud, attached, monkeypatch):
+    built = attached("keystoneauth", RetryPolicy(attempt_timeout=7))
+    seen = []
+    send = requests.Session.request
+    monkeypatch.setattr(requests.Session, "request", lambda *a, **k: (seen.append(k.get("timeout")), send(*a, **k))[1])
+    built.client.get("/servers")
+    built.client.get("/servers", timeout=3)
+    built.session.timeout = 5
+    built.client.get("/servers")
+    assert seen == [7, 3, 5]
+
+
+# -- attach and detach
+
+
+def test_attaching_to_whatever_carries_a_session_is_attaching_to_it(name, cloud, cold):
+    built = cold(name)
+    assert attach(built.client) is built.client
+    assert "request" in vars(built.session)
+    detach(built.client)
+    assert "request" not in vars(built.session)
+
+
+def test_detaching_restores_exactly_what_was_there(cold):
+    session = cold("keystoneauth").session
+    own = lambda *_a, **_k: None  # noqa: E731
+    session.get_token = own
+    before = dict(vars(session))
+    attach(session)
+    assert vars(session) != before
+    detach(session)
+    assert vars(session) == before
+    detach(session)
+    assert vars(session) == before
+
+
+def test_attaching_twice_is_once_and_the_newer_policy_holds(cloud, attached, naps):
+    built = attached("keystoneauth", RetryPolicy(retries_number=4))
+    attach(built.session, RetryPolicy(retries_number=1))
+    cloud.always(balancer(503), path="/servers")
+    built.client.get("/servers", raise_exc=False)
+    assert cloud.count(path="/servers") == 2
+    detach(built.session)
+    built.client.get("/servers", raise_exc=False)
+    assert cloud.count(path="/servers") == 3
+
+
+def test_somebody_elses_wrapper_around_ours_survives_detach_and_passes_on(cloud, attached, naps):
+    built = attached("keystoneauth")
+    ours = built.session.request
+    calls = []
+
+    def theirs(*args, **kwargs):
+        calls.append(args)
+        return ours(*args, **kwargs)
+
+    built.session.request = theirs
+    detach(built.session)
+    cloud.always(balancer(503), path="/servers")
+    built.client.get("/servers", raise_exc=False)
+    assert (cloud.count(path="/servers"), len(calls)) == (1, 1)
+
+
+@pytest.mark.parametrize("thing", [None, 7, "session", requests.Session(), object()])
+def test_what_carries_no_session_is_a_clear_error(thing):
+    with pytest.raises(TypeError, match=r"no keystoneauth Session in .*: attach\(\) takes"):
+        attach(thing)
+
+
+def test_the_environment_switches_it_off(cloud, attached, naps, monkeypatch):
+    built = attached("keystoneauth")
+    monkeypatch.setenv("OS_RETRIES_DISABLED", "1")
+    cloud.always(balancer(503), path="/servers")
+    built.client.get("/servers", raise_exc=False)
+    assert cloud.count(path="/servers") == 1
+
+
+def test_threads_on_one_attached_session_each_get_their_own_answer(cloud, attached):
+    built = attached("keystoneauth", RetryPolicy(retries_number=50, sleep=lambda _seconds: None))
+    results = {}
+    faults = [balancer(503), HangUp(), refusal("nova", 429), balancer(502), HangUp(reset=True)]
+    for number in range(0, 32, 2):
+        cloud.plan(*(faults[(number + n) % len(faults)] for n in range(3)), path=rf"/servers/{number}$")
+
+    def work(number):
+        results[number] = built.client.get(f"/servers/{number}").status_code
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == dict.fromkeys(range(32), 200)
+    for number in range(32):
+        assert cloud.count(path=rf"/servers/{number}$") == (4 if number % 2 == 0 else 1)
+
+
+def test_no_test_here_has_slept(naps):
+    """The fixture replaces time.sleep for everybody."""
+    time.sleep(1000)
+    assert naps == [1000]
