@@ -1,0 +1,390 @@
+"""The main job, on a real OpenStack under faults: a cluster is provisioned, once plainly and once with retries.
+
+Step by step, as Sahara would, through the clients of keystone, glance, neutron, heat, nova, cinder and swift, on the
+services of the sandbox.  Below the clients seeded dice refuse one request in eleven: with 408, 413, 429, 500, 502, 503
+or 504, with and without a Retry-After, in the words of the service or of a load balancer.
+
+The first run calls the clients plainly and ends where they end.  The second meets the same faults and makes every
+call through os_retries.execute_with_retries.  What both made is removed at the end, after Ctrl-C too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import openstack.config
+from keystoneauth1.exceptions import ClientException
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+from oslo_config import cfg
+
+from cluster import STEPS, Clients, Cluster, Step
+from os_retries import client_options, configure, execute_with_retries
+from os_retries.faults import AtRandom, Faults, only
+from os_retries.http import RETRY_CODES
+from tenancy import Tenancy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from os_retries import Retry
+
+CLOUD = Path(__file__).resolve().parents[1] / "sandbox/cloud"
+#: A second of the policy is a hundredth of a second here: nobody watches a sleep.
+SCALE = 100
+#: Over the 75 requests or more of the work: fewer than one run in 1000 meets no fault (0.91 ** 75 = 0.0008).
+RATE = 0.09
+#: glance's client does not tell these from each other ('N/A'), so nothing around its methods can repeat them.
+LOST_BY_GLANCE = frozenset({408, 429, 504})
+
+EPILOG = """\
+examples:
+  make demo                                  # sets up everything, draws a seed, prints it
+  make demo ARGS="--seed 4711 --verbose"     # the same faults at any time, and each retry as it is logged
+  .venv/bin/python examples/provision.py --rate 0.2 --config-file my.conf
+                                             # my.conf holding, say: [timeouts] retries_number = 8
+"""
+
+
+class Mistake(Exception):  # noqa: N818 - for people
+    """Ends the demo with this text and exit status 2."""
+
+
+# -- one run ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """What became of one step."""
+
+    step: Step
+    calls: int = 0
+    attempts: int = 0
+    waited: float = 0.0
+    met: list[int] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def outcome(self) -> str:
+        """In one word."""
+        return "failed" if self.error is not None else "ok" if self.calls else "-"
+
+
+def faults_of(seed: int, rate: float) -> Faults:
+    """Make the plan of both runs.
+
+    Refusals alone, before the service sees the request: the specification's call repeats a create too, which is right
+    for a create that was refused, and would make a second one where the answer was lost.
+    """
+    glance = only(service="image")
+    retry_after = (None, None, 2, 30)
+    return Faults(
+        AtRandom(refused=rate, retry_after=retry_after, only=glance, statuses=RETRY_CODES - LOST_BY_GLANCE),
+        AtRandom(refused=rate, retry_after=retry_after),  # all the others
+        seed=seed,
+        tokens=True,
+    )
+
+
+class Run:
+    """The steps under one plan of faults, counted.
+
+    :param conf: where ``execute_with_retries`` gets ``[timeouts]`` from; None calls the clients plainly
+    """
+
+    def __init__(
+        self, tenancy: Tenancy, faults: Faults, image: bytes, binary: bytes, conf: cfg.ConfigOpts | None = None
+    ) -> None:
+        self.faults = faults
+        self.rows = [Row(step) for step in STEPS]
+        self.row = self.rows[0]
+        self.retrying = conf is not None
+        if conf is not None:
+            configure(conf, sleep=lambda seconds: time.sleep(seconds / SCALE), on_retry=self._on_retry)
+        self.cluster = Cluster(
+            name=tenancy.name,
+            tenant=Clients(self._session(v3.Password(**tenancy.auth)), self._options),
+            admin=Clients(self._session(v3.Password(**tenancy.admin_auth)), self._options),
+            call=self._call,
+            swift_connection=self._swift_connection,
+            session=self._session,
+            image=image,
+            binary=binary,
+        )
+
+    def steps(self, *, verbose: bool) -> None:
+        """Run every step until one fails, with a line for each."""
+        for row in self.rows:
+            self.row = row
+            begin, before = time.monotonic(), len(self.faults.injected)
+            print(f"  {row.step.client:8}  {row.step.title} ", end="\n" if verbose else "", flush=True)
+            try:
+                row.step.run(self.cluster)
+            except Exception as error:  # whichever client's
+                row.error = error
+            self._count(before)
+            met = f", met {statuses(row)}" if row.met else ""
+            print(f"{' ' * 11 if verbose else ''}... {row.outcome} after {time.monotonic() - begin:.1f} s{met}")
+            if row.error is not None:
+                # Without the notes, which repeat the table.
+                name = f"{type(row.error).__module__}.{type(row.error).__name__}"
+                text = textwrap.shorten(f"{name}: {row.error}", 300)
+                print(textwrap.indent(textwrap.fill(text, 94), " " * 6))
+                break
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step was made to the end."""
+        return self.rows[-1].outcome == "ok"
+
+    # what the cluster is given
+
+    def _session(self, auth: v3.Password) -> Session:
+        return Session(auth, session=self.faults.session())
+
+    def _options(self, client: str) -> dict[str, Any]:
+        return client_options(client) if self.retrying else {}
+
+    def _swift_connection(self, session: Session) -> Any:
+        # Given or not, swiftclient repeats and sleeps by itself: scaled like the rest.
+        options = {"starting_backoff": 1, "max_backoff": 64} | self._options("swift")
+        self.swift_wait = float(options["starting_backoff"])
+        for name in "starting_backoff", "max_backoff":
+            options[name] /= SCALE
+        return self.faults.swift_connection(session=session, **options)
+
+    def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.row.calls += 1
+        self.row.attempts += 1
+        return execute_with_retries(method, *args, **kwargs) if self.retrying else method(*args, **kwargs)
+
+    # counting
+
+    def _on_retry(self, retry: Retry) -> None:
+        self.row.attempts += 1
+        self.row.waited += retry.attempt.wait or 0.0
+
+    def _count(self, before: int) -> None:
+        met = self.faults.injected[before:]
+        self.row.met = [entry.status or 0 for entry in met]
+        # What swiftclient repeats it repeats unseen: only the faults know.  413 it leaves to execute_with_retries.
+        own = sum(entry.request.service == "object-store" and entry.status != 413 for entry in met)
+        own -= own > 0 and self.row.error is not None  # after the last one it gave up
+        self.row.attempts += own
+        self.row.waited += own * self.swift_wait if own else 0.0
+
+
+def statuses(row: Row) -> str:
+    """``503, 504 x2``."""
+    return ", ".join(f"{status} x{n}" if n > 1 else str(status) for status, n in Counter(row.met).items())
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------
+
+FORMAT = "{:34} {:8}  {:7}  {:>5} {:>8} {:>7}  {:7} {}"
+WIDTH = 100
+
+
+def table(plain: Run, retried: Run) -> Iterator[str]:
+    """Set both runs side by side."""
+    yield f"{'':45}PLAINLY  WITH execute_with_retries"
+    yield FORMAT.format("STEP", "CLIENT", "", "CALLS", "ATTEMPTS", "WAITED", "OUTCOME", "FAULTS MET")
+    yield "-" * WIDTH
+    for before, row in zip(plain.rows, retried.rows, strict=True):
+        counts = row.calls or "-", row.attempts or "-", f"{row.waited:.0f} s" if row.waited else "-"
+        start = FORMAT.format(row.step.title, row.step.client, before.outcome, *counts, row.outcome, "")
+        yield (start + textwrap.shorten(statuses(row), WIDTH - len(start), placeholder=" ...")).rstrip()
+    yield "-" * WIDTH
+    calls, attempts = (sum(getattr(row, name) for row in retried.rows) for name in ("calls", "attempts"))
+    waited, met = sum(row.waited for row in retried.rows), sum(len(row.met) for row in retried.rows)
+    done = f"{sum(row.outcome == 'ok' for row in plain.rows)} of {len(plain.rows)}"
+    done_now = f"{sum(row.outcome == 'ok' for row in retried.rows)} of {len(retried.rows)}"
+    yield FORMAT.format("steps done, and sums", "", done, calls, attempts, f"{waited:.0f} s", done_now, f"{met} faults")
+
+
+def say(text: str = "") -> None:
+    """Print a paragraph."""
+    print(textwrap.fill(text, WIDTH), flush=True)
+
+
+def explain(plain: Run, retried: Run, rate: float) -> None:
+    """Say what the table cannot."""
+    # Of the requests that a run without any fault makes, these are all.
+    requests = sum(entry.fault is None for entry in retried.faults.record)
+    untouched = (1 - rate) ** requests
+    if not plain.faults.injected:
+        say("The plain run was lucky and met no fault at all: there is nothing to compare; take another --seed.")
+    elif plain.complete:
+        say("The plain run met faults only where a client repeats by itself (swift), and so came through: luck.")
+    odds = f"one run in {1 / untouched:,.0f}" if 0 < untouched < 1 else "every run" if untouched else "no run"
+    say(f"The work is {requests} requests; at {rate:.0%} of faults {odds} would meet none.")
+    say(
+        f"WAITED is what the policy says; the demo slept a {SCALE}th of it. ATTEMPTS counts calls, not requests; those "
+        "inside swiftclient, which repeats by itself, are taken from the faults' own record."
+    )
+    say(
+        "All faults were refusals, before the service saw the request. An answer that is lost after a create was "
+        "processed is another matter: repeating the method would create twice."
+    )
+    say("glance was spared 408, 429 and 504: its client's exceptions do not tell which of them it was.")
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Do both runs; the exit status."""
+    conf = configuration(args.config_file)
+    admin = administrator()
+    seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
+    dice = random.Random(seed)
+    contents = dice.randbytes(1 << 20), dice.randbytes(1 << 18)
+    say(f"seed {seed}, faults {args.rate:.0%}")
+
+    print("\nThe plain clients:")
+    with removed_afterwards(admin) as tenancy:
+        plain = Run(tenancy, faults_of(seed, args.rate), *contents)
+        plain.steps(verbose=args.verbose)
+
+    print("\nThe same faults, every call through execute_with_retries:")
+    wrong: list[str] = []
+    with removed_afterwards(admin) as tenancy:
+        retried = Run(tenancy, faults_of(seed, args.rate), *contents, conf)
+        retried.steps(verbose=args.verbose)
+        if retried.complete:
+            wrong = tenancy.differences(retried.cluster)
+
+    print("\n" + "\n".join(table(plain, retried)) + "\n")
+    explain(plain, retried, args.rate)
+    print()
+    if retried.complete and not wrong:
+        say(
+            "The cloud was asked without faults: it had exactly one of everything, nothing twice, and the bytes of the "
+            "image and of the job's binary were those that were sent. All is removed again."
+        )
+    for each in wrong:
+        say(f"WRONG: {each}")
+    if not retried.complete:
+        say("The second run did not come through: see its last line above. With a rate like that it may happen.")
+    print(f"""
+What to try next:
+  make demo ARGS="--seed {seed} --verbose"     the same faults, and each retry as it is logged
+  OS_TIMEOUTS__RETRIES_NUMBER=0 make demo ARGS="--seed {seed}"     [timeouts] decides: no retries
+  less examples/cluster.py                   what calling code looks like
+  eval "$(sandbox/cloud env)"                be a user of the sandbox, which goes on running
+  sandbox/cloud down                         stop it""")
+    return 0 if retried.complete and not wrong else 1
+
+
+# -- what it needs ---------------------------------------------------------------------------------------------------
+
+
+class removed_afterwards:  # noqa: N801 - reads as one phrase
+    """A Tenancy, and words about its removal."""
+
+    def __init__(self, admin: dict[str, str]) -> None:
+        self.tenancy = Tenancy(admin)
+
+    def __enter__(self) -> Tenancy:
+        return self.tenancy.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        begin = time.monotonic()
+        print("  (removing what was made ", end="", flush=True)
+        try:
+            self.tenancy.__exit__(*error)
+        except BaseException as problem:
+            print(f"\n  not all could be removed ({type(problem).__name__}): project {self.tenancy.name} is left.")
+            print("  A fresh cloud in seconds: sandbox/cloud reset")
+            raise
+        print(f"... {time.monotonic() - begin:.1f} s)")
+
+
+def configuration(file: Path | None) -> cfg.ConfigOpts:
+    """Read ``[timeouts]`` from ``file``; without one only the environment (OS_TIMEOUTS__...) has a say."""
+    conf = cfg.ConfigOpts()
+    try:
+        conf(["--config-file", str(file)] if file else [], project="os-retries-demo", default_config_files=[])
+        configure(conf)
+    except (cfg.Error, ValueError, TypeError) as error:
+        raise Mistake(f"[timeouts] cannot be used: {error}") from error
+    return conf
+
+
+def administrator() -> dict[str, str]:
+    """Who may make a project on the sandbox: arguments of keystoneauth's ``v3.Password``."""
+    status = subprocess.run([CLOUD, "status"], check=False, capture_output=True, text=True)
+    if status.returncode:
+        details = (status.stderr or status.stdout).strip()
+        raise Mistake(f"the sandbox is not up; start it with: sandbox/cloud up\n{textwrap.indent(details, '  ')}")
+    files = [str(CLOUD.parent / ".state/clouds.yaml")]
+    known = openstack.config.OpenStackConfig(config_files=files, secure_files=[], vendor_files=[], load_envvars=False)
+    return dict(known.get_one("admin").config["auth"])
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+
+    def a_seed(text: str) -> int:
+        if not text.isdecimal():
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+        return int(text)
+
+    def a_rate(text: str) -> float:
+        try:
+            rate = float(text)
+        except ValueError:
+            rate = -1
+        if not 0 <= rate <= 0.5:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 0.5")
+        return rate
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=a_seed, metavar="N", help="of the faults' dice (default: drawn, and printed)")
+    parser.add_argument("--rate", type=a_rate, default=RATE, metavar="R", help=f"share of faults (default: {RATE})")
+    parser.add_argument("--config-file", type=Path, metavar="FILE", help="an oslo.config file with a group [timeouts]")
+    parser.add_argument("--verbose", action="store_true", help="show what the logger os_retries says, and the clients'")
+    return parser.parse_args()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the demo; the exit status."""
+    args = arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # the sandbox is never behind one
+    warnings.filterwarnings("ignore", module="(cinder|glance|heat|keystone|neutron|nova|swift)client")  # not ours
+    log: logging.Handler = logging.StreamHandler(sys.stdout) if args.verbose else logging.NullHandler()
+    logging.basicConfig(handlers=[log], format=f"{' ' * 11}%(message)s")
+    logging.getLogger("neutronclient").setLevel(logging.ERROR)  # that it is deprecated, four times
+    try:
+        return demo(args)
+    except Mistake as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    except ClientException as error:  # where no faults are injected
+        print(f"error: the sandbox failed without our doing: {error}\n  see: sandbox/cloud status", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
