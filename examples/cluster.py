@@ -157,7 +157,7 @@ def _trust(cluster: Cluster) -> None:
     call(keystone.trusts.get, trust.id)
 
 
-@step("limits, flavors and zones checked", "nova")
+@step("limits, flavors, zones checked", "nova")
 def _nova_limits(cluster: Cluster) -> None:
     call, nova = cluster.call, cluster.tenant.nova
     call(nova.limits.get)
@@ -165,7 +165,7 @@ def _nova_limits(cluster: Cluster) -> None:
     cluster.flavor_id = min(call(nova.flavors.list), key=lambda flavor: (flavor.ram, flavor.disk)).id
 
 
-@step("limits, types and zones checked", "cinder")
+@step("limits, types, zones checked", "cinder")
 def _cinder_limits(cluster: Cluster) -> None:
     for reader in cluster.tenant.cinder.limits.get, cluster.tenant.cinder.volume_types.list:
         cluster.call(reader)
@@ -180,7 +180,7 @@ def _neutron_limits(cluster: Cluster) -> None:
     cluster.call(cluster.tenant.neutron.list_extensions)
 
 
-@step("an image, uploaded and registered", "glance")
+@step("an image uploaded, registered", "glance")
 def _image(cluster: Cluster) -> None:
     call, images = cluster.call, cluster.tenant.glance.images
     cluster.image_id = call(images.create, name=IMAGE, disk_format="raw", container_format="bare").id
@@ -199,7 +199,7 @@ def _network(cluster: Cluster) -> None:
     call(neutron.show_network, cluster.network_id)
 
 
-@step("a stack of firewall, server group", "heat")
+@step("a stack: firewall, server group", "heat")
 def _stack(cluster: Cluster) -> None:
     stacks = cluster.tenant.heat.stacks
     cluster.stack_id = cluster.call(stacks.create, stack_name=STACK, template=TEMPLATE)["stack"]["id"]
@@ -248,7 +248,7 @@ def _volumes_available(cluster: Cluster) -> None:
         cluster.wait_for("AVAILABLE", cluster.tenant.cinder.volumes.get, cluster.volumes[node])
 
 
-@step("volumes attached to the servers", "nova")
+@step("volumes attached to servers", "nova")
 def _attach(cluster: Cluster) -> None:
     for node in DISKS:
         volumes = cluster.tenant.nova.volumes
@@ -272,7 +272,7 @@ def _binary(cluster: Cluster) -> None:
     cluster.call(cluster.swift.head_object, CONTAINER, BINARY)
 
 
-@step("servers and their disks, read back", "nova")
+@step("servers and disks read back", "nova")
 def _read_servers(cluster: Cluster) -> None:
     call, nova = cluster.call, cluster.tenant.nova
     call(nova.servers.list)
@@ -281,7 +281,7 @@ def _read_servers(cluster: Cluster) -> None:
         call(nova.volumes.get_server_volumes, cluster.servers[node])
 
 
-@step("ports and addresses, read back", "neutron")
+@step("ports and addresses read back", "neutron")
 def _read_ports(cluster: Cluster) -> None:
     cluster.call(cluster.tenant.neutron.list_ports)
     for node in NODES:

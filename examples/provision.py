@@ -190,18 +190,18 @@ class Run:
 
 def statuses(row: Row) -> str:
     """``503, 504 x2``."""
-    return ", ".join(f"{status} x{n}" if n > 1 else str(status) for status, n in Counter(row.met).items())
+    return ", ".join(f"{status} x{n}" if n > 1 else str(status) for status, n in Counter(row.met).most_common())
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
 
-FORMAT = "{:34} {:8}  {:7}  {:>5} {:>8} {:>7}  {:7} {}"
+FORMAT = "{:31} {:8}  {:7}  {:>5} {:>8} {:>7}  {:7} {}"
 WIDTH = 100
 
 
 def table(plain: Run, retried: Run) -> Iterator[str]:
     """Set both runs side by side."""
-    yield f"{'':45}PLAINLY  WITH execute_with_retries"
+    yield f"{'':42}PLAINLY  WITH execute_with_retries"
     yield FORMAT.format("STEP", "CLIENT", "", "CALLS", "ATTEMPTS", "WAITED", "OUTCOME", "FAULTS MET")
     yield "-" * WIDTH
     for before, row in zip(plain.rows, retried.rows, strict=True):
@@ -223,15 +223,15 @@ def say(text: str = "") -> None:
 
 def explain(plain: Run, retried: Run, rate: float) -> None:
     """Say what the table cannot."""
-    # Of the requests that a run without any fault makes, these are all.
-    requests = sum(entry.fault is None for entry in retried.faults.record)
-    untouched = (1 - rate) ** requests
     if not plain.faults.injected:
         say("The plain run was lucky and met no fault at all: there is nothing to compare; take another --seed.")
     elif plain.complete:
         say("The plain run met faults only where a client repeats by itself (swift), and so came through: luck.")
-    odds = f"one run in {1 / untouched:,.0f}" if 0 < untouched < 1 else "every run" if untouched else "no run"
-    say(f"The work is {requests} requests; at {rate:.0%} of faults {odds} would meet none.")
+    if retried.complete and rate:
+        # What met no fault is what a run without any would send.
+        requests = sum(entry.fault is None for entry in retried.faults.record)
+        odds = f"one run in {(1 - rate) ** -requests:,.0f}"
+        say(f"The work is {requests} requests; at {rate:.0%} of faults {odds} would meet none.")
     say(
         f"WAITED is what the policy says; the demo slept a {SCALE}th of it. ATTEMPTS counts calls, not requests; those "
         "inside swiftclient, which repeats by itself, are taken from the faults' own record."
@@ -276,7 +276,10 @@ def demo(args: argparse.Namespace) -> int:
     for each in wrong:
         say(f"WRONG: {each}")
     if not retried.complete:
-        say("The second run did not come through: see its last line above. With a rate like that it may happen.")
+        say(
+            f"The second run did not come through either: its last step says why, with --verbose attempt by attempt. "
+            f"One request refused {conf.timeouts.retries_number + 1} times running is enough."
+        )
     print(f"""
 What to try next:
   make demo ARGS="--seed {seed} --verbose"     the same faults, and each retry as it is logged
@@ -301,7 +304,7 @@ class removed_afterwards:  # noqa: N801 - reads as one phrase
 
     def __exit__(self, *error: object) -> None:
         begin = time.monotonic()
-        print("  (removing what was made ", end="", flush=True)
+        print("\n" * (error[0] is not None) + "  (removing what was made ", end="", flush=True)
         try:
             self.tenancy.__exit__(*error)
         except BaseException as problem:
