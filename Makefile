@@ -19,6 +19,7 @@ test: env  ## everything: the pure tests, every client, Sahara's own tests, the 
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	$(BIN)/python -m pytest
 	$(MAKE) --no-print-directory lowest
+
 demo: env  ## a cluster provisioned under faults, plainly and with retries; ARGS=--help
 	@sandbox/cloud up
 	@$(BIN)/python examples/provision.py $(ARGS)
