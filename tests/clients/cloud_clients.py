@@ -45,13 +45,12 @@ class Configuration:
     """One client and how it is built; `path` finds its API requests at the server, so that its own look-ups are counted apart."""
 
     name: str
-    service: str  # whose dialect, and whose arguments in client_options
+    service: str  # whose API it talks to, and whose dialect it hears
     build: Callable[..., Any]
     get: Callable[[Any], Callable[[], Any]]  # a bound method; a lambda that drains it where it is lazy
     create: Callable[[Any], Callable[[], Any]]
     path: str
-    create_verb: str = "POST"
-    options: str | None = None  # client_options(...) that make it leave the retrying to us
+    options: str | None = None  # whose client_options() it wants, because it retries by itself
 
     @property
     def dialect(self):
@@ -187,7 +186,6 @@ def _swift(name, build):
         lambda swift: swift.get_account,
         lambda swift: partial(swift.put_object, "box", "thing", "content"),
         rf"/AUTH_{PROJECT}",
-        create_verb="PUT",
         options="swift",
     )
 

@@ -271,27 +271,25 @@ class Server:
         self._record: list[Request] = []
         self.doors = {name: Door(self, name) for name in doors}
 
-    def plan(self, *steps, kind: str | None = "api", method: str | None = None, path: str = "", headers=None):
+    def plan(self, *steps, kind: str | None = "api", method: str | None = None, path: str = ""):
         """Give the next requests of that kind, method and path (a regular expression, searched) these answers, one each.
 
         Plans are asked in the order they were made; a request that no plan has a step for gets the healthy answer.
         """
-        return self._add(steps, kind, method, path, headers)
+        return self._add(steps, kind, method, path)
 
-    def always(self, step, *, kind: str | None = "api", method: str | None = None, path: str = "", headers=None):
+    def always(self, step, *, kind: str | None = "api", method: str | None = None, path: str = ""):
         """Give every such request this answer, until clear()."""
-        return self._add(repeat(step), kind, method, path, headers)
+        return self._add(repeat(step), kind, method, path)
 
-    def _add(self, steps, kind, method, path, headers):
+    def _add(self, steps, kind, method, path):
         pattern = re.compile(path)
-        wanted = headers or {}
 
         def matches(request):
             return (
                 (kind is None or request.kind == kind)
                 and (method is None or request.method == method)
                 and pattern.search(request.target) is not None
-                and all(request.headers.get(name) == value for name, value in wanted.items())
             )
 
         plan = _Plan(steps, matches)
