@@ -84,8 +84,9 @@ _NOT_PROCESSED = (
 )
 _NO_SERVER = "No server is available to handle this request"  # HAProxy, where no service has answered
 
-# A 413 is more often a quota than a limit on the rate: cinder, manila, designate, glance; or a body that is too large.
-_QUOTA = r"(?i)quota|limitexceeded|exceed|too large|too big|maximum"
+# A 413 is more often a quota (cinder, manila, designate, glance) or a body that is too large (oslo.middleware) than a
+# limit on the rate.  Its reason phrase, "Request Entity Too Large", says none of these.
+_QUOTA = r"(?i)quota|limit ?exceeded|exceeds|maximum|request is too large"
 
 
 def is_repeatable(verb: str, path: str) -> bool:

@@ -29,7 +29,7 @@ from os_retries.reading import chain, plausible_id, read_failure
 from os_retries.target import service_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from os_retries.evidence import Evidence
     from os_retries.policy import RetryPolicy
@@ -476,7 +476,7 @@ def _text(response: Any, *, streaming: bool) -> str:
 def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[Kind, str] | None:
     """Tell how a connection broke, from the innermost exception that says so; None if none does."""
     found: tuple[Kind, str] | None = None
-    for part in chain(error, handled):
+    for part in _down_to_the_socket(error, handled):
         names = [kind.__name__ for kind in type(part).__mro__]
         if type(part).__module__.startswith("keystoneauth1."):
             if found is None and any(name in ("ConnectionError", "ConnectTimeout") for name in names):
@@ -493,6 +493,18 @@ def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[
             if what is not None:
                 found = kind, what
     return found
+
+
+def _down_to_the_socket(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
+    """Walk the chain of exceptions, and those that they carry: urllib3's say their reason, requests' wrap urllib3's."""
+    waiting, seen = list(chain(error, handled)), set[int]()
+    while waiting and len(seen) < 32:
+        part = waiting.pop(0)
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            carried = (*part.args, getattr(part, "reason", None))
+            waiting += [each for each in carried if isinstance(each, BaseException) and each is not handled]
 
 
 def _in_handshake(error: BaseException) -> bool:
