@@ -30,6 +30,7 @@ CATALOG = {
                 ("object-store", f"http://cloud/object-store/v1/AUTH_{UUID.replace('-', '')}"),
                 ("image", "http://cloud/image"),
                 ("identity", "http://cloud/identity/v3"),
+                ("network", "http://cloud/identity/v3/nested"),
             )
         ]
     }
@@ -43,6 +44,7 @@ class Service(BaseAdapter):
         super().__init__()
         self.seen: list[tuple[str, str, bytes]] = []
         self.closed = False
+        self.answers: list[urllib3.HTTPResponse] = []
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
         body = request.body
@@ -57,6 +59,7 @@ class Service(BaseAdapter):
             status=201 if token else 200,
             preload_content=False,
         )
+        self.answers.append(raw)
         return HTTPAdapter().build_response(request, raw)
 
     def close(self) -> None:
@@ -131,6 +134,9 @@ def test_a_lost_answer_is_processed_once_and_answered_by_the_gateway() -> None:
     answer = session.post("http://cloud/v1/x", data=b"body")
     assert (answer.status_code, session.service.seen) == (502, [("POST", "/v1/x", b"body")])
     assert "<h1>502 Bad Gateway" in answer.text
+    assert session.service.answers[0].tell() == len('{"ok": true}'), (
+        "the service was not left in the middle of its answer"
+    )
 
 
 @pytest.mark.parametrize("make", [Fault.reset, Fault.stall])
@@ -223,6 +229,7 @@ def test_an_unregistered_status_is_answered_too() -> None:
         ("http://cloud/object-store/v1/AUTH_0a/jobs/wordcount.jar", "object-store", None),
         ("http://cloud/image/v2/images", "image", "/image/v2/images"),
         ("http://cloud/imagery/v2", None, None),
+        ("http://cloud/identity/v3/nested/v2.0/ports", "network", None),
         ("http://cloud/v1/stacks/cluster-4711", None, "/v1/stacks/{id}"),
         ("http://elsewhere:8774/v2.1/servers", None, None),
     ],
