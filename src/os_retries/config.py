@@ -24,6 +24,8 @@ GROUP = "timeouts"
 #: Where Sahara has had retries_number and retry_after since it wrote its own loop.
 _SAHARA_GROUP = "retries"
 _SAHARA_OPTIONS = frozenset({"retries_number", "retry_after"})
+#: oslo.config's places for a value; what comes later hides what comes before.
+_LOCATIONS = ("opt_default", "set_default", "user", "environment", "command_line", "set_override")
 
 log = logging.getLogger("os_retries")
 
@@ -109,20 +111,23 @@ class ConfiguredPolicy:
             group = self._register(service)
             own = {name: self._conf[group][name] for name in _HELP}
             values |= {name: value for name, value in own.items() if value is not None}
-        # An application's own option may be a list of text.
-        values["retry_codes"] = [int(status) for status in values["retry_codes"]]
+        values["retry_codes"] = _numbers(values["retry_codes"])
         return RetryPolicy(**values, **self._hooks)
 
     def _value(self, name: str) -> Any:
-        """Return one option, from Sahara's own registration of it if ``[timeouts]`` says nothing."""
-        if name in _SAHARA_OPTIONS:
-            location = self._conf.get_location(name, self._group)
-            if location is None or location.location == self._cfg.Locations.opt_default:
-                try:
-                    return self._conf[_SAHARA_GROUP][name]
-                except (self._cfg.NoSuchOptError, self._cfg.NoSuchGroupError):
-                    pass  # no application that registers it
-        return self._conf[self._group][name]
+        """Return one option, from Sahara's own registration of it if that is the more expressly set one."""
+        group = self._group
+        # Not tried with an except: where the group is there and the option is not, oslo.config warns, each time.
+        if name in _SAHARA_OPTIONS and _SAHARA_GROUP in self._conf and name in self._conf[_SAHARA_GROUP]:
+            ours, theirs = (self._expressly(name, group) for group in (group, _SAHARA_GROUP))
+            if theirs > ours or ours == 0:
+                group = _SAHARA_GROUP
+        return self._conf[group][name]
+
+    def _expressly(self, name: str, group: str) -> int:
+        """Tell how expressly an option is set: 0 by its default, highest by ``set_override``."""
+        location = self._conf.get_location(name, group)
+        return 0 if location is None else _LOCATIONS.index(location.location.name)
 
     def _register(self, service: str | None) -> str:
         group = self._group if service is None else _service_group(self._group, service)
@@ -166,11 +171,20 @@ def _options(service: str | None = None) -> list[Any]:
             # Unset in a service's group means: as in the main one.
             default=None if service else sorted(RETRY_CODES) if name == "retry_codes" else getattr(defaults, name),
             help=f"{_HELP[name]} For calls to {service}; as in [{GROUP}] if not set." if service else _HELP[name],
+            # The name says the same again, but without it the sample file would not show the alias.
+            deprecated_name=name if name in _SAHARA_OPTIONS and not service else None,
             deprecated_group=_SAHARA_GROUP if name in _SAHARA_OPTIONS and not service else None,
             mutable=True,
         )
         for name, kind in kinds.items()
     ]
+
+
+def _numbers(statuses: Any) -> Any:
+    """Read the statuses of an application's own option, which may be a list of text; RetryPolicy judges the rest."""
+    if not isinstance(statuses, list | tuple):
+        return statuses
+    return [int(status) if isinstance(status, str) and status.strip().isdecimal() else status for status in statuses]
 
 
 def _service_group(group: str, service: str) -> str:
