@@ -356,6 +356,14 @@ def test_a_bad_value_that_is_mutated_in_is_logged_and_the_last_good_ones_hold(fi
     assert attempts_and_waits(recorded) == (1, [])
 
 
+def test_the_last_good_values_are_the_last_ones_that_were_read(files):
+    os_retries.configure(files.read("[timeouts]\nretries_number = 1\n"))
+    files.mutate("[timeouts]\nretries_number = 2\n")
+    assert policy_for(None).retries_number == 2
+    files.mutate("[timeouts]\nretries_number = -1\n")
+    assert policy_for(None).retries_number == 2
+
+
 def test_a_bad_value_of_one_service_does_not_touch_the_others(files, caplog):
     os_retries.configure(files.read("[timeouts_image]\nretries_number = 3\n"))
     files.mutate("[timeouts]\nretries_number = 2\n[timeouts_image]\nretries_number = -3\n")
@@ -450,8 +458,11 @@ def test_a_hook_that_cannot_be_called_is_a_clear_type_error(files, hook):
 
 def test_without_oslo_config_configure_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "oslo_config", None)
-    with pytest.raises(ImportError, match=r"\[timeouts\] needs oslo\.config: pip install 'os-retries\[oslo\]'"):
+    with pytest.raises(
+        ImportError, match=r"\[timeouts\] needs oslo\.config: pip install 'os-retries\[oslo\]'"
+    ) as raised:
         os_retries.configure(object())
+    assert isinstance(raised.value.__cause__, ImportError)
 
 
 def test_without_oslo_config_calls_are_repeated_all_the_same(monkeypatch, recorded):
