@@ -71,8 +71,9 @@ _current: ContextVar[Call] = ContextVar("os_retries.call", default=_nobody)
 _given_up = 0
 _given_up_lock = threading.Lock()
 
-#: Set by os_retries.testing alone: called instead of sleeping, told of each call given up.
+#: Set by os_retries.testing alone: called instead of sleeping.
 instead_of_sleep: Callable[[Retry], None] | None = None
+#: Set by os_retries.testing and by the launcher: told of each call given up.
 on_give_up: Callable[[Evidence], None] | None = None
 
 

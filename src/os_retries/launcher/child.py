@@ -1,0 +1,86 @@
+"""What is done to the clients of a program below `os-retries run`, each at the moment when it has been imported."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from os_retries import call
+from os_retries.launcher import swift
+from os_retries.launcher.report import Elsewhere, Reporter
+from os_retries.policy import RetryPolicy, provide
+from os_retries.session import attach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@functools.cache
+def set_up() -> Reporter:
+    """Take the policy and the destinations of reports from the environment, once."""
+    reporter = Reporter(os.environ)
+    policies = read_policies(os.environ["OSRETRIES_POLICY"], reporter)
+    provide(lambda service: policies.get(service) or policies[None])
+    call.on_give_up = reporter.on_give_up
+    Elsewhere.install()
+    return reporter
+
+
+def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:
+    """Read what ``os_retries.run.write_policies`` wrote: the policy of each service, and of all others under None."""
+    return {
+        service or None: RetryPolicy(**values, sleep=reporter.sleep, on_retry=reporter.on_retry)
+        for service, values in json.loads(text).items()
+    }
+
+
+def loaded(module: Any) -> None:
+    """Do what is to be done to a module that has just been executed."""
+    set_up()
+    _HOOKS[module.__name__](module)
+
+
+def _after_init(kind: type, then: Callable[[Any], object]) -> None:
+    """Have ``then`` done to every new instance of ``kind`` and of its subclasses."""
+    original = kind.__init__  # type: ignore[misc]
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        original(self, *args, **kwargs)
+        then(self)
+
+    kind.__init__ = __init__  # type: ignore[misc]
+
+
+def _sessions(module: Any) -> None:
+    _after_init(module.Session, attach)
+
+
+def _swift(module: Any) -> None:
+    swift.obey(module, set_up())
+    _after_init(module.Connection, swift.configure)
+
+
+def _ironic(module: Any) -> None:
+    # Its loop of five repeats the 503s and lost connections that are ours, and the 409 of a locked node, which is not.
+    module._RETRY_EXCEPTIONS = (module.exc.Conflict,)  # noqa: SLF001
+
+
+def _without_retries(name: str) -> Callable[[Any], None]:
+    def no_retries(client: Any) -> None:
+        client.retries = 0
+
+    return lambda module: _after_init(getattr(module, name), no_retries)
+
+
+_HOOKS: dict[str, Callable[[Any], None]] = {
+    "keystoneauth1.session": _sessions,
+    "swiftclient.client": _swift,
+    "ironicclient.common.http": _ironic,
+    # Their loops, when somebody switches them on, would multiply with ours.
+    "cinderclient.client": _without_retries("SessionClient"),
+    "manilaclient.common.httpclient": _without_retries("SessionClient"),
+    "neutronclient.v2_0.client": _without_retries("ClientBase"),
+}

@@ -1,0 +1,158 @@
+"""swiftclient's own loop, made to ask our policy: its data do not go through keystoneauth, out of attach's reach.
+
+The loop stays (it seeks back in bodies, and renews tokens), but what used to be its sleep decides: how long to wait, by
+the service's Retry-After too, or that there is no further attempt; then it raises what the attempt has raised.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
+from os_retries.http import Failure, Kind, kind_of
+from os_retries.policy import policy_for
+from os_retries.reading import chain, read_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.launcher.report import Reporter
+
+_SERVICE = "object-store"
+
+
+class _Loop:
+    """One run of swiftclient's loop: what it is about, and how its attempts have ended."""
+
+    def __init__(self, name: str, *, rewindable: bool) -> None:
+        self.name = name
+        self.rewindable = rewindable
+        self.error: Exception | None = None
+        self.attempts: list[Attempt] = []
+        self.extra_waited = 0.0
+        self.reason = GiveUp.ATTEMPTS
+
+    def ended(self, failure: Failure, wait: float | None = None) -> Attempt:
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, failure.status, failure.request_id, wait, failure.kind, failure.what)
+        self.attempts.append(attempt)
+        return attempt
+
+
+_loop: ContextVar[_Loop | None] = ContextVar("os_retries.launcher.swift", default=None)
+
+
+def configure(connection: Any) -> None:
+    """Set a new Connection's own numbers, over those that its maker has asked for."""
+    policy = policy_for(_SERVICE)
+    connection.retries = policy.retries_number
+    connection.retry_on_ratelimit = 429 in policy.retry_codes
+    if connection.timeout is None:
+        connection.timeout = policy.attempt_timeout
+
+
+def obey(module: Any, reporter: Reporter) -> None:
+    """Put our policy into ``swiftclient.client``."""
+    connection = module.Connection
+    connection._retry = _observed(connection._retry, reporter)  # noqa: SLF001
+    connection.get_auth = _noted(connection.get_auth)
+    module.sleep = functools.partial(_wait, reporter)
+
+
+def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember the error by which an attempt ends: where the loop sleeps it is no longer at hand."""
+
+    @functools.wraps(function)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            loop = _loop.get()
+            if loop is not None:
+                loop.error = error
+            raise
+
+    return noted
+
+
+def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def _retry(self: Any, reset_func: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
+        what = "/".join(each for each in args[:2] if isinstance(each, str))
+        # put_object's, for a body that cannot be read twice, fails after the wait, and without the first error.
+        rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
+        loop = _Loop(f"{func.__name__} {what}".strip(), rewindable=rewindable)
+        token = _loop.set(loop)
+        try:
+            return original(self, reset_func, _noted(func), *args, **kwargs)
+        except Exception as error:
+            failure = _read(error)
+            if loop.attempts or failure.kind is not Kind.PERMANENT:
+                reason = loop.reason if failure.kind is not Kind.PERMANENT else GiveUp.PERMANENT
+                if failure.status == 413 and not loop.attempts:  # which the loop does not repeat
+                    reason = GiveUp.CLIENT
+                loop.ended(failure)
+                reporter.on_give_up(Evidence(loop.name, _SERVICE, tuple(loop.attempts), reason))
+            raise
+        finally:
+            _loop.reset(token)
+
+    return _retry
+
+
+def _wait(reporter: Reporter, seconds: float) -> None:
+    """Stand in for the loop's sleep."""
+    loop = _loop.get()
+    if loop is None or loop.error is None:  # nothing that we have seen fail
+        time.sleep(seconds)
+        return
+    error, loop.error = loop.error, None
+    failure = _read(error)
+    if failure.status == 401:  # a new token, and the same request: no retry of ours
+        time.sleep(seconds)
+        return
+    policy = policy_for(_SERVICE)
+    decision = policy.wait_after(
+        failure,
+        attempt=len(loop.attempts) + 1,
+        extra_left=policy.retry_max_wait - loop.extra_waited,
+        dice=reporter.dice(),
+    )
+    if not isinstance(decision, GiveUp) and not loop.rewindable:
+        decision = GiveUp.BODY
+    if isinstance(decision, GiveUp):
+        loop.reason = decision
+        raise error
+    loop.extra_waited += decision.extra
+    attempt = loop.ended(failure, decision.seconds)
+    reporter.on_retry(Retry(loop.name, _SERVICE, attempt, policy.retries_number + 1, decision.source))
+    reporter.sleep(decision.seconds)
+
+
+def _read(error: Exception) -> Failure:
+    """Class a failure.  Everything that swift does is idempotent, so how a connection broke makes no difference."""
+    failure = read_failure(error)
+    if failure.status is not None:
+        return dataclasses.replace(failure, kind=kind_of(failure.status, policy_for(_SERVICE).retry_codes))
+    innermost = list(chain(error))[-1]
+    lost = (
+        any(isinstance(part, OSError) for part in chain(error)) and "CertVerification" not in type(innermost).__name__
+    )
+    return Failure(None, kind=Kind.MAYBE_PROCESSED if lost else Kind.PERMANENT, what=_how(innermost))
+
+
+def _how(error: BaseException) -> str:
+    names = [kind.__name__ for kind in type(error).__mro__]
+    known = (
+        ("ConnectionRefusedError", "connection refused"),
+        ("ConnectionResetError", "connection reset"),
+        ("RemoteDisconnected", "closed without an answer"),
+        ("TimeoutError", "no answer in time"),
+        ("ReadTimeout", "no answer in time"),
+        ("gaierror", "name not resolved"),
+    )
+    return next((words for name, words in known if name in names), "connection failed")

@@ -1,0 +1,148 @@
+"""What `run` says: an event for each retry and each request given up, and the sentences made of events.
+
+Plain values in, plain values out.  An event never holds a token, a body, a query or a header.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from os_retries.evidence import GiveUp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from os_retries.evidence import Attempt, Evidence, Retry
+
+Event = dict[str, Any]
+
+_LINES = 10  # of a summary
+
+
+def retry_event(retry: Retry) -> Event:
+    """Describe a retry before its wait: the fields are those that docs/run.md lists for --log-json."""
+    return _event("retry", retry.service, retry.method, retry.attempt) | {
+        "attempts": retry.attempts,
+        "wait": round(retry.attempt.wait or 0.0, 3),
+        "source": retry.source,
+    }
+
+
+def give_up_event(evidence: Evidence) -> Event:
+    """Describe a request after which there was no further attempt."""
+    return _event("give_up", evidence.service, evidence.method, evidence.attempts[-1]) | {
+        "reason": str(evidence.reason) + evidence.detail,
+        "unrepeated": evidence.reason is GiveUp.NOT_REPEATABLE and len(evidence.attempts) == 1,
+    }
+
+
+def _event(event: str, service: str | None, request: str, attempt: Attempt) -> Event:
+    now = time.time()
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z",
+        "event": event,
+        "program": os.path.basename(sys.argv[0]) if sys.argv else "",  # noqa: PTH119  pathlib costs milliseconds
+        "pid": os.getpid(),
+        "service": service,
+        "request": request,
+        "attempt": attempt.number,
+        "status": attempt.status,
+        "failure": attempt.what or None,
+        "kind": str(attempt.kind),
+        "request_id": attempt.request_id,
+    }
+
+
+def what_happened(event: Event) -> str:
+    """Say which request failed, and how."""
+    service, request, failure = event["service"], event["request"], event["failure"]
+    if failure is not None:  # also with a status: the token's, which is not the service's
+        verb = "not sent" if event["kind"] == "not sent" else "failed"
+        return f"{service + ': ' if service else ''}{request} {verb} ({failure})"
+    return f"{service or 'the service'} answered {event['status']} to {request}"
+
+
+def retry_line(event: Event, seconds: float | None = None) -> str:
+    """Say that a request is about to be repeated, in ``seconds`` from now (None: after its whole wait)."""
+    seconds = event["wait"] if seconds is None else seconds
+    says = " (Retry-After)" if event["source"] == "Retry-After" else ""
+    return _line(
+        what_happened(event), f"retry {event['attempt']} of {event['attempts'] - 1} {_in(seconds)}{says}", event
+    )
+
+
+def give_up_line(event: Event) -> str:
+    """Say that a request has failed for good, and why."""
+    if event["unrepeated"]:
+        return _line(what_happened(event), f"not repeated: {event['reason']}", event)
+    number = event["attempt"]
+    return _line(
+        what_happened(event), f"given up after {number} attempt{'s' * (number != 1)}: {event['reason']}", event
+    )
+
+
+def _line(what: str, then: str, event: Event) -> str:
+    return printable(" · ".join(filter(None, ("os-retries: " + what, then, event["request_id"]))))
+
+
+def _in(seconds: float) -> str:
+    return f"in {_seconds(seconds)}" if seconds >= 0.05 else "now"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if 0 < seconds < 1 else f"{math.ceil(seconds)} s"
+
+
+def printable(text: str) -> str:
+    """Replace what would move a terminal's cursor or forge a line: a path may hold anything."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def fitting(text: str, encoding: str | None) -> str:
+    """Return ``text`` as a stream of that encoding can take it."""
+    try:
+        text.encode(encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return text.replace("·", "-").replace("\N{MULTIPLICATION SIGN}", "x").encode("ascii", "replace").decode()
+    return text
+
+
+def summary(events: Sequence[Event]) -> str:
+    """Sum up what a whole run has met, in one block; empty if it met nothing."""
+    if not events:
+        return ""
+    retries = [event for event in events if event["event"] == "retry"]
+    given_up = sum(event["event"] == "give_up" for event in events)
+    parts = []
+    if retries:
+        requests = sum(event["attempt"] == 1 for event in retries)
+        waited = sum(event["wait"] for event in retries)
+        parts.append(f"{_count(requests, 'request')} repeated ({_count(len(retries), 'retry', 'retries')}, ")
+        parts[-1] += f"{_seconds(waited)} of waiting)"
+    if given_up:
+        parts.append(f"{_count(given_up, 'request')} given up")
+    lines = ["os-retries: " + ", ".join(parts)]
+    by_request: dict[tuple[str | None, str], list[Event]] = collections.defaultdict(list)
+    for event in events:
+        by_request[event["service"], event["request"]].append(event)
+    for (service, request), its in list(by_request.items())[:_LINES]:
+        answers = collections.Counter(str(event["failure"] or event["status"]) for event in its)
+        met = ", ".join(
+            answer + (f" \N{MULTIPLICATION SIGN} {number}" if number > 1 else "") for answer, number in answers.items()
+        )
+        reasons = dict.fromkeys(event["reason"] for event in its if event["event"] == "give_up")
+        ids = [event["request_id"] for event in its if event["event"] == "give_up" and event["request_id"]]
+        outcome = "".join(f" · given up: {reason}" for reason in reasons) + "".join(f" · {each}" for each in ids[:3])
+        lines.append(printable(f"  {service + ' ' if service else ''}{request}: {met}{outcome}"))
+    if len(by_request) > _LINES:
+        lines.append(f"  and {len(by_request) - _LINES} more")
+    return "\n".join(lines)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
