@@ -369,10 +369,13 @@ class RequestTarget(OwnerTarget):
 
     @property
     def path(self) -> str:
-        """The path of the URL that the caller gave: no query, no host, no credentials."""
+        """The path of the URL that the caller gave: no query, no host, no credentials.
+
+        It begins with a slash, which openstacksdk leaves out and which the rows of http.py begin with.
+        """
         from urllib.parse import urlsplit  # noqa: PLC0415  (loaded by then: keystoneauth needs it)
 
-        return urlsplit(str(self.kwargs.get("url", ""))).path or "/"
+        return "/" + urlsplit(str(self.kwargs.get("url", ""))).path.lstrip("/")
 
     @property
     def is_discovery(self) -> bool:
