@@ -246,8 +246,12 @@ class Retries:
 
 
 def disabled() -> bool:
-    """Whether the environment switches retrying off: ``OS_RETRIES_DISABLED=1``."""
-    value = os.environ.get("OS_RETRIES_DISABLED")
+    """Whether the environment switches retrying off: ``OS_RETRIES_DISABLED=1``, or ``OSRETRIES_DISABLED=1``.
+
+    openstacksdk takes the first, as any variable that begins with ``OS_``, for the description of a cloud, which it
+    prefers to that of clouds.yaml unless ``OS_CLOUD`` is set; hence the second.
+    """
+    value = os.environ.get("OS_RETRIES_DISABLED") or os.environ.get("OSRETRIES_DISABLED")
     return value is not None and value.strip().lower() not in {"", "0", "false", "no", "off"}
 
 

@@ -123,9 +123,10 @@ def test_the_result_is_handed_back_untouched(recorded):
     assert execute_with_retries(lambda: result) is result
 
 
-def test_retrying_is_switched_off_by_the_environment(monkeypatch, recorded):
+@pytest.mark.parametrize("variable", ["OS_RETRIES_DISABLED", "OSRETRIES_DISABLED"])
+def test_retrying_is_switched_off_by_the_environment(variable, monkeypatch, recorded):
     for value, calls in [("1", 1), ("true", 1), ("0", 6), ("", 6), ("false", 6)]:
-        monkeypatch.setenv("OS_RETRIES_DISABLED", value)
+        monkeypatch.setenv(variable, value)
         method = Scripted(HttpError(503))
         with pytest.raises(HttpError):
             execute_with_retries(method)
