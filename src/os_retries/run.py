@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -223,20 +224,15 @@ def _wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
             number, by_terminal = _next_signal(waited_for)
             if number != signal.SIGCHLD:
                 if not by_terminal:  # the terminal has told the whole foreground group, the command too
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child, number)
-                continue
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status)
+                    child.send_signal(number)
+            elif child.poll() is not None:  # and not just stopped
+                return child.returncode
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[int]) -> int:
-    """Start the command with the signals, and the open files, that it would have without us; return its process id."""
-    import subprocess  # noqa: PLC0415  not needed with --quiet
-
+def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[int]) -> subprocess.Popen[bytes]:
+    """Start the command with the signals, and the open files, that it would have without us."""
     die_with_parent = _die_with_parent()
     us = os.getpid()
 
@@ -249,11 +245,11 @@ def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[
 
     how: dict[str, Any] = {"env": environ, "close_fds": False, "preexec_fn": prepare}
     try:
-        return subprocess.Popen(command, **how).pid  # noqa: S603  that is what we are for
+        return subprocess.Popen(command, **how)  # noqa: S603  that is what we are for
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
-        return subprocess.Popen(["/bin/sh", _found(command[0]), *command[1:]], **how).pid  # noqa: S603
+        return subprocess.Popen(["/bin/sh", _found(command[0]), *command[1:]], **how)  # noqa: S603
 
 
 def _die_with_parent() -> Callable[[], object] | None:

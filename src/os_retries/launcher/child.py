@@ -38,8 +38,9 @@ def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPol
 
 def loaded(module: Any) -> None:
     """Do what is to be done to a module that has just been executed."""
-    set_up()
-    _HOOKS[module.__name__](module)
+    if not call.disabled():
+        set_up()
+        _HOOKS[module.__name__](module)
 
 
 def _after_init(kind: type, then: Callable[[Any], object]) -> None:
@@ -49,7 +50,10 @@ def _after_init(kind: type, then: Callable[[Any], object]) -> None:
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         original(self, *args, **kwargs)
-        then(self)
+        try:
+            then(self)
+        except Exception as error:  # the program must not fail because of us
+            set_up().complain(f"a {kind.__name__} is used without retries: {type(error).__name__}: {error}")
 
     kind.__init__ = __init__  # type: ignore[misc]
 

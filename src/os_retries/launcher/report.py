@@ -16,7 +16,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from os_retries.launcher.words import fitting, give_up_event, give_up_line, retry_event, retry_line
+from os_retries.launcher.words import fitting, give_up_event, give_up_line, printable, retry_event, retry_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,10 @@ class Reporter:
         event = give_up_event(evidence)
         self._record(event)
         self._say(give_up_line(event))
+
+    def complain(self, text: str) -> None:
+        """Say what does not work of ours."""
+        self._say(printable(f"os-retries: {text}"))
 
     def sleep(self, seconds: float) -> None:
         """Wait, and on a terminal count down.

@@ -1,0 +1,519 @@
+"""`os-retries run` as its user meets it: real processes, stub clients, no network."""
+
+import ast
+import contextlib
+import json
+import os
+import pty
+import re
+import runpy
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from os_retries import run as run_module
+from os_retries.launcher import child
+from os_retries.launcher.report import Reporter
+from os_retries.policy import RetryPolicy
+from os_retries.run import INTERACTIVE, UsageError, policies, write_policies
+
+SITECUSTOMIZE = Path(run_module.__file__).with_name("launcher") / "path" / "sitecustomize.py"
+RUN = [sys.executable, "-m", "os_retries.cli", "run"]
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("OS_RETRIES", "OSRETRIES", "OS_TIMEOUTS")):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
+
+def start(*command, options=(), **how):
+    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | how
+    return subprocess.Popen([*RUN, *options, "--", *map(str, command)], **how)
+
+
+def run(*command, options=(), input=None, **how):  # noqa: A002
+    how = {"capture_output": True, "text": True, "timeout": 60, "input": input or ""} | how
+    return subprocess.run([*RUN, *options, "--", *map(str, command)], check=False, **how)
+
+
+def python(source, *options, **how):
+    return run(sys.executable, "-c", source, options=options, **how)
+
+
+@contextlib.contextmanager
+def ending(process):
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+# -- what is run, and how it ends
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_exit_status_and_output_are_the_command_s_own(options):
+    done = python("import sys; print(sys.stdin.read().upper()); sys.exit(7)", *options, input="words\n")
+    assert (done.returncode, done.stdout) == (7, "WORDS\n\n")
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
+def test_a_signal_that_ends_the_command_ends_us(number, options):
+    assert run("sh", "-c", f"ulimit -c 0; kill -{int(number)} $$", options=options).returncode == -number
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_what_cannot_be_run_is_said_with_the_shell_s_own_status(options, tmp_path):
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "orphan").write_text("#!/nowhere/python\n")
+    (tmp_path / "orphan").chmod(0o755)
+    for command, status, words in [
+        ("no-such-command", 127, "no-such-command: command not found"),
+        (tmp_path / "none", 127, "none: command not found"),
+        (tmp_path / "orphan", 127, "orphan: its interpreter (see its first line) is not there"),
+        (tmp_path / "text", 126, "text: Permission denied"),
+        (tmp_path, 126, "Permission denied"),
+    ]:
+        done = run(command, options=options)
+        assert (done.returncode, done.stdout) == (status, ""), command
+        assert done.stderr.startswith("os-retries: ")
+        assert done.stderr.rstrip().endswith(words)
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_a_script_without_a_first_line_is_the_shell_s(options, tmp_path):
+    (tmp_path / "script").write_text("echo $1 $0\n")
+    (tmp_path / "script").chmod(0o755)
+    assert run(tmp_path / "script", "word", options=options).stdout == f"word {tmp_path / 'script'}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["openstack", "server", "list"], "write -- before the command"),
+        ([], "write -- before the command"),
+        (["--"], "there is no command after --"),
+        (["--retries", "many", "--", "true"], "argument --retries: invalid int value: 'many'"),
+        (["--retries", "-1", "--", "true"], "--retries must be from 0 to 10000, not -1"),
+        (["--retry-after", "nan", "--", "true"], "--retry-after must be from 0 to 86400, not nan"),
+        (["--backoff", "0.5", "--", "true"], "--backoff must be from 1 to 100, not 0.5"),
+        (["--jitter", "2", "--", "true"], "--jitter must be from 0 to 1, not 2.0"),
+        (["--max-wait", "-1", "--", "true"], "--max-wait must be 0 or more, not -1.0"),
+        (["--timeout", "0", "--", "true"], "--timeout must be 0.001 or more, not 0.0"),
+        (["--config-file", "/nowhere", "--", "true"], "--config-file /nowhere: Failed to find some config files"),
+        (["--log-json", "/nowhere/log", "--", "true"], "--log-json /nowhere/log: No such file or directory"),
+        (["--log-json", "/", "--", "true"], "--log-json /: Is a directory"),
+        (["--unheard-of", "--", "true"], "unrecognized arguments: --unheard-of"),
+    ],
+)
+def test_a_mistake_is_named_and_nothing_is_run(arguments, words, capfd):
+    assert subprocess.run([*RUN, *arguments], check=False).returncode == 2
+    said = capfd.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_help_says_the_defaults():
+    text = " ".join(subprocess.run([*RUN, "--help"], check=True, capture_output=True, text=True).stdout.split())
+    for name, default in INTERACTIVE.items():
+        assert re.search(rf"{run_module._OPTIONS[name]} .*?default: {default:g}", text), name
+
+
+# -- signals
+
+
+TELLS_OF_SIGNALS = """
+import signal, time, sys
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda number, _: print(signal.Signals(number).name, flush=True))
+print("ready", flush=True)
+until = time.monotonic() + 30
+while time.monotonic() < until:
+    line = sys.stdin.readline()
+    if line:
+        print("bye", flush=True)
+        break
+"""
+
+
+def test_signals_sent_to_us_reach_the_command_once():
+    with ending(start(sys.executable, "-u", "-c", TELLS_OF_SIGNALS, stdin=subprocess.PIPE)) as process:
+        assert process.stdout.readline() == "ready\n"
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            process.send_signal(number)
+            assert process.stdout.readline() == f"{number.name}\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.read() == "bye\n"
+        assert process.wait(30) == 0
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path):
+    """The terminal tells the whole foreground group: passed on as well it would come twice, and a clean-up would die of it."""
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('interrupted', flush=True))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+        "time.sleep(0.3)\n"  # for a second one to come in
+        "print('end', flush=True)\n"
+    )
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [*RUN, "--", sys.executable, str(script)])
+    try:
+        said = _read_until(terminal, b"ready")
+        os.write(terminal, b"\x03")
+        said += _read_until(terminal, b"end")
+        assert said.count(b"interrupted") == 1
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    finally:
+        os.close(terminal)
+
+
+def _read_until(terminal, words):
+    said = b""
+    until = time.monotonic() + 30
+    while words not in said and time.monotonic() < until:
+        if select.select([terminal], [], [], 1)[0]:
+            said += os.read(terminal, 4096)
+    assert words in said
+    return said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_the_command_does_not_outlive_us_when_we_are_killed():
+    with ending(start(sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)")) as process:
+        process.stdout.readline()
+        process.kill()
+        assert select.select([process.stdout], [], [], 30)[0]  # the pipe is closed: nobody has it any more
+        assert process.stdout.read() == ""
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_the_command_starts_with_the_signals_and_files_that_it_would_have_without_us(options):
+    source = """if 1:
+        import os, signal, sys
+        for number in sorted(signal.Signals):
+            state = signal.getsignal(number)
+            print(number.name, state if state in (0, 1, None) else "python's", number in signal.pthread_sigmask(0, []))
+        print(os.read(int(sys.argv[1]), 10))
+    """
+
+    def told(*before):
+        read, write = os.pipe()
+        os.write(write, b"inherited")
+        try:
+            done = subprocess.run(
+                [*before, sys.executable, "-c", source, str(read)], pass_fds=[read], capture_output=True, check=True
+            )
+        finally:
+            os.close(read)
+            os.close(write)
+        return done.stdout
+
+    assert told(*RUN, *options, "--") == told()
+
+
+def test_quietly_the_command_takes_our_place():
+    with ending(start(sys.executable, "-c", "import os; print(os.getpid())", options=["-q"])) as process:
+        assert int(process.stdout.read()) == process.pid
+
+
+# -- the numbers
+
+
+def test_defaults_are_for_somebody_who_looks_on():
+    assert policies({}) == {None: RetryPolicy(**INTERACTIVE)}
+    assert [round(policies({})[None].own_wait(attempt)) for attempt in range(1, 6)] == [1, 2, 4, 8, 16]
+
+
+def test_options_go_before_the_file_and_the_file_before_the_defaults(tmp_path):
+    (tmp_path / "conf").write_text(
+        "[timeouts]\nretries_number = 7\nretry_after = 3\n[timeouts_block_storage]\nretries_number = 1\nretry_after = 4\n"
+    )
+    read = policies({"retry_after": 0.5, "attempt_timeout": None}, str(tmp_path / "conf"))
+    assert read == {
+        None: RetryPolicy(retries_number=7, retry_after=0.5),
+        "block-storage": RetryPolicy(retries_number=1, retry_after=0.5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[timeouts]\nretry_after = soon\n", "retry_after"),
+        ("[timeouts]\nretries_number = -1\n", "retries_number"),
+        ("nothing of the kind", "conf"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(text, words, tmp_path):
+    (tmp_path / "conf").write_text(text)
+    with pytest.raises(UsageError, match=words):
+        policies({}, str(tmp_path / "conf"))
+
+
+def test_without_oslo_config_a_file_is_a_clear_error(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "oslo_config", None)
+    with pytest.raises(UsageError, match=r"pip install 'os-retries\[oslo\]'"):
+        policies({}, str(tmp_path))
+
+
+def test_timeout_inf_is_none():
+    assert policies({"attempt_timeout": float("inf")})[None].attempt_timeout is None
+
+
+def test_policies_arrive_as_they_were_sent():
+    sent = {None: RetryPolicy(retries_number=2), "image": RetryPolicy(retry_codes=[503], attempt_timeout=None)}
+    reporter = Reporter({})
+    got = child.read_policies(write_policies(sent), reporter)
+    for service, policy in sent.items():
+        assert write_policies({None: got[service]}) == write_policies({None: policy})
+        assert (got[service].sleep, got[service].on_retry) == (reporter.sleep, reporter.on_retry)
+
+
+@pytest.mark.parametrize(
+    ("before", "entries"),
+    [("", []), ("/a::/b", ["/a", "", "/b"]), (f"{SITECUSTOMIZE.parent}:/a", ["/a"]), (":", ["", ""])],
+)
+def test_the_python_path_begins_with_our_folder_and_stays_as_it_was(before, entries):
+    assert run_module._python_path(before).split(":") == [str(SITECUSTOMIZE.parent), *entries]
+
+
+# -- inside the command
+
+
+STUB = """
+import json, sys
+class Response:
+    headers = {}
+    content = b""
+    text = ""
+    def __init__(self, status):
+        self.status_code = status
+class Session:
+    timeout = None
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.session = None
+    def request(self, url, method, **kwargs):
+        print("sent", method, url, kwargs.get("timeout"))
+        return Response(self.answers.pop(0))
+"""
+USES_STUB = """
+from keystoneauth1.session import Session
+class Mine(Session):
+    pass
+print(Mine(503, 503, 200).request("/thing?token=secret", "GET", endpoint_filter={"service_type": "compute"}).status_code)
+"""
+
+
+@pytest.fixture
+def stubs(tmp_path):
+    """A folder with a keystoneauth1 of a few lines."""
+    (tmp_path / "keystoneauth1").mkdir()
+    (tmp_path / "keystoneauth1/__init__.py").touch()
+    (tmp_path / "keystoneauth1/session.py").write_text(STUB)
+    return tmp_path
+
+
+def with_stubs(stubs, **more):
+    return {"env": os.environ | {"PYTHONPATH": str(stubs)} | more}
+
+
+FAST = ("--retry-after", "0.001", "--timeout", "9")
+
+
+def test_every_new_session_is_attached_also_of_a_subclass(stubs):
+    done = python(USES_STUB, *FAST, **with_stubs(stubs))
+    assert (done.returncode, done.stdout) == (0, "sent GET /thing?token=secret 9.0\n" * 3 + "200\n")
+    assert done.stderr == (
+        "os-retries: compute answered 503 to GET /thing · retry 1 of 5 now\n"
+        "os-retries: compute answered 503 to GET /thing · retry 2 of 5 now\n"
+        "os-retries: 1 request repeated (2 retries, 0.0 s of waiting)\n"
+        "  compute GET /thing: 503 \N{MULTIPLICATION SIGN} 2\n"
+    )
+
+
+def test_quiet_says_nothing_and_a_file_gets_every_event(stubs, tmp_path):
+    done = python(USES_STUB, *FAST, "-q", "--log-json", tmp_path / "log", **with_stubs(stubs))
+    assert (done.returncode, done.stderr) == (0, "")
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(event["event"], event["request"], event["attempt"], event["status"]) for event in events] == [
+        ("retry", "GET /thing", 1, 503),
+        ("retry", "GET /thing", 2, 503),
+    ]
+    assert "secret" not in (tmp_path / "log").read_text()
+
+
+def test_what_a_whole_script_has_met_is_summed_up_once(stubs):
+    """A shell in between, and a Python below a Python: children inherit it."""
+    (stubs / "program.py").write_text(USES_STUB)
+    (stubs / "parent.py").write_text(
+        "import subprocess, sys\nsubprocess.run([sys.executable, sys.argv[1]], check=True)\n"
+    )
+    command = f"{sys.executable} {stubs}/program.py && {sys.executable} {stubs}/parent.py {stubs}/program.py"
+    done = run("sh", "-c", command, options=FAST, **with_stubs(stubs))
+    assert done.stdout.count("sent") == 6
+    assert done.stderr.count("request") == 1
+    assert "2 requests repeated (4 retries" in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["OS_RETRIES_DISABLED", "OSRETRIES_DISABLED"])
+def test_the_environment_switches_it_off(variable, stubs):
+    """And what openstacksdk would take for a cloud is not handed on."""
+    source = USES_STUB + "\nimport os; print([name for name in os.environ if name.startswith('OS_RETRIES')])"
+    done = python(source, **with_stubs(stubs, **{variable: "1"}))
+    assert (done.stdout, done.stderr) == ("sent GET /thing?token=secret None\n503\n[]\n", "")
+
+
+def test_no_variable_of_ours_is_taken_for_a_cloud(stubs):
+    done = python(
+        "import os; print([name for name in os.environ if name.startswith('OS_')])", "--log-json", "/dev/null"
+    )
+    assert ast.literal_eval(done.stdout) == [name for name in os.environ if name.startswith("OS_")]
+
+
+@pytest.mark.parametrize(
+    ("stub", "words"),
+    [
+        ("class Session: pass", "a Session is used without retries: AttributeError"),
+        ("", "keystoneauth1.session cannot be attached, so this program runs without retries: AttributeError"),
+    ],
+)
+def test_a_program_never_fails_because_of_us(stub, words, stubs):
+    """Whatever its keystoneauth turns out to be."""
+    (stubs / "keystoneauth1/session.py").write_text(stub)
+    done = python("import keystoneauth1.session as s; getattr(s, 'Session', int)(); print('well')", **with_stubs(stubs))
+    assert (done.returncode, done.stdout) == (0, "well\n")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_program_without_clients_runs_untouched():
+    """Nothing of ours is imported, nothing is left on its path; and whoever expected retries is told that there were none."""
+    source = "import sys; print([m for m in sys.modules if 'retries' in m], [p for p in sys.path if 'launcher' in p])"
+    done = python(source)
+    assert done.stdout == "[] []\n"
+    assert done.stderr == run_module._UNUSED + "\n"
+
+
+@pytest.mark.parametrize("flag", ["-I", "-E", "-S"])
+def test_a_python_out_of_reach_is_told_of(flag):
+    done = run(sys.executable, flag, "-c", "print('well')")
+    assert (done.returncode, done.stdout) == (0, "well\n")
+    assert done.stderr == run_module._UNREACHED + "\n"
+
+
+# -- the sitecustomize
+
+
+def test_what_is_hooked_is_what_is_known():
+    assert _sitecustomize()["_HOOKED"] == set(child._HOOKS)
+
+
+def _sitecustomize():
+    return runpy.run_path(str(SITECUSTOMIZE), run_name="not sitecustomize")
+
+
+def test_an_old_python_can_parse_it_and_is_left_alone(monkeypatch, tmp_path):
+    ast.parse(SITECUSTOMIZE.read_text(), feature_version=(3, 6))
+    (tmp_path / "journal").touch()
+    monkeypatch.setenv("OSRETRIES_POLICY", "{}")
+    monkeypatch.setenv("OSRETRIES_JOURNAL", str(tmp_path / "journal"))
+    start = _sitecustomize()["_start"]
+    finders = list(sys.meta_path)
+    old = types.SimpleNamespace(version_info=(3, 10, 1), meta_path=sys.meta_path, modules=sys.modules)
+    monkeypatch.setitem(start.__globals__, "sys", old)
+    start()
+    assert sys.meta_path == finders
+    assert (tmp_path / "journal").read_text() == "old 3.10\n"
+
+
+OLD = next(filter(None, map(shutil.which, ["python3.6", "python3.8", "python3.9", "python3.10"])), None)
+
+
+@pytest.mark.skipif(
+    OLD is None or subprocess.run([OLD, "-V"], check=False, capture_output=True).returncode != 0,
+    reason="there is no Python older than 3.11 here",
+)
+def test_a_real_old_python_is_left_alone_and_told_of():
+    done = run(OLD, "-c", "print('well')")
+    assert (done.returncode, done.stdout) == (0, "well\n")
+    assert re.fullmatch(
+        r"os-retries: this command runs Python 3\.\d+, and os-retries needs 3\.11 or newer: nothing was retried\.\n",
+        done.stderr,
+    )
+
+
+def test_a_newer_python_beside_an_old_one_is_what_counts(capfd):
+    run_module._sum_up("old 3.9\nin 3.12\nattached 3.12\n")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "their", ["print('theirs', __name__, __file__)", "raise ValueError('theirs')", "import nowhere"]
+)
+def test_a_sitecustomize_that_ours_hides_runs_as_it_would_without_us(their, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(their)
+
+    def told(*path, **variables):
+        source = "import sys; print(sys.path[1:]); import sitecustomize; print(sitecustomize.__file__)"
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), **variables}
+        done = subprocess.run([sys.executable, "-c", source], check=False, capture_output=True, text=True, env=env)
+        return done.returncode, done.stdout, done.stderr
+
+    expected = told(tmp_path)
+    assert "theirs" in expected[1] + expected[2] or "nowhere" in expected[2]
+    assert told(SITECUSTOMIZE.parent, tmp_path, OSRETRIES_POLICY="{}") == expected
+    assert told(SITECUSTOMIZE.parent, tmp_path) == expected  # and when it is not `run` that has put ours there
+
+
+# -- another environment
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Another virtual environment, without os-retries: with a client of a few lines, and a requests older than ours."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "keystoneauth1").mkdir()
+    (packages / "keystoneauth1/__init__.py").touch()
+    (packages / "keystoneauth1/session.py").write_text(STUB)
+    (packages / "requests.py").write_text("__version__ = 'of theirs'")
+    program = folder / "bin/program"
+    program.write_text(
+        f"#!{folder}/bin/python\n{USES_STUB}\nimport requests; print(requests.__version__)\n"
+        "try:\n    import openstack\nexcept ImportError:\n    print('no openstack here')\n"
+        "import os_retries.launcher.child, importlib.resources as r\n"
+        "print(r.files('keystoneauth1').joinpath('session.py').is_file(), os_retries.__file__)\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def test_in_another_environment_os_retries_comes_in_and_nothing_else_of_ours(elsewhere):
+    done = run(elsewhere, options=FAST)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[3:] == [
+        "200",
+        "of theirs",
+        "no openstack here",
+        f"True {Path(run_module.__file__).with_name('__init__.py')}",
+    ]
+    assert "1 request repeated (2 retries" in done.stderr
