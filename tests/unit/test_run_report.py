@@ -1,0 +1,302 @@
+"""What `run` says, and that saying it never disturbs the program that it is said in."""
+
+import contextlib
+import io
+import json
+import logging
+import sys
+import threading
+import time
+import types
+
+import pytest
+
+from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
+from os_retries.http import Kind
+from os_retries.launcher import report, words
+from os_retries.launcher.report import Elsewhere, Reporter
+
+
+def failed(number=1, status=503, request_id="req-1", wait=4.0, kind=Kind.REFUSED, what=""):
+    return Attempt(number, status, request_id, wait, kind, what)
+
+
+def retry(attempt=None, service="compute", method="GET /servers/detail", source="retry_after"):
+    return Retry(method, service, attempt or failed(), 6, source)
+
+
+def given_up(*attempts, reason=GiveUp.ATTEMPTS, detail="", service="compute", method="GET /servers/detail"):
+    return Evidence(method, service, attempts or (failed(wait=None),), reason, detail)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Time as far as the reporter knows it: only its sleeps take any."""
+    clock = [0.0]
+    naps = []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    return naps
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+class Log(io.StringIO):
+    encoding = "utf-8"
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    # Not sys itself: pytest's capture sets its stderr anew before the test is called.
+    standard_error = Terminal()
+    monkeypatch.setattr(report, "sys", types.SimpleNamespace(stderr=standard_error, __stderr__=standard_error))
+    return standard_error
+
+
+@pytest.fixture
+def log(monkeypatch):
+    # Not sys itself: pytest's capture sets its stderr anew before the test is called.
+    standard_error = Log()
+    monkeypatch.setattr(report, "sys", types.SimpleNamespace(stderr=standard_error, __stderr__=standard_error))
+    return standard_error
+
+
+# -- sentences
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            retry(failed(2, 503, "req-1", 3.2)),
+            "os-retries: compute answered 503 to GET /servers/detail · retry 2 of 5 in 4 s · req-1",
+        ),
+        (
+            retry(failed(1, 429, None, 0.25), source="Retry-After"),
+            "os-retries: compute answered 429 to GET /servers/detail · retry 1 of 5 in 0.2 s (Retry-After)",
+        ),
+        (
+            retry(failed(1, None, None, 1.0, Kind.NOT_SENT, "connection refused")),
+            "os-retries: compute: GET /servers/detail not sent (connection refused) · retry 1 of 5 in 1 s",
+        ),
+        (
+            # keystone's answer is not the service's, though the status is known
+            retry(failed(1, 503, None, 1.0, Kind.NOT_SENT, "token or discovery: 503")),
+            "os-retries: compute: GET /servers/detail not sent (token or discovery: 503) · retry 1 of 5 in 1 s",
+        ),
+        (
+            retry(failed(1, None, None, 0.0, Kind.MAYBE_PROCESSED, "connection reset"), service=None),
+            "os-retries: GET /servers/detail failed (connection reset) · retry 1 of 5 now",
+        ),
+        (
+            retry(failed(1, 503, None, 1.0), service=None, method="GET /evil\x1b[2J\nline"),
+            "os-retries: the service answered 503 to GET /evil?[2J?line · retry 1 of 5 in 1 s",
+        ),
+    ],
+)
+def test_a_retry_is_told_in_an_operator_s_words(told, line):
+    assert words.retry_line(words.retry_event(told)) == line
+
+
+def test_a_request_given_up_is_told_with_the_reason():
+    line = words.give_up_line(words.give_up_event(given_up(failed(), failed(2, wait=None))))
+    assert line == (
+        "os-retries: compute answered 503 to GET /servers/detail · given up after 2 attempts: no attempts left · req-1"
+    )
+    once = given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")
+    assert words.give_up_line(words.give_up_event(once)) == (
+        "os-retries: compute answered 503 to POST /servers · not repeated: "
+        "the service may have done it, and a repeat could do it twice · req-1"
+    )
+    asked = given_up(reason=GiveUp.MAX_WAIT, detail=" (Retry-After: 86400 s)")
+    assert "retry_max_wait allows (Retry-After: 86400 s)" in words.give_up_line(words.give_up_event(asked))
+
+
+def test_a_summary_counts_requests_and_names_them():
+    events = [
+        words.retry_event(retry(failed(1, 503, None, 1.0))),
+        words.retry_event(retry(failed(2, 503, None, 2.0))),
+        words.retry_event(retry(failed(1, 503, None, 1.0))),
+        words.retry_event(
+            retry(failed(1, None, None, 1.0, Kind.NOT_SENT, "connection refused"), "image", "GET /images")
+        ),
+        words.give_up_event(given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")),
+    ]
+    assert words.summary(events) == (
+        "os-retries: 3 requests repeated (4 retries, 5 s of waiting), 1 request given up\n"
+        "  compute GET /servers/detail: 503 \N{MULTIPLICATION SIGN} 3\n"
+        "  image GET /images: connection refused\n"
+        "  compute POST /servers: 503 · given up: the service may have done it, and a repeat could do it twice · req-1"
+    )
+    assert words.summary([]) == ""
+
+
+def test_a_summary_stays_short():
+    events = [words.retry_event(retry(method=f"GET /servers/{number}")) for number in range(25)]
+    assert words.summary(events).splitlines()[-1] == "  and 15 more"
+    assert len(words.summary(events).splitlines()) == 12
+
+
+def test_an_event_has_the_documented_fields():
+    fields = {
+        "time",
+        "event",
+        "program",
+        "pid",
+        "service",
+        "request",
+        "attempt",
+        "status",
+        "failure",
+        "kind",
+        "request_id",
+    }
+    assert set(words.retry_event(retry())) == fields | {"attempts", "wait", "source"}
+    assert set(words.give_up_event(given_up())) == fields | {"reason", "unrepeated"}
+
+
+def test_a_terminal_without_unicode_gets_ascii():
+    assert words.fitting("a · b", "ascii") == "a - b"
+    assert words.fitting("a · b", "utf-8") == "a · b"
+    assert words.fitting("ä · b", None) == "? - b"
+
+
+# -- waiting
+
+
+def test_on_a_terminal_the_wait_is_counted_down_on_one_line_that_goes_away(terminal, quick):
+    reporter = Reporter({})
+    reporter.on_retry(retry(failed(wait=2.5)))
+    reporter.sleep(2.5)
+    assert quick == [1.0, 1.0, 0.5]
+    shown = terminal.getvalue().split("\r\x1b[K")
+    assert [line.partition(" in ")[2][:5] for line in shown[1:-1]] == ["3 s ·", "2 s ·", "0.5 s"]
+    assert shown[-1] == ""  # erased
+    assert "\n" not in terminal.getvalue()
+
+
+def test_a_line_longer_than_the_terminal_is_cut(terminal, quick):
+    reporter = Reporter({})
+    reporter.on_retry(retry(method="GET /" + "x" * 200))
+    reporter.sleep(1)
+    assert {len(line) for line in terminal.getvalue().split("\r\x1b[K")[1:-1]} == {79}
+
+
+def test_in_a_log_a_wait_is_one_line(log, quick):
+    reporter = Reporter({})
+    reporter.on_retry(retry(failed(wait=2.5)))
+    reporter.sleep(2.5)
+    assert quick == [2.5]
+    assert log.getvalue() == "os-retries: compute answered 503 to GET /servers/detail · retry 1 of 5 in 3 s · req-1\n"
+
+
+@pytest.mark.parametrize("kind", [Terminal, Log])
+def test_quiet_waits_and_says_nothing(kind, monkeypatch, quick):
+    monkeypatch.setattr(sys, "stderr", kind())
+    reporter = Reporter({"OSRETRIES_QUIET": "1"})
+    reporter.on_retry(retry())
+    reporter.sleep(4)
+    reporter.on_give_up(given_up())
+    reporter.complain("whatever")
+    assert (sys.stderr.getvalue(), sum(quick)) == ("", 4)
+
+
+def test_ctrl_c_ends_a_wait_at_once_and_leaves_no_line(terminal, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    reporter = Reporter({})
+    reporter.on_retry(retry())
+    with pytest.raises(KeyboardInterrupt):
+        reporter.sleep(4)
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert reporter._waiting == {}
+
+
+def test_threads_share_the_line_and_the_wait_that_ends_first_has_it(terminal):
+    reporter = Reporter({})
+
+    def wait(seconds, method):
+        reporter.on_retry(retry(failed(wait=seconds), method=method))
+        reporter.sleep(seconds)
+
+    threads = [threading.Thread(target=wait, args=each) for each in ((0.5, "GET /long"), (0.1, "GET /short"))]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.02)
+    for thread in threads:
+        thread.join()
+    lines = terminal.getvalue().split("\r\x1b[K")
+    both = [line for line in lines if len(line) == 79]  # that another one waits made it too long
+    assert both
+    assert all("GET /short" in line for line in both)
+    assert any("GET /long" in line for line in lines)
+
+
+def test_a_give_up_replaces_the_status_line_and_stays(terminal):
+    Reporter({}).on_give_up(given_up())
+    assert terminal.getvalue().startswith("\r\x1b[Kos-retries: compute answered 503")
+    assert terminal.getvalue().endswith("\n")
+
+
+@pytest.mark.parametrize("broken", [None, "closed", object()])
+def test_a_standard_error_that_is_gone_disturbs_nobody(broken, monkeypatch, quick):
+    stderr = io.StringIO() if broken == "closed" else broken
+    if broken == "closed":
+        stderr.close()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    reporter = Reporter({"OSRETRIES_LOG_JSON": "/nowhere/log", "OSRETRIES_JOURNAL": "/nowhere/journal"})
+    reporter.on_retry(retry())
+    reporter.sleep(4)
+    reporter.on_give_up(given_up())
+    assert sum(quick) == 4
+
+
+# -- files
+
+
+def test_the_log_is_appended_to_and_made_anew_but_a_journal_that_is_gone_stays_gone(log, tmp_path, quick):
+    paths = {"OSRETRIES_LOG_JSON": str(tmp_path / "log"), "OSRETRIES_JOURNAL": str(tmp_path / "journal")}
+    reporter = Reporter(paths)
+    reporter.on_retry(retry())
+    (tmp_path / "log").rename(tmp_path / "log.1")  # logrotate
+    reporter.on_retry(retry(failed(2)))
+    reporter.on_give_up(given_up(failed(), failed(2), failed(3)))
+    assert [json.loads(line)["attempt"] for line in (tmp_path / "log.1").read_text().splitlines()] == [1]
+    assert [json.loads(line)["attempt"] for line in (tmp_path / "log").read_text().splitlines()] == [2, 3]
+    assert not (tmp_path / "journal").exists()
+
+
+# -- the logger
+
+
+@pytest.fixture
+def logger():
+    """The os_retries logger, and root's handlers, restored at the end."""
+    log, root = logging.getLogger("os_retries"), logging.getLogger()
+    before = log.propagate, list(log.handlers), list(root.handlers)
+    yield log
+    log.propagate, log.handlers[:], root.handlers[:] = before
+
+
+def test_the_logger_s_lines_go_to_the_program_s_files_and_not_to_standard_error_twice(log, logger, tmp_path):
+    root = logging.getLogger()
+    root.handlers[:] = [logging.StreamHandler(log), logging.FileHandler(tmp_path / "file")]
+    with contextlib.closing(root.handlers[1]):
+        Elsewhere.install()
+        logger.warning("what attach says")
+        assert (log.getvalue(), (tmp_path / "file").read_text()) == ("", "what attach says\n")
+        root.handlers[:] = []  # and without handlers Python's last resort stays out of it
+        logger.warning("what attach says")
+        assert log.getvalue() == ""
