@@ -28,7 +28,8 @@ _SERVICE = "object-store"
 class _Loop:
     """One run of swiftclient's loop: what it is about, and how its attempts have ended."""
 
-    def __init__(self, name: str, *, rewindable: bool) -> None:
+    def __init__(self, connection: Any, name: str, *, rewindable: bool) -> None:
+        self.connection = connection
         self.name = name
         self.rewindable = rewindable
         self.error: Exception | None = None
@@ -85,7 +86,7 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
         what = "/".join(each for each in args[:2] if isinstance(each, str))
         # put_object's, for a body that cannot be read twice, fails after the wait, and without the first error.
         rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
-        loop = _Loop(f"{func.__name__} {what}".strip(), rewindable=rewindable)
+        loop = _Loop(self, f"{func.__name__} {what}".strip(), rewindable=rewindable)
         token = _loop.set(loop)
         try:
             return original(self, reset_func, _noted(func), *args, **kwargs)
@@ -113,6 +114,7 @@ def _wait(reporter: Reporter, seconds: float) -> None:
     error, loop.error = loop.error, None
     failure = _read(error)
     if failure.status == 401:  # a new token, and the same request: no retry of ours
+        loop.connection.attempts -= 1
         time.sleep(seconds)
         return
     policy = policy_for(_SERVICE)

@@ -1,0 +1,298 @@
+"""`os-retries run` around the real commands: what they print and how they end is what it would be without the faults.
+
+A command of OpenStack's takes seconds to start, so each of these carries several faults; what needs no command is in
+tests/unit/test_run.py.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import swiftclient.client
+
+from os_retries import policy as policy_module
+from os_retries.evidence import GiveUp
+from os_retries.launcher import swift
+from os_retries.launcher.report import Reporter
+from os_retries.policy import RetryPolicy
+from tests.clients.cloud import ID, Cloud, balancer, refusal
+from tests.clients.server import Answer, HangUp, Stall
+
+BIN = Path(sys.executable).parent
+FAST = ("--retry-after", "0.001", "--timeout", "1")
+CONTENT = bytes(range(256)) * 4000  # more than a socket's buffers hold
+
+
+def environment(cloud):
+    names = ("PATH", "HOME", "LANG", "TMPDIR")
+    return {name: os.environ[name] for name in names if name in os.environ} | {
+        "OS_AUTH_URL": cloud.auth_url,
+        "OS_IDENTITY_API_VERSION": "3",
+        "OS_USERNAME": "demo",
+        "OS_PASSWORD": "secret",
+        "OS_PROJECT_NAME": "demo",
+        "OS_USER_DOMAIN_ID": "default",
+        "OS_PROJECT_DOMAIN_ID": "default",
+        "NO_PROXY": "*",
+        "OSRETRIES_LOG_JSON": "/dev/null",  # of a run around this one, which must not matter
+    }
+
+
+def start(cloud, command, *before):
+    program, *arguments = command
+    return subprocess.Popen(
+        [*before, BIN / program, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(cloud),
+    )
+
+
+def finish(process):
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def run(cloud, *command, options=FAST):
+    """The command through `run`: exit status, output, what was said on standard error."""
+    return finish(start(cloud, command, BIN / "os-retries", "run", *options, "--"))
+
+
+@pytest.fixture(scope="module")
+def healthy():
+    """A second cloud, which nothing happens to: what a command would print."""
+    cloud = Cloud()
+    yield cloud
+    cloud.close()
+
+
+def refused(service, path, method=None):
+    return lambda cloud: cloud.plan(
+        refusal(service, 429, **{"Retry-After": "0.01"}), balancer(503), method=method, path=path
+    )
+
+
+def reset(service, path):
+    return lambda cloud: cloud.plan(HangUp(reset=True), refusal(service, 503), path=path)
+
+
+def stalled(path):
+    def plan(cloud):
+        cloud.plan(refusal("keystone", 503), HangUp(), kind="token")
+        cloud.plan(Stall(), Answer(200, b'{"half": ', cut=4), path=path)
+
+    return plan
+
+
+# The command, what goes wrong, and which of its requests are sent how often.
+COMMANDS = {
+    "compute": (("openstack", "keypair", "list"), reset("nova", "/os-keypairs"), {("GET", "/os-keypairs"): 3}),
+    "network": (("openstack", "network", "list"), stalled("/networks"), {("GET", "/networks"): 3}),
+    "volume": (
+        ("openstack", "volume", "create", "--size", "1", "thing"),
+        refused("cinder", "/volumes$", "POST"),
+        {("POST", "/volumes$"): 3},
+    ),
+    "containers": (("openstack", "container", "list"), reset("swift", "/AUTH_"), {("GET", "/AUTH_"): 3}),
+    # 6 x 3 without us: its own loop and keystoneauth's are above and below ours
+    "bare metal": (("openstack", "baremetal", "node", "list"), reset("ironic", "/nodes"), {("GET", "/nodes"): 3}),
+    "stacks": (("openstack", "stack", "list"), refused("heat", "/stacks"), {("GET", "/stacks"): 3}),
+    "swift": (("swift", "stat"), reset("swift", "/AUTH_"), {("HEAD", "/AUTH_"): 3}),
+    "cinder": (
+        ("cinder", "--retries", "3", "delete", ID),
+        refused("cinder", "/volumes/", "DELETE"),
+        {("GET", "/volumes/"): 1, ("DELETE", "/volumes/"): 3},
+    ),
+    "nova": (("nova", "keypair-list"), reset("nova", "/os-keypairs"), {("GET", "/os-keypairs"): 3}),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_under_faults_ends_and_prints_as_without_them(name, cloud, healthy):
+    command, plan, sent = COMMANDS[name]
+    plan(cloud)
+    beside = start(healthy, command)
+    status, out, err = run(cloud, *command)
+    assert (status, out) == finish(beside)[:2], err
+    assert status == 0
+    for (method, path), times in sent.items():
+        assert cloud.count(method=method, path=path) == times
+    assert "repeated (" in err
+    assert "Traceback" not in err
+
+
+def test_quietly_standard_error_is_the_command_s_own_too(cloud):
+    """Nothing of the logger's either, which openstack's own handler would print."""
+    cloud.plan(refusal("neutron", 503), path="/networks")
+    status, out, err = run(cloud, "openstack", "network", "list", options=(*FAST, "-q"))
+    assert (status, err) == (0, "")
+    assert ID in out
+
+
+def test_a_create_that_may_have_been_done_is_sent_once_and_the_operator_told_why(cloud, tmp_path):
+    cloud.plan(HangUp(reset=True), method="POST", path="/networks")
+    status, _, err = run(
+        cloud, "openstack", "network", "create", "thing", options=(*FAST, "--log-json", tmp_path / "log")
+    )
+    assert status == 1
+    assert cloud.count(method="POST") == 1
+    assert (
+        "os-retries: network: POST /networks failed (connection reset) · not repeated: "
+        "the service may have done it, and a repeat could do it twice\n"
+    ) in err
+    written = (tmp_path / "log").read_text()
+    assert '"event": "give_up"' in written
+    assert "secret" not in written
+    assert "t-v3" not in written
+
+
+def test_every_attempt_failing_costs_one_request_each_and_ends_in_the_command_s_own_error(cloud):
+    cloud.always(refusal("ironic", 503), path="/nodes")
+    status, _, err = run(cloud, "openstack", "baremetal", "node", "list", options=(*FAST, "--retries", "2"))
+    assert status == 1
+    assert cloud.count(path="/nodes") == 3
+    assert "given up after 3 attempts: no attempts left" in err
+
+
+def test_an_image_is_uploaded_whole_after_a_refusal(cloud, tmp_path):
+    """Without us the second try sends nothing, and openstack says that all is well."""
+    (tmp_path / "image").write_bytes(CONTENT)
+    cloud.plan(refusal("glance", 503), path="/file")
+    status, _, err = run(cloud, "openstack", "image", "create", "--file", tmp_path / "image", "thing")
+    assert status == 0, err
+    assert [_digest(each) for each in cloud.uploads.values()] == [_digest(CONTENT)]
+    assert cloud.count(method="PUT", path="/file") == 2
+
+
+def test_swift_uploads_whole_after_a_refusal_and_a_reset(cloud, tmp_path):
+    (tmp_path / "thing").write_bytes(CONTENT)
+    cloud.plan(refusal("swift", 503), HangUp(reset=True, read_body=False), method="PUT", path="/box/")
+    status, _, err = run(cloud, "swift", "upload", "box", "--object-name", "thing", tmp_path / "thing")
+    assert status == 0, err
+    uploads = [body for path, body in cloud.uploads.items() if path.endswith("/box/thing")]
+    assert [_digest(each) for each in uploads] == [_digest(CONTENT)]
+    assert "object-store answered 503 to put_object box/thing · retry 1 of 5" in err
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+# -- swiftclient's loop, asked in this process
+
+
+@pytest.fixture
+def obeying(monkeypatch, tmp_path, cold, cloud):
+    """Make a Connection under a policy, with swiftclient as `run` changes it."""
+    for owner, name in (
+        (swiftclient.client.Connection, "_retry"),
+        (swiftclient.client.Connection, "get_auth"),
+        (swiftclient.client, "sleep"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    given_up = []
+    reporter = Reporter({})
+    reporter.dice = lambda: 1.0
+    monkeypatch.setattr(reporter, "on_give_up", given_up.append)
+    swift.obey(swiftclient.client, reporter)
+
+    def make(name="swift.session", **numbers):
+        policy = RetryPolicy(**{"retry_after": 3.0} | numbers, sleep=reporter.sleep, on_retry=reporter.on_retry)
+        policy_module.provide(lambda _: policy)
+        connection = cold(name).client
+        swift.configure(connection)
+        connection.given_up = given_up
+        return connection
+
+    yield make
+    policy_module.provide(None)
+
+
+@pytest.mark.parametrize("name", ["swift.session", "swift.v1", "swift.v3"])
+def test_swift_waits_as_the_policy_and_the_service_say(name, obeying, cloud, naps):
+    """One owner, and a Retry-After, which swiftclient by itself does not know."""
+    connection = obeying(name, retries_number=3, retry_backoff=2.0, retry_jitter=0.5)
+    cloud.always(refusal("swift", 503, **{"Retry-After": "7"}), method="PUT")
+    cloud.always(refusal("swift", 503))
+    with pytest.raises(swiftclient.ClientException) as caught:
+        connection.get_account()
+    assert caught.value.http_status == 503
+    assert (cloud.count(), naps) == (4, [4.5, 9.0, 18.0])
+    naps.clear()
+    with pytest.raises(swiftclient.ClientException):
+        connection.put_object("box", "thing", "content")
+    assert (cloud.count(method="PUT"), naps) == (4, [10.5] * 3)
+    assert [(evidence.method, evidence.reason) for evidence in connection.given_up] == [
+        ("get_account", GiveUp.ATTEMPTS),
+        ("put_object box/thing", GiveUp.ATTEMPTS),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "numbers", "contents", "reason"),
+    [
+        (refusal("swift", 503, **{"Retry-After": "86400"}), {}, "content", GiveUp.MAX_WAIT),
+        (refusal("swift", 503), {}, (part for part in [CONTENT]), GiveUp.BODY),
+        (refusal("swift", 503), {"retry_codes": [429]}, "content", GiveUp.PERMANENT),
+        (refusal("swift", 413), {}, "content", GiveUp.CLIENT),
+        (refusal("swift", 429), {"retry_codes": [503]}, "content", None),
+        (refusal("swift", 501), {}, "content", None),  # swiftclient repeats every 5xx
+        (refusal("swift", 404), {}, "content", None),
+    ],
+)
+def test_swift_gives_up_when_the_policy_does_with_the_error_of_the_attempt(
+    fault, numbers, contents, reason, obeying, cloud, naps
+):
+    connection = obeying(**numbers)
+    connection.get_account()
+    cloud.always(fault, method="PUT")
+    with pytest.raises(swiftclient.ClientException) as caught:
+        connection.put_object("box", "thing", contents)
+    assert caught.value.http_status == fault.status
+    assert (cloud.count(method="PUT"), naps) == (1, [])
+    if reason in (None, GiveUp.PERMANENT):
+        assert connection.given_up == []  # an error that is not ours to repeat
+    else:
+        assert [evidence.reason for evidence in connection.given_up] == [reason]
+
+
+def test_swift_renews_a_token_without_a_retry_of_ours(obeying, cloud, naps):
+    connection = obeying(retries_number=1)
+    connection.get_account()
+    cloud.plan(refusal("swift", 401), refusal("swift", 503))
+    connection.head_account()
+    assert cloud.count(method="HEAD") == 3
+    assert (naps, connection.given_up) == ([1, 3.0], [])  # swiftclient's own second, and ours
+
+
+def test_swift_fails_after_attempt_timeout_where_it_had_none(obeying, cloud):
+    connection = obeying(retries_number=1, retry_after=0.0, attempt_timeout=0.05)
+    connection.get_account()
+    cloud.plan(Stall())
+    connection.head_account()
+    assert cloud.count(method="HEAD") == 2
+
+
+def test_swift_in_threads_keeps_its_attempts_apart(obeying, cloud):
+    connections = [obeying(retries_number=2, retry_after=0.0) for _ in range(4)]
+    cloud.always(refusal("swift", 503))
+
+    def call(connection):
+        with pytest.raises(swiftclient.ClientException):
+            connection.get_account()
+
+    threads = [threading.Thread(target=call, args=[connection]) for connection in connections]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(evidence.attempts) for evidence in connections[0].given_up] == [3] * 4
