@@ -41,7 +41,7 @@ def make_databases(
         for command in service.first_start(cloud):
             with processors:
                 children.run(command, cloud.log / "first-start.log")
-        say(service.name, "database made")
+        say(service.name, "prepared")
         while service.name != "keystone" and not keystone_runs.wait(0.2):
             children.check()
         start(service.name)

@@ -130,7 +130,16 @@ def install(say: Say) -> None:
                     lambda: say("", "waiting for another installation ..."),
                 )
             )
-        if subprocess.run(argv, cwd=top, check=False, stdin=subprocess.DEVNULL).returncode:
+        # A process group of its own: the installer has children, and none of them must outlive this program.
+        installer = subprocess.Popen(argv, cwd=top, stdin=subprocess.DEVNULL, process_group=0)
+        try:
+            status = installer.wait()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(installer.pid, signal.SIGTERM)
+            installer.wait()
+            raise
+        if status:
             raise Failure(f"the packages of {LOCK.name} could not be installed: the reason is above")
 
 
@@ -216,8 +225,11 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
     cloud.save()
     write_config(cloud)
     credentials.save(cloud)
-    starts = [children.serve(name, fingerprint(cloud, name), opened) for name, opened in sockets.items()]
-    children.together([functools.partial(wait, cloud, start, say) for start in starts])
+
+    def start(name: str, opened: list[socket.socket]) -> None:
+        wait(cloud, children.serve(name, fingerprint(cloud, name), opened), say)
+
+    children.together([functools.partial(start, name, opened) for name, opened in sockets.items()])
 
 
 def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:

@@ -1,8 +1,8 @@
 """The sandbox's processes: found in the process table, by what they are; stopped by a handle that cannot be reused.
 
 There are no pid files, so none can be stale: a process is ours if it runs our virtual environment's Python with our
-state directory among its arguments. That also finds what an interrupted `up` left behind, and what still runs after
-somebody deleted the state directory.
+mark and our state directory as its first arguments. That also finds what an interrupted `up` left behind, and what
+still runs after somebody deleted the state directory.
 """
 
 import concurrent.futures
@@ -55,13 +55,17 @@ def _look(pid: int, root: Path) -> Process | None:
         argv = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")[:-1]
     except OSError:
         return None
-    if not argv or not argv[0].startswith(f"{VENV}/bin/"):
+    if argv[:3] != mark(root):
         return None
+    name, fingerprint = "", ""
     if str(SERVE) in argv:
-        name, state, fingerprint = (*argv[argv.index(str(SERVE)) + 1 :], "", "", "")[:3]
-        return Process(pid, name, fingerprint) if state == str(root) else None
-    inside = (argument == str(root) or argument.startswith(f"{root}/etc/") for argument in argv[1:])
-    return Process(pid, "") if any(inside) else None
+        name, _state, fingerprint = (*argv[argv.index(str(SERVE)) + 1 :], "", "", "")[:3]
+    return Process(pid, name, fingerprint)
+
+
+def mark(root: Path) -> list[str]:
+    """How every process of the sandbox at `root` begins; Python ignores -X options that it does not know."""
+    return [f"{VENV}/bin/python", "-X", f"sandbox={root}"]
 
 
 def running(root: Path) -> list[Process]:
@@ -99,7 +103,11 @@ def stop(root: Path, processes: Iterable[Process], patience: float = 5.0) -> Non
 
 
 class Children:
-    """What this run of the program started; ended as a whole if the run fails or is interrupted."""
+    """What this run of the program started; ended as a whole if the run fails or is interrupted.
+
+    Only threads other than the main one start anything, through `together`: Ctrl-C is raised in the main thread, and so
+    never between the birth of a process and its entry in the list.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -112,7 +120,7 @@ class Children:
             self.check()
             # A session of its own: Ctrl-C reaches this program alone, which then ends them in order.
             child = subprocess.Popen(
-                [str(part) for part in argv],
+                [*mark(self.cloud.root), *map(str, argv)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -129,7 +137,7 @@ class Children:
         begin = log.stat().st_size if log.exists() else 0
         with log.open("a") as output:
             print("+", *argv, file=output)
-        child = self._popen([VENV / "bin/python", "-W", "ignore", *_script(argv)], log)
+        child = self._popen(["-W", "ignore", *_script(argv)], log)
         if child.wait() and not self._closed:
             raise Failure(screen(f"`{argv[0]}` failed with exit status {child.returncode}", log, begin))
 
@@ -140,7 +148,7 @@ class Children:
             log.replace(log.with_suffix(".log.1"))
         begin = log.stat().st_size if log.exists() else 0
         pairs = [f"{sock.getsockname()[1]}={sock.fileno()}" for sock in sockets]
-        argv = [VENV / "bin/python", "-W", "ignore", SERVE, name, self.cloud.root, fingerprint, *pairs]
+        argv = ["-W", "ignore", SERVE, name, self.cloud.root, fingerprint, *pairs]
         child = self._popen(argv, log, pass_fds=[sock.fileno() for sock in sockets])
         for sock in sockets:
             sock.close()  # ours: from now on a service that dies refuses its clients
@@ -164,17 +172,22 @@ class Children:
         if self._closed:
             raise Failure("interrupted")
 
-    def end(self) -> None:
+    def end(self, patience: float = 5.0) -> None:
         """Stop all that still runs, and start nothing any more. For the main thread."""
         with undisturbed():
             self._closed = True
-            with self._lock:
+            with self._lock:  # a thread that is starting something puts it on the list first
                 started = [child for child in self._started if child.poll() is None]
-            pids = {child.pid for child in started}
-            stop(self.cloud.root, [process for process in running(self.cloud.root) if process.pid in pids])
+            # By their handles: the process table does not know the arguments of a process just born.
             for child in started:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(5)
+                child.terminate()
+            deadline = time.monotonic() + patience
+            for child in started:
+                try:
+                    child.wait(max(0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
 
 
 @contextlib.contextmanager

@@ -218,6 +218,22 @@ def test_up_repairs_a_half_dead_sandbox(cloud):
     user.network.delete_network(network)
 
 
+def test_parts_are_left_out_on_demand_and_only_their_services_restarted(cloud):
+    def extensions():
+        return {extension.alias for extension in connect(cloud).network.extensions()}
+
+    assert "tag-ports-during-bulk-creation" in extensions()
+    before = pids_of(cloud)
+    try:
+        cloud.run("up", "--without", "tag-ports,resource-filters")
+        after = pids_of(cloud)
+        assert {service for service in SERVICES if before[service] != after[service]} == {"neutron", "cinder"}
+        assert "tag-ports-during-bulk-creation" not in extensions()
+    finally:
+        cloud.run("up")
+    assert "tag-ports-during-bulk-creation" in extensions()
+
+
 # ----- beside others, and after accidents
 
 
@@ -268,7 +284,7 @@ def test_an_up_that_was_killed_is_taken_up_by_the_next(elsewhere):
     command(elsewhere, "up", "--only", "placement")
     other = describe(elsewhere)
     assert list(pids_of(other)) == ["placement"]
-    found = subprocess.run(["pgrep", "-f", f"serve.py placement {elsewhere} "], check=True, capture_output=True)
+    found = subprocess.run(["pgrep", "-f", f"sandbox={elsewhere} "], check=True, capture_output=True)
     assert len(found.stdout.split()) == 1
 
 
@@ -281,6 +297,18 @@ def test_an_up_that_was_interrupted_leaves_no_process_behind(elsewhere):
     assert "interrupted" in process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "nothing was running" in command(elsewhere, "down").stderr
+
+
+def test_down_stops_no_program_that_only_looks_like_a_service(elsewhere):
+    python = COMMAND.parent / ".venv/bin/python"
+    lookalike = subprocess.Popen([python, "-c", "import time; time.sleep(60)", COMMAND.parent / "serve.py", elsewhere])
+    try:
+        # Run by the sandbox's own Python, `down` looks like one itself.
+        subprocess.run([python, COMMAND, "down", "--state", elsewhere], check=True, capture_output=True)
+        assert lookalike.poll() is None
+    finally:
+        lookalike.kill()
+        lookalike.wait()
 
 
 def test_data_broken_by_a_crash_of_the_machine_are_replaced(elsewhere):
