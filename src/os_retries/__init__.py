@@ -4,11 +4,15 @@
 >>> execute_with_retries(nova.images.get, image_id)  # doctest: +SKIP
 """
 
+from typing import TYPE_CHECKING
+
 from os_retries.clients import client_options, execute_with_retries
 from os_retries.config import configure
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
 from os_retries.policy import RetryPolicy
-from os_retries.session import attach, detach
+
+if TYPE_CHECKING:
+    from os_retries.session import attach, detach
 
 __all__ = [
     "Attempt",
@@ -22,3 +26,12 @@ __all__ = [
     "detach",
     "execute_with_retries",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the session's side when it is first asked for: who calls methods alone need not pay for it."""
+    if name in {"attach", "detach"}:
+        from os_retries import session  # noqa: PLC0415
+
+        return getattr(session, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
