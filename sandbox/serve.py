@@ -35,9 +35,10 @@ def main() -> None:
     if service.run:
         service.run(cloud, sockets)
         return
-    from services import sqlite
+    from services import policies, sqlite
 
     sqlite.tune()
+    policies.one_at_a_time()
     app = service.app(cloud)
     stop_at_once()  # again: some services set a handler of their own
     import waitress

@@ -57,10 +57,11 @@ def app(cloud: Cloud) -> Any:
     sys.argv = ["cinder-api", "--config-file", str(cloud.etc / "cinder.conf")]
     # Never cinder.cmd.volume: it registers command-line options, too late once the API has parsed its own.
     import os_brick
-    from cinder import service
+    from cinder import policy, service
     from cinder.wsgi.api import application
     from oslo_config import cfg
 
+    policy.init()  # see policies.py
     os_brick.setup(cfg.CONF)
     keep_both_alive(service.Service)
     for backend in cfg.CONF.enabled_backends:

@@ -64,8 +64,13 @@ def token_validation(cloud: Cloud, user: str) -> dict[str, object]:
 
 
 def database(cloud: Cloud, name: str) -> dict[str, object]:
-    # serve.py does the rest (services/sqlite.py); this timeout is for the commands that make the databases.
-    return {"connection": f"sqlite:///{cloud.db}/{name}.db?timeout=60", "sqlite_synchronous": False}
+    return {
+        # serve.py does the rest (services/sqlite.py); this timeout is for the commands that make the databases.
+        "connection": f"sqlite:///{cloud.db}/{name}.db?timeout=60",
+        "sqlite_synchronous": False,
+        # One for each thread: beyond its pool (5), SQLAlchemy would open and close a connection for every use.
+        "max_pool_size": 32,
+    }
 
 
 def base(cloud: Cloud, name: str, **default: object) -> dict[str, Options]:

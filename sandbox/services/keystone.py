@@ -56,8 +56,10 @@ def first_start(cloud: Cloud) -> Iterator[tuple[object, ...]]:
 def app(cloud: Cloud) -> Any:
     os.environ["OS_KEYSTONE_CONFIG_FILES"] = str(cloud.etc / "keystone.conf")
     sys.argv = ["keystone-api"]
+    from keystone.common.rbac_enforcer import RBACEnforcer
     from keystone.wsgi.api import application
 
+    RBACEnforcer()._enforcer.load_rules()  # see policies.py
     return application
 
 

@@ -67,8 +67,10 @@ def first_start(cloud: Cloud) -> Iterator[tuple[object, ...]]:
 def app(cloud: Cloud) -> Any:
     os.environ["OS_NEUTRON_CONFIG_FILES"] = str(cloud.etc / "neutron.conf")
     sys.argv = ["neutron-api"]
+    from neutron import policy
     from neutron.wsgi.api import application
 
+    policy.init()  # see policies.py
     return application
 
 

@@ -35,7 +35,8 @@ def tune() -> None:
 def _pragmas(connection, _record) -> None:
     # synchronous=OFF survives a killed process; a killed machine may cost the data, which `up` notices.
     if type(connection).__module__.startswith("sqlite3"):
-        for pragma in "busy_timeout=30000", "journal_mode=WAL", "synchronous=OFF":
+        # The wait for the write lock is not fair, and on a loaded machine (8 clients, load 20) one of 30 s ran out.
+        for pragma in "busy_timeout=300000", "journal_mode=WAL", "synchronous=OFF":
             connection.execute(f"PRAGMA {pragma}")
 
 
