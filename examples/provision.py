@@ -305,12 +305,17 @@ class removed_afterwards:  # noqa: N801 - reads as one phrase
     def __exit__(self, *error: object) -> None:
         begin = time.monotonic()
         print("\n" * (error[0] is not None) + "  (removing what was made ", end="", flush=True)
-        try:
-            self.tenancy.__exit__(*error)
-        except BaseException as problem:
-            print(f"\n  not all could be removed ({type(problem).__name__}): project {self.tenancy.name} is left.")
-            print("  A fresh cloud in seconds: sandbox/cloud reset")
-            raise
+        for again in True, False:
+            try:
+                self.tenancy.__exit__(*error)
+                break
+            except BaseException as problem:  # Ctrl-C too: the first one does not leave anything behind
+                if again:
+                    print(f"... {type(problem).__name__}, trying once more ", end="", flush=True)
+                    continue
+                print(f"\n  not all could be removed ({type(problem).__name__}): project {self.tenancy.name} is left.")
+                print("  A fresh cloud in seconds: sandbox/cloud reset")
+                raise
         print(f"... {time.monotonic() - begin:.1f} s)")
 
 
@@ -385,6 +390,8 @@ def main() -> int:
         print(f"error: the sandbox failed without our doing: {error}\n  see: sandbox/cloud status", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        for number in signal.SIGINT, signal.SIGTERM:  # nothing is left to interrupt
+            signal.signal(number, signal.SIG_IGN)
         print("\ninterrupted", file=sys.stderr)
         return 130
 

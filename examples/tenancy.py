@@ -125,16 +125,14 @@ class Tenancy:
             server.delete()
         for stack in heat.stacks.list():
             heat.stacks.delete(stack.id)
-        for container in self.swift.get_account()[1]:
-            for each in self.swift.get_container(container["name"])[1]:
-                self.swift.delete_object(container["name"], each["name"])
-            self.swift.delete_container(container["name"])
+        self._remove_objects()
         _gone(nova.servers.list)  # image, ports and volumes are in use until then
         for image in self._images():
             self.clients.glance.images.delete(image.id)
         _gone(lambda: [each for each in cinder.volumes.list() if each.status in {"in-use", "detaching", "creating"}])
         for volume in cinder.volumes.list():
-            volume.delete()
+            if volume.status != "deleting":
+                volume.delete()
         for port in self._ports():
             neutron.delete_port(port["id"])
         _gone(lambda: list(heat.stacks.list()))
@@ -143,6 +141,12 @@ class Tenancy:
         _gone(cinder.volumes.list)
         for trust in self.clients.keystone.trusts.list(trustor_user=self.user.id):
             self.clients.keystone.trusts.delete(trust)
+
+    def _remove_objects(self) -> None:
+        for container in self.swift.get_account()[1]:
+            for each in self.swift.get_container(container["name"])[1]:
+                self.swift.delete_object(container["name"], each["name"])
+            self.swift.delete_container(container["name"])
 
     def _remove_accounts(self) -> None:
         keystone = self.admin.keystone
