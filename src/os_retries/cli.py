@@ -1,4 +1,4 @@
-"""The command line: `os-retries run`, `os-retries rewrite`.
+"""The command line: `os-retries run`.
 
 Each subcommand has its own parser here and its body in its own module.
 """
@@ -48,17 +48,6 @@ _NUMBERS: dict[str, tuple[str, type, str, str]] = {
     ),
 }
 
-_REWRITE = """\
-Find the calls of OpenStack clients in the files and folders given, and wrap them:
-nova.servers.get(id) becomes execute_with_retries(nova.servers.get, id).
-
-Prints a unified diff and changes nothing, unless --write is given. What is listed on standard error beside it is left
-alone: calls for which os_retries.attach(session) is the right way, and calls it is not sure of.
-A comment `# os-retries: skip` on a call's line leaves that call alone.
-
-exit status: 0; 1 if --check found a call that is not wrapped; 2 if a file could not be worked on (it is named, and the
-rest is done)."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
@@ -67,15 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_run, _add_rewrite):
+    for add in (_add_run,):
         add(commands)
     argv, command = _split(sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(argv, argparse.Namespace(command=command))
     try:
         return int(arguments.body(arguments, parser))
-    except BrokenPipeError:  # the reader of our output has gone: `os-retries rewrite . | head`
-        sys.stderr.close()
-        return 141
     except KeyboardInterrupt:
         return 130
 
@@ -139,73 +125,6 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         return run(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")
-
-
-def _add_rewrite(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "rewrite",
-        help="wrap every client call of a code base",
-        description=_REWRITE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder (its *.py)")
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--write", dest="mode", action="store_const", const="write", help="change the files")
-    mode.add_argument(
-        "--check",
-        dest="mode",
-        action="store_const",
-        const="check",
-        help="list the calls that are not wrapped",
-    )
-    parser.add_argument(
-        "--client",
-        dest="clients",
-        action="append",
-        default=[],
-        metavar="MODULE.NAME[=SERVICE]",
-        help="a function or class of yours that gives a client (of SERVICE: nova, sdk, ...); may be repeated. "
-        "The code inside that class is left alone, for its callers retry",
-    )
-    parser.add_argument(
-        "--import",
-        dest="wrapper",
-        default="os_retries:execute_with_retries",
-        metavar="MODULE:NAME",
-        help="the function to wrap with (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="leave out files and folders of that name; may be repeated",
-    )
-    parser.add_argument(
-        "--line-length",
-        type=int,
-        default=79,
-        metavar="N",
-        help="break a call that would make its line longer (default: %(default)s; 0: never move anything)",
-    )
-    parser.set_defaults(body=_rewrite, mode="diff")
-
-
-def _rewrite(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from os_retries.rewrite.command import Options, UsageError, run  # noqa: PLC0415  only this command pays for it
-
-    options = Options(
-        arguments.paths,
-        arguments.mode,
-        arguments.clients,
-        arguments.wrapper,
-        arguments.exclude,
-        arguments.line_length,
-    )
-    try:
-        return run(options, sys.stdout, sys.stderr)
-    except UsageError as error:
-        parser.exit(2, f"os-retries rewrite: {error}\n")
 
 
 if __name__ == "__main__":
