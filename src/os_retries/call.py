@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry, Wait
 from os_retries.http import Kind
-from os_retries.reading import chain
+from os_retries.reading import chain, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,8 +58,10 @@ class Call:
     extra_waited = 0.0
     #: A finished call owns nothing: a context may outlive it, in a thread or a task that was started inside.
     finished = False
-    #: The ordinal and the status of what was given up last inside this call.
+    #: The ordinal and the status of what was given up last inside this call, and the ordinal of the last request that
+    #: a repeat could do twice.
     given_up: tuple[int, int | None] = (0, None)
+    not_repeatable = 0
 
 
 _nobody = Call()
@@ -111,7 +113,11 @@ def run(
             except Exception as error:
                 if retries is None:
                     retries = Retries(call, describe(method), streams, handled)
-                wait = retries.after(error, since)
+                try:
+                    wait = retries.after(error, since)
+                except Exception:  # a fault of ours must not hide the client's own error
+                    log.exception("%s could not be judged, and is not repeated", type(error).__name__)
+                    wait = None
                 if wait is None:
                     raise
             # Outside the except block: the next error must not have this one as its context.
@@ -202,6 +208,8 @@ class Retries:
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
         evidence = Evidence(self.target.name(), self.target.service(), tuple(self.attempts), reason, detail, ordinal)
         self.call.given_up = (ordinal, attempt.status)
+        if reason is GiveUp.NOT_REPEATABLE:
+            self.call.not_repeatable = ordinal
         self.target.leave(error, evidence)
         log.warning(
             "%s %s%s; attempt %d of %d, giving up: %s%s",
@@ -238,9 +246,11 @@ class Retries:
         that drop the chain.  Another status is another answer: of the request that followed in an except block.
         """
         for part in chain(error, self.handled):
-            mark = getattr(part, "os_retries", None) or getattr(getattr(part, "response", None), "os_retries", None)
+            mark = get(part, "os_retries") or get(get(part, "response"), "os_retries")
             if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
                 return True
+        if self.call.not_repeatable > since:  # whatever the client has made of it: a repeat would do it twice
+            return True
         ordinal, given_up_status = self.call.given_up
         return ordinal > since and given_up_status == status
 
@@ -269,7 +279,9 @@ class Stream:
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         try:
-            self.start = stream.tell() if stream.seekable() else None
+            # openstacksdk's segments of a file can be rewound and do not say so.
+            seekable = stream.seekable() if hasattr(stream, "seekable") else hasattr(stream, "seek")
+            self.start = stream.tell() if seekable else None
         except Exception:  # closed, a pipe, or no file after all: it cannot be read twice
             self.start = None
 
@@ -292,11 +304,11 @@ def is_stream(kind: type) -> bool:
     return wrapper or hasattr(kind, "read") or hasattr(kind, "__next__")
 
 
-_PLAIN = frozenset({str, int, bool, float, bytes, list, tuple, type(None)})  # most arguments: a quick no
+_PLAIN = frozenset({str, int, bool, float, bytes, type(None)})  # most arguments: a quick no
 
 
 def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Stream, ...]:
-    """Find the arguments that must be rewound before they are sent again, also inside a partial or a dict.
+    """Find the arguments that must be rewound before they are sent again, also inside a partial, dict, list or tuple.
 
     A second attempt with a file that the first has read would upload nothing and report success.
     """
@@ -306,10 +318,14 @@ def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     found: tuple[Stream, ...] = ()
     for value in values:
         kind = type(value)
+        if hasattr(kind, "__wrapped__"):  # glanceclient's results: wrapt's proxy can do whatever any object can
+            kind = type(value.__wrapped__)
         if kind in _PLAIN:
             continue
         if kind is dict:  # nova's files={"/path": file}
             found += tuple(Stream(each) for each in value.values() if is_stream(type(each)))
+        elif kind is list or kind is tuple:
+            found += tuple(Stream(each) for each in value if is_stream(type(each)))
         elif is_stream(kind):
             found += (Stream(value),)
     return found

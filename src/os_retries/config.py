@@ -91,6 +91,8 @@ class ConfiguredPolicy:
         self._hooks: dict[str, Any] = {"sleep": sleep, "on_retry": on_retry}
         self._lock = threading.Lock()
         self._good: dict[str | None, RetryPolicy] = {}
+        self._registered: set[str] = set()
+        self._complaint = ""
         self._register(None)
         for service in (None, *SERVICE_TYPES.values()):
             self._good[service] = self._read(service)
@@ -100,10 +102,21 @@ class ConfiguredPolicy:
         try:
             policy = self._read(service)
         except Exception as error:  # whatever oslo.config raises for a bad value
-            log.error("[%s] cannot be used as it is now, so the values before hold: %s", self._group, error)  # noqa: TRY400
+            if str(error) != self._complaint:  # once, and not for each call
+                self._complaint = str(error)
+                log.error("[%s] cannot be used as it is now, so the values before hold: %s", self._group, error)  # noqa: TRY400
             return self._good.get(service) or self._good[None]
         self._good[service] = policy
         return policy
+
+    def attempt_timeout(self, service: str | None) -> float | None:
+        """Return ``attempt_timeout`` for ``service``, in seconds: the one option that is needed before a failure."""
+        try:
+            own = None if service is None else self._conf[self._register(service)].attempt_timeout
+            value: float | None = self._conf[self._group].attempt_timeout if own is None else own
+        except Exception:  # a bad value: said when a policy is asked for
+            value = (self._good.get(service) or self._good[None]).attempt_timeout
+        return value
 
     def _read(self, service: str | None) -> RetryPolicy:
         values = {name: self._value(name) for name in _HELP}
@@ -131,10 +144,13 @@ class ConfiguredPolicy:
 
     def _register(self, service: str | None) -> str:
         group = self._group if service is None else _service_group(self._group, service)
+        if group in self._registered and group in self._conf:
+            return group
         with self._lock:  # oslo.config's own registration is not safe from two threads
             for option in _options(service):
                 with contextlib.suppress(self._cfg.DuplicateOptError):  # then the application's own stands
                     self._conf.register_opt(option, group=group)
+            self._registered.add(group)
         return group
 
 
@@ -146,7 +162,8 @@ _HELP = {
     "retry_jitter": "Share of the wait (0 to 1) that is drawn at random on top of it.",
     "retry_max_wait": "Seconds that one call may wait beyond its own waits because a service asks for longer ones by "
     "its Retry-After; a call that would have to wait longer fails at once.",
-    "attempt_timeout": "Seconds given to one request of an attached session when its caller set no timeout; not set, "
+    "attempt_timeout": "Seconds that a request of an attached session may hear nothing when its caller set no timeout; "
+    "not set, "
     "a service that accepts a request and never answers is waited for without end.",
 }
 

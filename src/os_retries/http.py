@@ -65,13 +65,12 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _REPEATS: tuple[tuple[str, str, bool], ...] = (
     ("POST", r"/v3/auth/tokens$|/v2\.0/tokens$", True),  # one token more
     ("POST", r"/images/[^/]+/actions/(de|re)activate$", True),  # glance sets a state
-    ("POST", r"/v1/AUTH_[^/]+(/.*)?$", True),  # swift replaces or merges metadata
-    ("COPY", r"/v1/AUTH_[^/]+/.*$", True),
     # A second one is refused although the first one took effect: it takes a look at the service to tell.
     ("PUT", r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$", False),
     ("PUT", r"/trunks/[^/]+/(add|remove)_subports$", False),
     ("PUT", r"/images/[^/]+/(file|stage)$", True),
-    ("PUT", r"/nodes/[^/]+/states/", False),  # ironic reboots twice
+    ("PUT", r"/nodes/[^/]+/(states|management/inject_nmi)", False),  # ironic reboots twice
+    ("PUT", r"/(loadbalancers|amphorae)/[^/]+/failover$", False),  # octavia fails over twice
 )
 
 # A 503 that says by its body that the service did nothing (CREATES.md §3).  Any other may come from a gateway in
@@ -89,9 +88,11 @@ _NO_SERVER = "No server is available to handle this request"  # HAProxy, where n
 _QUOTA = r"(?i)quota|limit ?exceeded|exceeds|maximum|request is too large"
 
 
-def is_repeatable(verb: str, path: str) -> bool:
+def is_repeatable(verb: str, path: str, service: str | None = None) -> bool:
     """Whether a repeat of this request does no more than the request itself, even if the first one took effect."""
     verb = verb.upper()
+    if service == "object-store":  # swift's POST replaces or merges metadata, its COPY overwrites
+        return verb in IDEMPOTENT | {"POST", "COPY"}
     for row_verb, pattern, repeatable in _REPEATS:
         if verb == row_verb and re.search(pattern, path):
             return repeatable
@@ -150,7 +151,10 @@ def parse_date(value: str) -> float | None:
 
 def header(headers: Mapping[object, object], name: str) -> str | None:
     """The value of one header, whatever the case of its name; None where it is absent or no text."""
-    for key, value in headers.items():
-        if isinstance(key, str) and key.lower() == name and isinstance(value, str):
-            return value
+    try:
+        for key, value in headers.items():
+            if isinstance(key, str) and key.lower() == name and isinstance(value, str):
+                return value
+    except Exception:  # noqa: S110  what looks like headers may be a test's mock
+        pass
     return None

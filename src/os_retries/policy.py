@@ -38,8 +38,8 @@ class RetryPolicy:
     :param retry_jitter: share of the wait, from 0 to 1, drawn at random on top of it
     :param retry_max_wait: seconds that one call may wait beyond its own ``retry_after`` waits, because a service asks
         for longer ones.  A Retry-After that would go beyond is not begun: the call fails at once.
-    :param attempt_timeout: seconds given to one request of an attached session whose caller set no timeout; None sets
-        none
+    :param attempt_timeout: seconds that a request of an attached session may hear nothing, where its caller set no
+        timeout (the ``timeout`` of requests: for the connection, and between two bytes of the answer); None sets none
     :param sleep: waits that many seconds instead of ``time.sleep``; what it raises goes up
     :param on_retry: told of each retry before its wait; what it raises is logged, and the call goes on
     :raises ValueError: for a number out of its range
@@ -164,6 +164,15 @@ def policy_for(service: str | None) -> RetryPolicy:
     """Return the policy that holds now for calls of ``service`` (a service type, or None where it is not known)."""
     provider = _defaults.provider
     return _defaults.specification if provider is None else provider(service)
+
+
+def attempt_timeout_for(service: str | None) -> float | None:
+    """Return the ``attempt_timeout`` that holds now, in seconds; for each request, so it does not read all the rest."""
+    provider = _defaults.provider
+    if provider is None:
+        return None
+    alone: Callable[[str | None], float | None] | None = getattr(provider, "attempt_timeout", None)
+    return provider(service).attempt_timeout if alone is None else alone(service)
 
 
 def provide(provider: Callable[[str | None], RetryPolicy] | None) -> None:

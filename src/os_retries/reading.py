@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from os_retries.http import Failure, header, parse_date, parse_retry_after
 
@@ -55,10 +55,10 @@ def read_failure(
     seconds since the epoch, for a date when the service sent no ``Date`` of its own; ``handled`` is what the caller was
     handling when it made the call, for Python makes that the context of every error of the call.
     """
-    statuses = {part: _status(part) for part in _translated(error, handled)}
-    status = next((status for status in statuses.values() if status is not None), None)
+    statuses = [(part, _status(part)) for part in _translated(error, handled)]
+    status = next((status for _part, status in statuses if status is not None), None)
     # What stands behind it in the chain speaks of the same answer only if it has the same status.
-    parts = [part for part in statuses if statuses[part] in (None, status)]
+    parts = [part for part, own in statuses if own in (None, status)]
     retry_after = next((seconds for part in parts if (seconds := _retry_after(part, now))), None)
     request_id = next((name for part in parts if (name := _request_id(part))), None)
     return Failure(status, retry_after, request_id)
@@ -72,7 +72,9 @@ def chain(error: BaseException, handled: BaseException | None = None) -> Iterato
         if id(part) not in seen:
             seen.add(id(part))
             yield part
-            waiting += [next_ for next_ in (part.__cause__, part.__context__) if next_ not in (None, handled)]
+            waiting += [
+                next_ for next_ in (part.__cause__, part.__context__) if next_ is not None and next_ is not handled
+            ]
 
 
 def _translated(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
@@ -89,30 +91,31 @@ def _translated(error: BaseException, handled: BaseException | None) -> Iterator
             part = part.__context__
 
 
-def _get(thing: object, name: str) -> object:
+def get(thing: object, name: str) -> Any:
+    """Return an attribute of a client's object, None where there is none; a property may fail in any way."""
     try:
         return getattr(thing, name, None)
-    except Exception:  # a property of a client's may fail in any way: then it says nothing
+    except Exception:  # then it says nothing
         return None
 
 
 def _status(error: BaseException) -> int | None:
     for name in _STATUS:
-        value = _get(error, name)
+        value = get(error, name)
         # Not bool, not IntEnum's text: http.HTTPStatus is an int and welcome.
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return int(value)
-    value = _get(_get(error, "response"), "status_code")
+    value = get(get(error, "response"), "status_code")
     return int(value) if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599 else None
 
 
 def _headers(error: BaseException) -> Iterator[Mapping[object, object]]:
-    for owner in (error, _get(error, "response")):
+    for owner in (error, get(error, "response")):
         for name in _HEADERS:
-            headers = _get(owner, name)
+            headers = get(owner, name)
             # requests' and urllib's headers are mappings, swift's a dict; isinstance() would need their packages.
-            if headers is not None and callable(_get(headers, "items")):
-                yield headers  # type: ignore[misc]
+            if headers is not None and callable(get(headers, "items")):
+                yield headers
 
 
 def _retry_after(error: BaseException, now: Callable[[], float]) -> float | None:
@@ -122,11 +125,11 @@ def _retry_after(error: BaseException, now: Callable[[], float]) -> float | None
             # By the service's clock where it sent its time: ours may be off by more than the wait.
             date = parse_date(header(headers, "date") or "")
             return parse_retry_after(value, now() if date is None else date)
-    return parse_retry_after(_get(error, "retry_after"), now())
+    return parse_retry_after(get(error, "retry_after"), now())
 
 
 def _request_id(error: BaseException) -> str | None:
-    candidates: list[object] = [_get(error, name) for name in _REQUEST_ID]
+    candidates: list[object] = [get(error, name) for name in _REQUEST_ID]
     candidates += [header(headers, name) for headers in _headers(error) for name in _REQUEST_ID_HEADERS]
     return plausible_id(*(value[0] if isinstance(value, list | tuple) and value else value for value in candidates))
 

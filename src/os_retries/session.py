@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import time
 import types
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from os_retries.call import Stream, disabled, is_stream, run
 from os_retries.http import (
+    RETRY_CODES,
     Failure,
     Kind,
     is_repeatable,
@@ -24,15 +27,14 @@ from os_retries.http import (
     parse_date,
     parse_retry_after,
 )
-from os_retries.policy import policy_for
-from os_retries.reading import chain, plausible_id, read_failure
+from os_retries.policy import RetryPolicy, attempt_timeout_for, policy_for
+from os_retries.reading import chain, get, plausible_id, read_failure
 from os_retries.target import service_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from os_retries.evidence import Evidence
-    from os_retries.policy import RetryPolicy
 
 #: Methods of a Session that may ask for a token or a discovery document: their own requests are repeated by the
 #: outermost of them, for keystoneauth holds a lock while they are made, and nobody must wait inside it.
@@ -49,6 +51,8 @@ _OWNERS = (
 )
 _KEY = "_os_retries"  # in the Session's __dict__
 _BODY = 4096  # characters of an error's body that are looked at
+_READ_AHEAD = 65_536  # bytes of an error that is read although the caller wants a stream
+_lock = threading.Lock()  # attaching and detaching look first and then act
 
 # How a connection broke, told from the exceptions below keystoneauth's, by name: requests and urllib3 have two classes
 # of the same name.  What is not listed may have been processed.
@@ -84,14 +88,17 @@ def attach(to: Any, policy: RetryPolicy | None = None) -> Any:
 
     :param to: a keystoneauth Session, or what carries one: an openstacksdk Connection, a client, an adapter
     :param policy: the policy; None means what ``configure`` was given, asked anew after every failure
-    :raises TypeError: if no Session can be found, or more than one
+    :raises TypeError: if no Session can be found, or more than one; if the policy is none
     """
+    if policy is not None and not isinstance(policy, RetryPolicy):
+        raise TypeError(f"policy must be a RetryPolicy or None, not {policy!r}")
     session = session_of(to)
-    attachment = vars(session).get(_KEY)
-    if attachment is None:
-        attachment = Attachment(session)
-        attachment.put_in_place()
-    attachment.policy = policy
+    with _lock:
+        attachment = vars(session).get(_KEY)
+        if attachment is None:
+            attachment = Attachment(session)
+            attachment.put_in_place()
+        attachment.policy = policy
     return to
 
 
@@ -100,9 +107,11 @@ def detach(to: Any) -> None:
 
     :raises TypeError: if no Session can be found, or more than one
     """
-    attachment = vars(session_of(to)).get(_KEY)
-    if attachment is not None:
-        attachment.take_away()
+    session = session_of(to)
+    with _lock:
+        attachment = vars(session).get(_KEY)
+        if attachment is not None:
+            attachment.take_away()
 
 
 def session_of(thing: Any) -> Any:
@@ -243,11 +252,12 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
     try:
         response = original(**target.kwargs) if stream is None else _send_body(target, original, stream)
     except Exception as error:
-        response = getattr(error, "response", None)
-        if target.is_gone(getattr(response, "status_code", None)):
-            return _gone(response)
         inside = _inside.get()
         target.inside = inside.error if inside is not None else None
+        response = get(error, "response")
+        # A 404 on the token's request says nothing of the thing that was to be deleted.
+        if not any(part is target.inside for part in chain(error)) and target.is_gone(get(response, "status_code")):
+            return _gone(response)
         raise
     finally:
         _inside.reset(token)
@@ -264,7 +274,7 @@ def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body
     After a 401 keystoneauth sends it again with a new token, and what is left of the body: nothing.  So that is done
     here, with the body rewound.
     """
-    kwargs = target.kwargs | {"data": stream.fresh(), "allow_reauth": False}
+    kwargs = target.kwargs | {stream.argument: stream.fresh(), "allow_reauth": False}
     inside = _inside.get()
     error: Exception | None = None
     try:
@@ -276,7 +286,7 @@ def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body
             raise
         error, response = raised, raised.response  # type: ignore[attr-defined]
     if response.status_code == 401 and target.may_authenticate_again() and stream.rewind():
-        return original(**kwargs | {"data": stream.fresh()})
+        return original(**kwargs | {stream.argument: stream.fresh()})
     if error is not None:
         raise error
     return response
@@ -396,15 +406,19 @@ class RequestTarget(OwnerTarget):
     def set_timeout(self) -> None:
         """Bound an attempt whose caller set no timeout, if the policy says how."""
         if self.kwargs.get("timeout") is None and self.attachment.session.timeout is None:
-            timeout = self.policy().attempt_timeout
+            mine = self.attachment.policy
+            timeout = attempt_timeout_for(self.service()) if mine is None else mine.attempt_timeout
             if timeout is not None:
                 self.kwargs["timeout"] = timeout
 
     def may_authenticate_again(self) -> bool:
         """Whether a 401 leads to a new token, as keystoneauth has it; if so, the old one is thrown away."""
+        auth = self.kwargs.get("auth")
         if not self.kwargs.get("allow_reauth", True) or self.kwargs.get("authenticated") is False:
             return False
-        return bool(self.attachment.session.invalidate(self.kwargs.get("auth")))
+        if auth is None and self.attachment.session.auth is None:
+            return False
+        return bool(self.attachment.session.invalidate(auth))
 
     def is_gone(self, status: int | None) -> bool:
         """Whether this is a DELETE's 404 after an attempt that may have been processed: it has succeeded."""
@@ -414,21 +428,17 @@ class RequestTarget(OwnerTarget):
         """Class the failure, with the evidence that only the session has."""
         failure = _read_inside(error, self.inside, policy, handled)
         if failure is None:
-            response = getattr(error, "response", None)
+            response = get(error, "response")
             if response is not None:
                 failure = _read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
             else:
                 failure = _read_connection(error, handled)
-        if failure.kind is Kind.MAYBE_PROCESSED:
+        repeatable = is_repeatable(self.verb, self.path, self.service())
+        # Of a status that this policy does not repeat an outer call's may: what it must not repeat is marked as well.
+        left_out = failure.kind is Kind.PERMANENT and failure.status in RETRY_CODES - {413, 429} and not repeatable
+        if failure.kind is Kind.MAYBE_PROCESSED or left_out:
             self.ambiguous = True
-            return Failure(
-                failure.status,
-                failure.retry_after,
-                failure.request_id,
-                failure.kind,
-                failure.what,
-                repeatable=is_repeatable(self.verb, self.path),
-            )
+            return replace(failure, kind=Kind.MAYBE_PROCESSED, repeatable=repeatable)
         return failure
 
 
@@ -443,7 +453,9 @@ def _read_inside(
     if inside is None:
         return None
     has_answer = getattr(error, "response", None) is not None
-    if inside not in chain(error, handled) and (has_answer or _how_it_broke(error, handled) is not None):
+    if not any(part is inside for part in chain(error, handled)) and (
+        has_answer or _how_it_broke(error, handled) is not None
+    ):
         return None
     failure = read_failure(inside, handled=handled)
     if failure.status is None:
@@ -469,10 +481,18 @@ def _read_answer(response: Any, policy: RetryPolicy, *, streaming: bool) -> Fail
 
 
 def _text(response: Any, *, streaming: bool) -> str:
-    """Return the beginning of an error's body.  Of a streamed answer that is the caller's to read, nothing is read."""
+    """Return the beginning of an error's body; nothing of a streamed one that is long, or may be.
+
+    What is read of a stream the caller reads again: requests keeps it.
+    """
     if streaming and not response._content_consumed:  # noqa: SLF001
+        length = response.headers.get("content-length", "")
+        if not (length.isdecimal() and int(length) <= _READ_AHEAD):
+            return ""
+    try:
+        content = response.content
+    except Exception:  # cut off: the status was told, and that is enough
         return ""
-    content = response.content
     return content[:_BODY].decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
@@ -482,9 +502,11 @@ def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[
     for part in _down_to_the_socket(error, handled):
         names = [kind.__name__ for kind in type(part).__mro__]
         if type(part).__module__.startswith("keystoneauth1."):
-            if found is None and any(name in ("ConnectionError", "ConnectTimeout") for name in names):
+            if found is None and any(name in ("ConnectFailure", "ConnectTimeout", "SSLError") for name in names):
                 found = Kind.MAYBE_PROCESSED, "connection failed"
             continue
+        if "ValueError" in names and type(part).__module__.startswith("requests."):
+            return None  # InvalidURL, InvalidHeader, ...: a mistake of the caller's, which requests did not send
         if "SSLCertVerificationError" in names:
             return Kind.PERMANENT, "certificate not accepted"
         if "SSLError" in names:
@@ -542,9 +564,24 @@ def _gone(response: Any) -> Any:
     return response
 
 
+_WHOLE = (
+    str,
+    bytes,
+    bytearray,
+    memoryview,
+    list,
+    tuple,
+    dict,
+    type(None),
+)  # bodies that can be sent any number of times
+
+
 def _body(kwargs: Mapping[str, Any]) -> Body | None:
+    """Return the body if it is used up by sending it, None if it is not."""
+    if kwargs.get("files"):
+        return Files(kwargs["files"])
     data = kwargs.get("data")
-    if data is None or not is_stream(type(data)):
+    if isinstance(data, _WHOLE):
         return None
     return GlanceChunks(data) if GlanceChunks.are(data) else Body(data)
 
@@ -552,9 +589,28 @@ def _body(kwargs: Mapping[str, Any]) -> Body | None:
 class Body(Stream):
     """A request's body that is used up by sending it."""
 
+    #: The argument of Session.request that carries it.
+    argument = "data"
+
     def fresh(self) -> Any:
         """Return what to send."""
         return self.stream
+
+
+class Files(Body):
+    """The ``files=`` of requests: names and files, in a dict or a list, each file alone or in a tuple with its name."""
+
+    argument = "files"
+
+    def __init__(self, files: Any) -> None:
+        self.stream = files
+        values = files.values() if isinstance(files, dict) else [value for _name, value in files]
+        parts = [part for value in values for part in (value if isinstance(value, tuple | list) else [value])]
+        self._streams = [Stream(part) for part in parts if is_stream(type(part))]
+
+    def rewind(self) -> bool:
+        """Go back to the start of every file; whether that was possible."""
+        return all(stream.rewind() for stream in self._streams)
 
 
 class GlanceChunks(Body):

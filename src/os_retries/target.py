@@ -84,7 +84,8 @@ class MethodTarget:
         """Name the callable: ``ServerManager.list``, a function's qualified name, else the name of its type."""
         method = self._method
         if isinstance(method, types.MethodType):
-            return f"{_class_of(method).__name__}.{method.__name__}"
+            function = getattr(method, "__name__", type(method.__func__).__name__)  # a bound partial has none
+            return f"{_class_of(method).__name__}.{function}"
         if isinstance(method, types.FunctionType | types.BuiltinFunctionType | type):
             return method.__qualname__
         return type(method).__qualname__

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from keystoneauth1.exceptions import ConnectFailure, ServiceUnavailable
+from keystoneauth1.exceptions import ConnectFailure, InternalServerError, NotFound, ServiceUnavailable, Unauthorized
+from keystoneauth1.session import Session
 from urllib3.util import Retry as Urllib3Retry
 
 import os_retries
@@ -208,11 +209,12 @@ def test_the_balancers_words_from_behind_the_service_are_not_believed(cloud, att
     ],
 )
 def test_a_413_that_is_a_quota_is_not_repeated_by_the_session_nor_by_an_outer_call(answer, cloud, attached, naps):
-    built = attached("nova")
-    cloud.plan(answer, path="/servers", method="POST")
-    with pytest.raises(Exception, match="413"):
-        execute_with_retries(built.create)
-    assert cloud.count(path="/servers", method="POST") == 1
+    for name, path in (("nova", "/servers"), ("glance", "/images")):  # glanceclient streams every answer
+        built = attached(name)
+        cloud.plan(answer, path=path, method="POST")
+        with pytest.raises(Exception):
+            execute_with_retries(built.create)
+        assert cloud.count(path=path, method="POST") == 1
     assert naps == []
 
 
@@ -243,6 +245,14 @@ def test_a_delete_that_is_gone_after_an_attempt_that_may_have_worked_has_succeed
     answer = built.client.delete("/servers/1", raise_exc=raise_exc)
     assert (answer.status_code, answer.content) == (204, b"")
     assert cloud.count(path="/servers", method="DELETE") == 2
+
+
+def test_a_404_of_the_token_is_no_delete_that_has_succeeded(cloud, attached):
+    built = attached("keystoneauth")
+    cloud.plan(refusal("nova", 504), refusal("nova", 401), path="/servers", method="DELETE")
+    cloud.plan(refusal("keystone", 404), kind="token")
+    with pytest.raises(NotFound):
+        built.client.delete("/servers/1")
 
 
 def test_a_delete_that_is_gone_at_once_or_after_a_refusal_is_an_error(cloud, attached):
@@ -310,6 +320,36 @@ def test_attempts_are_counted_for_each_request_and_the_extra_waiting_for_the_cal
         execute_with_retries(listing, "/servers/long")
     assert naps == [70.0] * 5
     assert raised.value.os_retries.reason is GiveUp.MAX_WAIT
+
+
+def test_a_create_that_an_outer_call_would_repeat_is_not_whatever_the_sessions_own_codes(cloud, attached, naps):
+    built = attached("keystoneauth", RetryPolicy(retry_codes=[503]))
+    cloud.plan(refusal("nova", 500), path="/servers", method="POST")
+    with pytest.raises(InternalServerError):
+        execute_with_retries(built.create)
+    assert cloud.count(path="/servers", method="POST") == 1
+
+
+def test_a_create_whose_client_makes_another_status_of_it_is_not_repeated_either(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(refusal("nova", 504), path="/servers", method="POST")
+
+    def create():
+        answer = built.client.post("/servers", json={"server": {}}, raise_exc=False)
+        if answer.status_code >= 400:
+            raise InternalServerError
+
+    with pytest.raises(InternalServerError):
+        execute_with_retries(create)
+    assert cloud.count(path="/servers", method="POST") == 1
+
+
+@pytest.mark.parametrize("url", ["foo://127.0.0.1/x", "http://*.example/x", "http://:80/x"])
+def test_a_url_that_cannot_be_asked_is_no_reason_to_wait(url, attached, naps):
+    built = attached("keystoneauth")
+    with pytest.raises(Exception):
+        built.session.get(url)
+    assert naps == []
 
 
 # -- waits
@@ -489,6 +529,43 @@ def test_a_body_that_cannot_be_rewound_is_not_sent_again_after_a_401(cloud, atta
     assert cloud.count(path="/servers") == 1
 
 
+class Chunks:
+    """A wrapper around a file that requests takes for chunks: it can be begun again, and its file is at the end then."""
+
+    def __init__(self, content):
+        self._file = io.BytesIO(content)
+
+    def __iter__(self):
+        return iter(lambda: self._file.read(4), b"")
+
+
+def test_a_wrapper_around_a_file_is_sent_once(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(balancer(503), path="/servers")
+    answer = built.client.put("/servers/1", data=Chunks(b"0123456789"), raise_exc=False)
+    assert answer.status_code == 503
+    assert [request.body for request in cloud.requests(path="/servers")] == [b"0123456789"]
+
+
+@pytest.mark.parametrize("fault", [balancer(503), refusal("nova", 401)])
+def test_the_files_of_a_form_are_sent_whole_again(fault, cloud, attached):
+    built = attached("keystoneauth")
+    cloud.plan(fault, path="/servers")
+    form = {"one": io.BytesIO(CONTENT), "two": ("name", io.BytesIO(CONTENT), "text/plain")}
+    built.client.put("/servers/1", files=form)
+    first, second = cloud.requests(path="/servers")
+    assert first.body.count(CONTENT) == second.body.count(CONTENT) == 2
+
+
+def test_a_body_without_credentials_is_the_services_401(cloud, attached):
+    session = Session(session=requests.Session())
+    attach(session)
+    cloud.plan(refusal("nova", 401), path="/servers")
+    with pytest.raises(Unauthorized):
+        session.put(f"{cloud.url('nova')}/servers/1", data=io.BytesIO(b"x"))
+    session.session.close()
+
+
 def test_a_body_that_was_never_sent_may_be_one_that_cannot_be_rewound(cloud, attached):
     def sleep(_seconds):
         cloud.doors["services"].open()
@@ -663,6 +740,23 @@ def test_somebody_elses_wrapper_around_ours_survives_detach_and_passes_on(cloud,
 def test_what_carries_no_session_is_a_clear_error(thing):
     with pytest.raises(TypeError, match=r"no keystoneauth Session in .*: attach\(\) takes"):
         attach(thing)
+
+
+def test_a_policy_that_is_none_is_a_clear_error(cold):
+    with pytest.raises(TypeError, match="policy must be a RetryPolicy or None, not 3"):
+        attach(cold("keystoneauth").session, 3)
+
+
+def test_threads_that_attach_leave_one_attachment(cold):
+    session = cold("keystoneauth").session
+    before = dict(vars(session))
+    threads = [threading.Thread(target=attach, args=(session,)) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    detach(session)
+    assert vars(session) == before
 
 
 def test_the_environment_switches_it_off(cloud, attached, naps, monkeypatch):

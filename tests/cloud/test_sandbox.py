@@ -17,7 +17,8 @@ from pathlib import Path
 
 import openstack
 import pytest
-from conftest import COMMAND, command, describe
+
+from .conftest import COMMAND, command, describe
 
 pytestmark = [
     pytest.mark.cloud,

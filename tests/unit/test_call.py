@@ -12,12 +12,15 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import weakref
 from unittest import mock
 
 import pytest
+from glanceclient.common.utils import GeneratorProxy, RequestIdProxy
 from hypothesis import given
 from hypothesis import strategies as st
+from requests import Response
 
 from os_retries import GiveUp, RetryPolicy, execute_with_retries
 from os_retries.testing import NoWaits
@@ -170,12 +173,13 @@ def test_bound_methods_partials_lambdas_classes_and_objects_without_a_name_can_b
         Manager(),
         Made,
         nameless,
+        types.MethodType(functools.partial(lambda self, number=7: Manager().get(number)), object()),
     ):
         Manager.failures = 1
         arguments = () if isinstance(method, functools.partial) else (7,)
         result = execute_with_retries(method, *arguments)
         assert getattr(result, "number", result) == 7
-    assert len(recorded.retries) == 7
+    assert len(recorded.retries) == 8
 
 
 def test_what_cannot_be_called_is_pythons_own_error():
@@ -558,6 +562,84 @@ def test_a_body_that_cannot_be_read_twice_is_sent_once_and_the_error_says_why(ma
     assert upload.stored == [b"body"]
     assert raised.value.os_retries.reason is GiveUp.BODY
     assert recorded.waits == []
+
+
+def test_files_in_a_list_or_a_tuple_are_rewound_too(recorded):
+    for pack in (list, tuple):
+        stored = []
+
+        def upload(files, stored=stored):
+            stored.append([file.read() for file in files])
+            if len(stored) == 1:
+                raise HttpError(503)
+
+        execute_with_retries(upload, pack([io.BytesIO(b"one"), io.BytesIO(b"two")]))
+        assert stored == [[b"one", b"two"]] * 2
+
+
+def test_a_stream_that_can_be_rewound_and_does_not_say_so_is_rewound(recorded):
+    """Openstacksdk's FileSegment, the body of its segmented uploads, has tell and seek alone."""
+
+    class Segment:
+        def __init__(self):
+            self._file = io.BytesIO(b"body")
+            self.tell, self.seek = self._file.tell, self._file.seek
+
+        def read(self):
+            return self._file.read()
+
+    upload = Upload()
+    execute_with_retries(upload, "name", Segment())
+    assert upload.stored == [b"body", b"body"]
+
+
+@pytest.mark.parametrize("status", [409, 503])
+def test_an_exception_that_can_hardly_be_looked_at_goes_up_itself(status, recorded):
+    """Whatever is odd about it, the caller's own error is not replaced by one of ours."""
+
+    class Unhashable(Exception):
+        code = status
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other):
+            return True
+
+    class NoAttributes(Exception):
+        def __getattr__(self, name):
+            raise KeyError(name)
+
+    class NoResponse(Exception):
+        code = status
+
+        @property
+        def response(self):
+            raise RuntimeError
+
+    mocked = HttpError(status, response=mock.Mock(status_code=status))
+    for error in (Unhashable(), NoAttributes(), NoResponse(), mocked):
+        with pytest.raises(Exception) as raised:
+            execute_with_retries(Scripted(error))
+        assert raised.value is error
+
+
+def test_a_fault_of_ours_does_not_hide_the_clients_error(caplog):
+    error = HttpError(503)
+    with (
+        mock.patch("os_retries.target.read_failure", side_effect=ZeroDivisionError),
+        pytest.raises(HttpError) as raised,
+    ):
+        execute_with_retries(Scripted(error))
+    assert raised.value is error
+    assert "could not be judged" in caplog.text
+
+
+def test_what_glanceclient_returns_may_be_an_argument(recorded):
+    """It is a proxy of wrapt's, whose class has every method there is, __next__ among them."""
+    image = RequestIdProxy(({"id": 1}, Response()))
+    assert execute_with_retries(Scripted(HttpError(503), "result"), image) == "result"
+    with pytest.raises(HttpError) as raised:
+        execute_with_retries(Scripted(HttpError(503), "result"), GeneratorProxy(part for part in [1]))
+    assert raised.value.os_retries.reason is GiveUp.BODY
 
 
 def test_an_argument_with_dynamic_attributes_is_not_asked_for_any():

@@ -166,9 +166,10 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path):
     script = tmp_path / "program.py"
     script.write_text(
         "import signal, time\n"
-        "signal.signal(signal.SIGINT, lambda *_: print('interrupted', flush=True))\n"
+        "came = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: (came.append(1), print('interrupted', flush=True)))\n"
         "print('ready', flush=True)\n"
-        "signal.pause()\n"
+        "while not came: time.sleep(0.01)\n"  # not pause(): the signal may come before it
         "time.sleep(0.3)\n"  # for a second one to come in
         "print('end', flush=True)\n"
     )
