@@ -66,4 +66,5 @@ lock:  ## bring every lock up to date with PyPI
 	tools/lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv* .cache .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	-@test ! -d sandbox/.state || sandbox/cloud down
+	rm -rf .venv* .cache sandbox/.venv sandbox/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

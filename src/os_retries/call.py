@@ -20,7 +20,7 @@ from os_retries.http import Kind
 from os_retries.reading import chain, get
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
     from os_retries.http import Failure
@@ -304,7 +304,25 @@ def is_stream(kind: type) -> bool:
     return wrapper or hasattr(kind, "read") or hasattr(kind, "__next__")
 
 
-_PLAIN = frozenset({str, int, bool, float, bytes, type(None)})  # most arguments: a quick no
+# What may be in an argument of a type that is used up by reading it: empty for most types, and types are few.
+_shapes: dict[type, str] = {}
+
+
+def _shape(kind: type) -> str:
+    shape = _shapes.get(kind)
+    if shape is None:
+        if hasattr(kind, "__wrapped__"):  # glanceclient's results: wrapt's proxy can do whatever any object can
+            shape = "proxy"
+        elif issubclass(kind, dict):  # nova's files={"/path": file}
+            shape = "mapping"
+        elif issubclass(kind, list | tuple):
+            shape = "sequence"
+        else:
+            shape = "stream" if is_stream(kind) else ""
+        if len(_shapes) > 1000:  # types that are made on the fly are not kept alive for ever
+            _shapes.clear()
+        _shapes[kind] = shape
+    return shape
 
 
 def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Stream, ...]:
@@ -317,15 +335,15 @@ def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
         values = (*values, *method.args, *method.keywords.values())
     found: tuple[Stream, ...] = ()
     for value in values:
-        kind = type(value)
-        if hasattr(kind, "__wrapped__"):  # glanceclient's results: wrapt's proxy can do whatever any object can
-            kind = type(value.__wrapped__)
-        if kind in _PLAIN:
-            continue
-        if kind is dict:  # nova's files={"/path": file}
-            found += tuple(Stream(each) for each in value.values() if is_stream(type(each)))
-        elif kind is list or kind is tuple:
-            found += tuple(Stream(each) for each in value if is_stream(type(each)))
-        elif is_stream(kind):
-            found += (Stream(value),)
+        if _shapes.get(type(value), "not seen yet"):
+            found += tuple(Stream(each) for each in _inside(value) if _shape(type(each)) == "stream")
     return found
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    shape = _shape(type(value))
+    if shape == "proxy":
+        return (value.__wrapped__,)
+    if shape == "mapping":
+        return dict.values(value)
+    return value if shape == "sequence" else (value,)
