@@ -21,6 +21,7 @@ from os_retries.reading import chain, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
     from os_retries.http import Failure
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
         def repeated_by_client(self, status: int) -> bool:
             """Whether the client has repeated a request with this answer by itself."""
+
+        def waiting(self) -> AbstractContextManager[None]:
+            """Surround each wait: let go of what must not be held meanwhile."""
 
 
 log = logging.getLogger("os_retries")
@@ -234,10 +238,11 @@ class Retries:
 
         ``time.sleep`` is looked up now: eventlet, gevent or a test may have replaced it.
         """
-        if instead_of_sleep is not None:
-            instead_of_sleep(retry)
-        else:
-            (self.sleep_with or time.sleep)(retry.attempt.wait or 0.0)
+        with self.target.waiting():
+            if instead_of_sleep is not None:
+                instead_of_sleep(retry)
+            else:
+                (self.sleep_with or time.sleep)(retry.attempt.wait or 0.0)
 
     def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
         """Whether this failure was given up within the attempt that just ended.

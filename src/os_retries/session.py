@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import threading
 import time
 import types
@@ -94,11 +95,7 @@ def attach(to: Any, policy: RetryPolicy | None = None) -> Any:
         raise TypeError(f"policy must be a RetryPolicy or None, not {policy!r}")
     session = session_of(to)
     with _lock:
-        attachment = vars(session).get(_KEY)
-        if attachment is None:
-            attachment = Attachment(session)
-            attachment.put_in_place()
-        attachment.policy = policy
+        _put_in_place(session, policy)
     return to
 
 
@@ -109,9 +106,7 @@ def detach(to: Any) -> None:
     """
     session = session_of(to)
     with _lock:
-        attachment = vars(session).get(_KEY)
-        if attachment is not None:
-            attachment.take_away()
+        _take_away(session)
 
 
 def session_of(thing: Any) -> Any:
@@ -148,60 +143,87 @@ def _type_name(thing: object) -> str:
 
 
 class Attachment:
-    """What ``attach`` has put on one session, and what was there before."""
+    """What an attached session knows of it: the policy, and what was there before.
 
-    def __init__(self, session: Any) -> None:
-        self.policy: RetryPolicy | None = None
-        self.session = session
-        self._before: dict[str, Any] = {}
-        self._ours: dict[str, Any] = {}
-        self._adapters: list[tuple[Any, Any]] = []
+    It does not know the session: a copy of an attached session (``copy.copy``) is attached as well, shares this, and
+    sends its own requests with its own credentials; and nothing keeps alive a session that nobody uses.
+    """
 
-    def put_in_place(self) -> None:
-        """Shadow the session's methods by instance attributes."""
-        own = vars(self.session)
-        request = getattr(self.session, "request")  # noqa: B009
-        self._ours["request"] = functools.partial(_request, self, request)
-        for name in _OWNERS:
-            method = getattr(self.session, name, None)
-            if method is not None:  # keystoneauth's older releases lack some
-                self._ours[name] = functools.partial(_owner, self, name, method)
-        self._before = {name: own[name] for name in self._ours if name in own}
-        own.update(self._ours)
-        own[_KEY] = self
-
-    def take_away(self) -> None:
-        """Restore what was there.  What somebody has wrapped around ours since then stays, and passes everything on."""
-        own = vars(self.session)
-        for name, ours in self._ours.items():
-            if own.get(name) is ours:
-                del own[name]
-                if name in self._before:
-                    own[name] = self._before[name]
-        for adapter, max_retries in self._adapters:
-            adapter.max_retries = max_retries
-        self._adapters.clear()
-        self._ours.clear()  # whoever still holds one of our functions reaches the session itself
-        own.pop(_KEY, None)
-
-    @property
-    def active(self) -> bool:
-        """Whether requests are repeated: not after ``take_away``, and not while the environment switches it off."""
-        return bool(self._ours) and not disabled()
+    def __init__(self, policy: RetryPolicy | None) -> None:
+        self.policy = policy
+        #: Methods that somebody had shadowed by attributes of the instance, which would shadow ours.
+        self.shadows: dict[str, Any] = {}
+        #: Transport adapters, and the retries of urllib3 that they had.
+        self.adapters: list[tuple[Any, Any]] = []
 
     def policy_for(self, service: str | None) -> RetryPolicy:
         """Return the policy that holds now for requests to ``service``."""
         return self.policy or policy_for(service)
 
-    def silence_layers_below(self, kwargs: dict[str, Any]) -> None:
+    def silence_layers_below(self, session: Any, kwargs: dict[str, Any]) -> None:
         """Set keystoneauth's and urllib3's own retries to zero: each request has one owner."""
         kwargs["connect_retries"] = kwargs["status_code_retries"] = 0
-        for adapter in getattr(self.session.session, "adapters", {}).values():
+        for adapter in getattr(session.session, "adapters", {}).values():
             below: Any = getattr(adapter, "max_retries", None)
             if getattr(below, "total", 0):
-                self._adapters.append((adapter, below))
+                self.adapters.append((adapter, below))
                 # requests' own default: no retries, and a read error is an error.
                 adapter.max_retries = type(below)(0, read=False)
+
+
+def _put_in_place(session: Any, policy: RetryPolicy | None) -> None:
+    """Make the session one of a subclass of its class, whose methods are ours."""
+    own, attachment, kind = vars(session), Attachment(policy), session.__class__
+    if _KEY not in vars(kind):
+        kind = _attached_class(kind)
+    before = own.get(_KEY)
+    if before is not None:  # attached already, or a copy of one that is: the policy is this session's alone
+        attachment.shadows, attachment.adapters = dict(before.shadows), before.adapters
+    else:
+        attachment.shadows = {name: own.pop(name) for name in ("request", *_OWNERS) if name in own}
+    own[_KEY] = attachment
+    session.__class__ = kind
+
+
+def _take_away(session: Any) -> None:
+    """Restore what was there.  What somebody has put over ours since then stays, and passes everything on."""
+    own = vars(session)
+    attachment = own.pop(_KEY, None)
+    if attachment is None:
+        return
+    session.__class__ = vars(type(session)).get(_KEY, type(session))
+    for name, shadow in attachment.shadows.items():
+        own.setdefault(name, shadow)
+    for adapter, max_retries in attachment.adapters:
+        adapter.max_retries = max_retries
+    attachment.adapters.clear()
+
+
+@functools.lru_cache(maxsize=64)  # classes that are made on the fly are not kept alive for ever
+def _attached_class(base: type) -> type:
+    """Return a subclass of a Session's class, for all attached sessions of it."""
+    methods = {"request": _method(base, "request", _request)}
+    for name in _OWNERS:
+        if hasattr(base, name):  # keystoneauth's older releases lack some
+            methods[name] = _method(base, name, functools.partial(_owner, name))
+    names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    return type(base)(base.__name__, (base,), {**names, **methods, "__slots__": (), _KEY: base})
+
+
+def _method(base: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
+    plain = getattr(base, name)
+
+    @functools.wraps(plain)
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        attachment = vars(self).get(_KEY)
+        if attachment is None:  # somebody has kept this method, and the session has been detached
+            return plain(self, *args, **kwargs)
+        original = attachment.shadows.get(name) or functools.partial(plain, self)
+        if disabled():
+            return original(*args, **kwargs)
+        return ours(self, attachment, original, *args, **kwargs)
+
+    return method
 
 
 class _Answered(Exception):  # noqa: N818
@@ -224,17 +246,15 @@ class _Inside:
 _inside: ContextVar[_Inside | None] = ContextVar("os_retries.session", default=None)
 
 
-def _request(attachment: Attachment, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def _request(session: Any, attachment: Attachment, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Stand in for ``Session.request``."""
-    if not attachment.active:
-        return original(*args, **kwargs)
     names = ("url", "method", "json")
     if len(args) > len(names):  # nobody does; keystoneauth's own order of the rest is not ours to know
         return original(*args, **kwargs)
     kwargs.update(zip(names, args, strict=False))
-    attachment.silence_layers_below(kwargs)
+    attachment.silence_layers_below(session, kwargs)
     inside = _inside.get()
-    target = RequestTarget(attachment, kwargs)
+    target = RequestTarget(session, attachment, kwargs)
     target.set_timeout()
     if inside is not None or target.is_discovery:
         return _made_inside(original, target, inside)
@@ -315,11 +335,13 @@ def _made_inside(original: Callable[..., Any], target: RequestTarget, inside: _I
         quick_repeats -= 1
 
 
-def _owner(attachment: Attachment, name: str, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def _owner(
+    name: str, session: Any, attachment: Attachment, original: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
     """Stand in for a method of Session that may ask for a token or a discovery document."""
-    if _inside.get() is not None or not attachment.active:
+    if _inside.get() is not None:
         return original(*args, **kwargs)
-    target = OwnerTarget(attachment, name)
+    target = OwnerTarget(session, attachment, name)
 
     def attempt() -> Any:
         token = _inside.set(_Inside())
@@ -338,7 +360,8 @@ def _owner(attachment: Attachment, name: str, original: Callable[..., Any], /, *
 class OwnerTarget:
     """A method of the Session that needs a token or a discovery document, and nothing else."""
 
-    def __init__(self, attachment: Attachment, name: str) -> None:
+    def __init__(self, session: Any, attachment: Attachment, name: str) -> None:
+        self.session = session
         self.attachment = attachment
         self.inside: Exception | None = None
         self._name = name
@@ -367,12 +390,16 @@ class OwnerTarget:
         """Nothing below us repeats anything."""
         return False
 
+    def waiting(self) -> contextlib.AbstractContextManager[None]:
+        """Wait outside keystoneauth's lock."""
+        return _outside_the_lock()
+
 
 class RequestTarget(OwnerTarget):
     """One request of a Session: what the loop wants to know of it."""
 
-    def __init__(self, attachment: Attachment, kwargs: dict[str, Any]) -> None:
-        super().__init__(attachment, "request")
+    def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
+        super().__init__(session, attachment, "request")
         self.kwargs = kwargs
         self.verb = str(kwargs.get("method", "GET")).upper()
         self.ambiguous = False
@@ -405,7 +432,7 @@ class RequestTarget(OwnerTarget):
 
     def set_timeout(self) -> None:
         """Bound an attempt whose caller set no timeout, if the policy says how."""
-        if self.kwargs.get("timeout") is None and self.attachment.session.timeout is None:
+        if self.kwargs.get("timeout") is None and self.session.timeout is None:
             mine = self.attachment.policy
             timeout = attempt_timeout_for(self.service()) if mine is None else mine.attempt_timeout
             if timeout is not None:
@@ -416,9 +443,9 @@ class RequestTarget(OwnerTarget):
         auth = self.kwargs.get("auth")
         if not self.kwargs.get("allow_reauth", True) or self.kwargs.get("authenticated") is False:
             return False
-        if auth is None and self.attachment.session.auth is None:
+        if auth is None and self.session.auth is None:
             return False
-        return bool(self.attachment.session.invalidate(auth))
+        return bool(self.session.invalidate(auth))
 
     def is_gone(self, status: int | None) -> bool:
         """Whether this is a DELETE's 404 after an attempt that may have been processed: it has succeeded."""
@@ -440,6 +467,30 @@ class RequestTarget(OwnerTarget):
             self.ambiguous = True
             return replace(failure, kind=Kind.MAYBE_PROCESSED, repeatable=repeatable)
         return failure
+
+
+@contextlib.contextmanager
+def _outside_the_lock() -> Iterator[None]:
+    """Let go of the lock of an auth plugin that this thread holds, and take it again in the end.
+
+    ``auth.get_access(session)`` (openstacksdk's ``current_user_id``, cinderclient, keystoneclient) asks for a token
+    inside the lock that every request of all threads needs.  Who is let in meanwhile asks for a token of its own, as
+    it would if we had failed.  A lock does not say who holds it; the function that has taken it, on this thread's
+    stack, does.
+    """
+    locks = []
+    frame: types.FrameType | None = sys._getframe()  # noqa: SLF001
+    while frame is not None:
+        if frame.f_code.co_name == "get_access" and frame.f_globals.get("__name__") == "keystoneauth1.identity.base":
+            locks.append(frame.f_locals["self"]._lock)  # noqa: SLF001
+        frame = frame.f_back
+    for lock in locks:
+        lock.release()
+    try:
+        yield
+    finally:
+        for lock in reversed(locks):
+            lock.acquire()
 
 
 def _read_inside(

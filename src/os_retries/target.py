@@ -6,6 +6,7 @@ request of its own.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import types
@@ -131,6 +132,10 @@ class MethodTarget:
             return False
         attempts, retries = (vars(owner).get(name) for name in ("attempts", "retries"))
         return isinstance(attempts, int) and isinstance(retries, int) and attempts > retries > 0
+
+    def waiting(self) -> contextlib.AbstractContextManager[None]:
+        """Whatever the caller holds while it waits is its own affair."""
+        return contextlib.nullcontext()
 
     def _modules(self) -> Iterator[str]:
         """Modules in which the callable may be a client's, the one that defines it first."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import gc
 import importlib.util
+import inspect
 import io
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from keystoneauth1.exceptions import ConnectFailure, InternalServerError, NotFound, ServiceUnavailable, Unauthorized
 from keystoneauth1.session import Session
+from keystoneauth1.token_endpoint import Token
 from urllib3.util import Retry as Urllib3Retry
 
 import os_retries
@@ -455,6 +460,18 @@ def test_threads_that_need_a_token_while_keystone_is_down_wait_outside_the_lock(
     assert cloud.count("token") <= 32 * 4 + 1
 
 
+def test_a_token_asked_of_the_plugin_itself_is_waited_for_outside_the_lock(cloud, attached):
+    """Openstacksdk's ``current_user_id``, cinderclient and keystoneclient do so."""
+    held = []
+    policy = RetryPolicy(sleep=lambda _seconds: held.append(built.session.auth._lock.locked()))
+    built = attached("keystoneauth", policy, warm=False)
+    cloud.plan(refusal("keystone", 503), HangUp(), kind="token")
+    assert built.session.auth.get_access(built.session).auth_token
+    assert cloud.count("token") == 3
+    assert held == [False, False]
+    assert not built.session.auth._lock.locked()
+
+
 class Clock:
     """A clock for each thread, moved by its own waits: keystone answers a thread once its clock says so."""
 
@@ -690,23 +707,80 @@ def test_the_timeout_of_the_policy_is_for_callers_that_set_none(cloud, attached,
 
 def test_attaching_to_whatever_carries_a_session_is_attaching_to_it(name, cloud, cold):
     built = cold(name)
+    before = type(built.session)
     assert attach(built.client) is built.client
-    assert "request" in vars(built.session)
+    assert type(built.session) is not before
     detach(built.client)
-    assert "request" not in vars(built.session)
+    assert type(built.session) is before
 
 
 def test_detaching_restores_exactly_what_was_there(cold):
     session = cold("keystoneauth").session
     own = lambda *_a, **_k: None  # noqa: E731
     session.get_token = own
-    before = dict(vars(session))
+    before = type(session), dict(vars(session))
     attach(session)
-    assert vars(session) != before
+    assert (type(session), vars(session)) != before
     detach(session)
-    assert vars(session) == before
+    assert (type(session), vars(session)) == before
     detach(session)
-    assert vars(session) == before
+    assert (type(session), vars(session)) == before
+
+
+def test_an_attached_session_looks_as_it_did(cold):
+    session = cold("keystoneauth").session
+    before = repr(type(session)), inspect.signature(session.request), session.request.__doc__
+    attach(session)
+    assert isinstance(session, Session)
+    assert (repr(type(session)), inspect.signature(session.request), session.request.__doc__) == before
+
+
+def test_what_had_replaced_a_method_before_is_repeated_like_it(cloud, attached, naps):
+    """A tracer or a test may have put a function of its own on the session."""
+    session = attached("keystoneauth").session
+    detach(session)
+    plain, calls = session.request, []
+
+    def theirs(*args, **kwargs):
+        calls.append(args)
+        return plain(*args, **kwargs)
+
+    session.request = theirs
+    attach(session)
+    cloud.plan(balancer(503), path="/servers")
+    assert session.get(cloud.url("nova") + "/servers").status_code == 200
+    assert (cloud.count(path="/servers"), len(calls)) == (2, 2)
+    detach(session)
+    assert session.request is theirs
+
+
+def test_a_copy_of_an_attached_session_is_attached_and_sends_with_its_own_credentials(cloud, attached, naps):
+    built = attached("keystoneauth")
+    other = copy.copy(built.session)
+    other.auth = Token(cloud.url("nova"), "from elsewhere")
+    cloud.plan(balancer(503), path="/servers")
+    assert other.get(cloud.url("nova") + "/servers").status_code == 200
+    assert [each.headers["X-Auth-Token"] for each in cloud.requests(path="/servers")] == ["from elsewhere"] * 2
+
+    attach(other, RetryPolicy(retries_number=0))
+    detach(other)
+    assert type(other) is Session
+    cloud.plan(balancer(503), path="/servers")
+    assert built.client.get("/servers").status_code == 200, "the original is attached as before, with its own policy"
+
+
+def test_a_session_that_nobody_uses_any_more_is_gone_at_once(cold):
+    """Its sockets must not stay open until the garbage collector runs."""
+    session = Session()
+    attach(session)
+    session.session
+    gone = weakref.ref(session)
+    gc.disable()
+    try:
+        del session
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_attaching_twice_is_once_and_the_newer_policy_holds(cloud, attached, naps):

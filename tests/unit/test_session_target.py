@@ -16,9 +16,9 @@ from os_retries.session import RequestTarget
     ],
 )
 def test_a_path_begins_with_a_slash_and_holds_no_query_and_no_host(url, path):
-    assert RequestTarget(None, {"url": url, "method": "GET"}).path == path
+    assert RequestTarget(None, None, {"url": url, "method": "GET"}).path == path
 
 
 def test_openstacksdk_s_add_router_interface_is_not_repeated_either():
-    target = RequestTarget(None, {"url": "routers/1/add_router_interface", "method": "PUT"})
+    target = RequestTarget(None, None, {"url": "routers/1/add_router_interface", "method": "PUT"})
     assert not is_repeatable(target.verb, target.path)
