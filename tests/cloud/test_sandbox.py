@@ -290,7 +290,13 @@ def test_an_up_that_was_killed_is_taken_up_by_the_next(elsewhere):
 
 
 def test_an_up_that_was_interrupted_leaves_no_process_behind(elsewhere):
-    process = subprocess.Popen([sys.executable, COMMAND, "up", "--state", elsewhere], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, COMMAND, "up", "--state", elsewhere],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     deadline = time.monotonic() + 60
     while not (elsewhere / "log/heat.log").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
