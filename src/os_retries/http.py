@@ -81,6 +81,9 @@ _NOT_PROCESSED = (
     r"|\bNoNetworkAvailable\b|\bHostMacAddressGenerationFailure\b"  # neutron, inside the transaction
     r"|\bNoFreeConductorWorker\b|No free conductor workers"  # ironic
 )
+_NODE_LOCKED = (
+    r"\bNode \S+ is locked by host\b"  # ironic's 409, of any verb, and openstacksdk's and ironicclient's loops
+)
 _NO_SERVER = "No server is available to handle this request"  # HAProxy, where no service has answered
 
 # A 413 is more often a quota (cinder, manila, designate, glance) or a body that is too large (oslo.middleware) than a
@@ -100,8 +103,13 @@ def is_repeatable(verb: str, path: str, service: str | None = None) -> bool:
 
 
 def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_codes: Container[int]) -> Kind:
-    """Class an answer by all that it says: the status, the headers (lower case), the first kilobytes of the body."""
+    """Class an answer by all that it says: the status, the headers (lower case), the first kilobytes of the body.
+
+    A 409 is none of the specification's statuses; one that says by its body that it will pass is repeated all the same.
+    """
     kind = kind_of(status, retry_codes)
+    if status == 409 and re.search(_NODE_LOCKED, body):
+        return Kind.REFUSED
     if (
         status == 413
         and kind is Kind.REFUSED

@@ -523,7 +523,7 @@ def _read_answer(response: Any, policy: RetryPolicy, *, streaming: bool) -> Fail
     headers = {name.lower(): value for name, value in response.headers.items()}
     kind = kind_of(response.status_code, policy.retry_codes)
     retry_after = None
-    if kind is not Kind.PERMANENT:
+    if kind is not Kind.PERMANENT or response.status_code == 409:
         kind = kind_of_answer(response.status_code, headers, _text(response, streaming=streaming), policy.retry_codes)
         date = parse_date(headers.get("date", ""))
         retry_after = parse_retry_after(headers.get("retry-after"), time.time() if date is None else date)

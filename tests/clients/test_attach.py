@@ -195,6 +195,21 @@ def test_a_503_whose_body_says_that_nothing_was_done_is_repeated_for_a_create(cl
         assert cloud.count(path="/servers", method="POST") == 2
 
 
+@pytest.mark.parametrize("verb", ["get", "create"])
+@pytest.mark.parametrize("name", ["ironic", "sdk.baremetal"])
+def test_a_node_that_is_locked_is_asked_again_and_another_conflict_is_not(name, verb, cloud, attached, naps):
+    """Ironic did nothing, whatever the verb; openstacksdk and ironicclient repeat it by themselves, and every other 409."""
+    built = attached(name)
+    locked = "Node 7c2f is locked by host cond-1, please retry after the current operation is completed."
+    cloud.plan(refusal("ironic", 409, locked), path=built.configuration.path)
+    getattr(built, verb)()
+    assert (api(cloud, built), naps) == (2, [10.0])
+    cloud.plan(refusal("ironic", 409, "Node 7c2f is associated with instance 1."), path=built.configuration.path)
+    with pytest.raises(Exception, match="associated"):
+        getattr(built, verb)()
+    assert (api(cloud, built), naps) == (3, [10.0])
+
+
 def test_the_balancers_words_from_behind_the_service_are_not_believed(cloud, attached):
     """With a request id a service has spoken, and HAProxy stands behind it."""
     built = attached("nova")
@@ -490,6 +505,23 @@ class Clock:
             self.slept[me] = self.slept.get(me, 0.0) + seconds
             if self.slept[me] >= self.down_for:
                 self.cloud.doors["identity"].open()
+
+
+@pytest.mark.parametrize("status", SEVEN)
+def test_swift_on_an_attached_session_gets_its_token_and_repeats_its_data_by_its_own_loop(status, cloud, cold, naps):
+    """Its data do not go through the session: client_options() makes its own loop obey.  swift's 413 will not pass."""
+    built = cold("swift.session", **os_retries.client_options("swift"))
+    attach(built.session)
+    cloud.plan(refusal("keystone", 503), kind="token")
+    cloud.plan(*[refusal("swift", status)] * 2, path=built.configuration.path)
+    if status == 413:
+        with pytest.raises(Exception, match="413"):
+            built.get()
+    else:
+        built.get()
+    assert cloud.count("token") == 2
+    assert api(cloud, built) == (1 if status == 413 else 3)
+    assert naps == [10.0] * (1 if status == 413 else 3)
 
 
 def test_an_expired_token_is_renewed_by_keystoneauth_as_ever(name, cloud, attached, naps):

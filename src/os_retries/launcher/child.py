@@ -68,8 +68,8 @@ def _swift(module: Any) -> None:
 
 
 def _ironic(module: Any) -> None:
-    # Its loop of five repeats the 503s and lost connections that are ours, and the 409 of a locked node, which is not.
-    module._RETRY_EXCEPTIONS = (module.exc.Conflict,)  # noqa: SLF001
+    # Its loop of five repeats what is ours: 503, lost connections, the 409 of a locked node; and every other 409.
+    module._RETRY_EXCEPTIONS = ()  # noqa: SLF001
 
 
 def _without_retries(name: str) -> Callable[[Any], None]:
