@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http
+import json
+import logging
 import sys
 import threading
 import time
@@ -33,9 +36,11 @@ from os_retries.reading import chain, get, plausible_id, read_failure
 from os_retries.target import service_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from os_retries.evidence import Evidence
+
+log = logging.getLogger("os_retries")
 
 #: Methods of a Session that may ask for a token or a discovery document: their own requests are repeated by the
 #: outermost of them, for keystoneauth holds a lock while they are made, and nobody must wait inside it.
@@ -50,6 +55,9 @@ _OWNERS = (
     "get_user_id",
     "get_project_id",
 )
+# Of a request with a body, and of no GET that looks at what became of it.
+_OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"})
+_HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-match"})
 _KEY = "_os_retries"  # in the Session's __dict__
 _BODY = 4096  # characters of an error's body that are looked at
 _READ_AHEAD = 65_536  # bytes of an error that is read although the caller wants a stream
@@ -276,15 +284,13 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
         target.inside = inside.error if inside is not None else None
         response = get(error, "response")
         # A 404 on the token's request says nothing of the thing that was to be deleted.
-        if not any(part is target.inside for part in chain(error)) and target.is_gone(get(response, "status_code")):
-            return _gone(response)
-        raise
+        if any(part is target.inside for part in chain(error)) or not target.had_worked(response, original, stream):
+            raise
+    else:
+        if response.status_code >= 400 and not target.had_worked(response, original, stream):
+            raise _Answered(response)
     finally:
         _inside.reset(token)
-    if target.is_gone(response.status_code):
-        return _gone(response)
-    if response.status_code >= 400:
-        raise _Answered(response)
     return response
 
 
@@ -447,9 +453,52 @@ class RequestTarget(OwnerTarget):
             return False
         return bool(self.session.invalidate(auth))
 
-    def is_gone(self, status: int | None) -> bool:
-        """Whether this is a DELETE's 404 after an attempt that may have been processed: it has succeeded."""
-        return status == 404 and self.verb == "DELETE" and self.ambiguous
+    def had_worked(self, response: Any, original: Callable[..., Any], stream: Body | None) -> bool:
+        """Whether this error, the answer to a repeat, says that an attempt before it took effect.
+
+        If so, the response is made the answer of success.
+        """
+        if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
+            return False
+        if self.verb == "DELETE" and response.status_code == 404:
+            _make(response, 204)
+            return True
+        from os_retries.second_answers import Sent, read_second  # noqa: PLC0415  few ever need it
+
+        sent = Sent(self.verb, str(self.kwargs.get("url")), self.kwargs.get("json"), lambda: self._content(stream))
+        try:
+            answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
+        except Exception:  # the look has failed: the error stands
+            log.debug("%s answered %d to a repeat, and could not be looked at", self.name(), response.status_code)
+            return False
+        if answered is None:
+            return False
+        log.warning(
+            "%s: %s answered %d to a repeat: an attempt before it has taken effect",
+            self.service() or "?",
+            self.name(),
+            response.status_code,
+        )
+        _make(response, answered.status, answered.body)
+        return True
+
+    def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
+        """Send a GET of the same session inside this request, which is not repeated on its own."""
+        kwargs = {name: value for name, value in self.kwargs.items() if name not in _OF_A_BODY}
+        headers = kwargs.get("headers") or {}
+        kwargs["headers"] = {name: headers[name] for name in headers if str(name).lower() not in _HEADERS_OF_A_BODY}
+        response = original(**kwargs | {"url": url, "method": "GET", "raise_exc": False})
+        return response.status_code, response.json() if response.status_code == 200 else None
+
+    def _content(self, stream: Body | None) -> Iterable[bytes] | None:
+        """Read the request's body once more, from where it began; None if that cannot be done."""
+        if stream is None:
+            data = self.kwargs.get("data")
+            return [data] if isinstance(data, bytes) else None
+        if not stream.rewind():
+            return None
+        body = stream.fresh()
+        return iter(functools.partial(body.read, 1 << 20), b"") if hasattr(body, "read") else body
 
     def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
         """Class the failure, with the evidence that only the session has."""
@@ -460,13 +509,21 @@ class RequestTarget(OwnerTarget):
                 failure = _read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
             else:
                 failure = _read_connection(error, handled)
-        repeatable = is_repeatable(self.verb, self.path, self.service())
+        repeatable = is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch()
         # Of a status that this policy does not repeat an outer call's may: what it must not repeat is marked as well.
         left_out = failure.kind is Kind.PERMANENT and failure.status in RETRY_CODES - {413, 429} and not repeatable
         if failure.kind is Kind.MAYBE_PROCESSED or left_out:
             self.ambiguous = True
             return replace(failure, kind=Kind.MAYBE_PROCESSED, repeatable=repeatable)
         return failure
+
+    def _is_absolute_patch(self) -> bool:
+        if self.verb != "PATCH":
+            return False
+        from os_retries.second_answers import is_absolute  # noqa: PLC0415  few ever need it
+
+        body = self.kwargs.get("json")
+        return is_absolute(self.service(), self.kwargs.get("data") if body is None else body)
 
 
 @contextlib.contextmanager
@@ -608,11 +665,15 @@ def _leave(error: Exception, evidence: Evidence) -> None:
             error.add_note(str(evidence))
 
 
-def _gone(response: Any) -> Any:
-    """Make the answer of a DELETE that succeeded of the 404 that says so."""
-    response.status_code, response.reason = 204, "No Content"
-    response._content, response._content_consumed = b"", True  # noqa: SLF001
-    return response
+def _make(response: Any, status: int, body: Any = None) -> None:
+    """Make the answer of a success of an error that says that it was one."""
+    response.status_code, response.reason = status, http.HTTPStatus(status).phrase
+    response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
+    response._content_consumed = True  # noqa: SLF001
+    response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001
+    if body is not None:
+        response.encoding = "utf-8"
+        response.headers["Content-Type"] = "application/json"
 
 
 _WHOLE = (

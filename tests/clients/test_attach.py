@@ -15,7 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from keystoneauth1.exceptions import ConnectFailure, InternalServerError, NotFound, ServiceUnavailable, Unauthorized
+from keystoneauth1.exceptions import (
+    BadRequest,
+    ConnectFailure,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 from urllib3.util import Retry as Urllib3Retry
@@ -265,6 +272,42 @@ def test_a_delete_that_is_gone_after_an_attempt_that_may_have_worked_has_succeed
     answer = built.client.delete("/servers/1", raise_exc=raise_exc)
     assert (answer.status_code, answer.content) == (204, b"")
     assert cloud.count(path="/servers", method="DELETE") == 2
+
+
+@pytest.mark.parametrize("raise_exc", [True, False])
+def test_a_delete_that_is_refused_because_it_is_under_way_has_succeeded(raise_exc, cloud, attached):
+    """Cinder says 400 to a second DELETE; a look at the volume tells that from a volume in use."""
+    built = attached("keystoneauth")
+    cloud.plan(balancer(504), refusal("cinder", 400), path="/servers/1", method="DELETE")
+    cloud.plan(answer_json(200, {"volume": {"status": "deleting"}}), path="/servers/1", method="GET")
+    answer = built.client.delete("/servers/1", raise_exc=raise_exc)
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+@pytest.mark.parametrize("look", [answer_json(200, {"volume": {"status": "in-use"}}), balancer(503), HangUp()])
+def test_a_delete_that_is_refused_for_another_reason_or_cannot_be_looked_at_is_an_error(look, cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(balancer(504), refusal("cinder", 400), path="/servers/1", method="DELETE")
+    cloud.plan(look, path="/servers/1", method="GET")
+    with pytest.raises(BadRequest):
+        built.client.delete("/servers/1")
+    assert (cloud.count(path="/servers/1", method="GET"), naps) == (1, [10.0])
+
+
+def test_a_delete_that_is_refused_at_once_is_an_error_and_nobody_looks(cloud, attached):
+    built = attached("keystoneauth")
+    cloud.plan(refusal("cinder", 400), path="/servers/1", method="DELETE")
+    with pytest.raises(BadRequest):
+        built.client.delete("/servers/1")
+    assert cloud.count(path="/servers/1") == 1
+
+
+def test_a_patch_that_sets_values_is_repeated(cloud, attached):
+    built = attached("keystone")
+    cloud.plan(refusal("keystone", 504), method="PATCH")
+    with contextlib.suppress(Exception):  # what the server answers in the end is no user
+        built.client.users.update("7", email="x")
+    assert cloud.count(method="PATCH") == 2
 
 
 def test_a_404_of_the_token_is_no_delete_that_has_succeeded(cloud, attached):
