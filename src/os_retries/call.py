@@ -210,7 +210,9 @@ class Retries:
             ordinal = _given_up
         attempt = self._add(failure)
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
-        evidence = Evidence(self.target.name(), self.target.service(), tuple(self.attempts), reason, detail, ordinal)
+        detail += f" ({failure.note})" if failure.note else ""
+        who = self.target.name(), self.target.service()
+        evidence = Evidence(*who, tuple(self.attempts), reason, detail, ordinal, failure.found)
         self.call.given_up = (ordinal, attempt.status)
         if reason is GiveUp.NOT_REPEATABLE:
             self.call.not_repeatable = ordinal
@@ -258,6 +260,18 @@ class Retries:
             return True
         ordinal, given_up_status = self.call.given_up
         return ordinal > since and given_up_status == status
+
+
+def current() -> Call:
+    """Return the outermost call that runs now in this context."""
+    return _current.get()
+
+
+def pause(seconds: float, sleep: Callable[[float], object] | None) -> None:
+    """Wait inside an attempt, of a call's allowance of extra waiting; not at all where a test has taken waits out."""
+    _current.get().extra_waited += seconds
+    if instead_of_sleep is None:
+        (sleep or time.sleep)(seconds)
 
 
 def disabled() -> bool:

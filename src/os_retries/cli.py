@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _RUN = """\
 Run any program that calls OpenStack from Python, with retries and without changing a line of it: the openstack
 command, a script, or a shell script or Makefile that calls them. Requests that fail and may pass are repeated where
-that is safe; one that the service may have carried out, and that a repeat could carry out twice, is not."""
+that is safe: a create whose answer was lost is looked up first; what the service may have carried out, and a repeat
+could carry out twice, is not repeated."""
 
 _RUN_EPILOG = """\
 Only the programs below COMMAND are affected; its input, output and exit status are its own. --quiet lets COMMAND take
@@ -112,6 +113,14 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     output.add_argument(
         "--log-json", metavar="FILE", help="append one JSON object for each retry and each request given up"
     )
+    creates = parser.add_argument_group("creates")
+    creates.add_argument(
+        "--no-safe-creates",
+        dest="safe_creates",
+        action="store_const",
+        const=False,
+        help="put no marker (os-retries-...) into what is created, and so repeat no create whose answer was lost",
+    )
     parser.set_defaults(body=_run)
 
 
@@ -121,7 +130,8 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
     try:
-        how = policies({name: getattr(arguments, name) for name, *_ in _NUMBERS.values()}, arguments.config_file)
+        names = [*(name for name, *_ in _NUMBERS.values()), "safe_creates"]
+        how = policies({name: getattr(arguments, name) for name in names}, arguments.config_file)
         return run(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")

@@ -160,11 +160,18 @@ _HELP = {
     "retry_codes": "HTTP statuses after which a call is repeated.",
     "retry_backoff": "Factor by which the wait grows with each retry; 1.0 keeps it constant.",
     "retry_jitter": "Share of the wait (0 to 1) that is drawn at random on top of it.",
-    "retry_max_wait": "Seconds that one call may wait beyond its own waits because a service asks for longer ones by "
-    "its Retry-After; a call that would have to wait longer fails at once.",
+    "retry_max_wait": "Seconds that one call may wait beyond its own waits, because a service asks for longer ones by "
+    "its Retry-After or because a create is looked up; a call that would have to wait longer fails at once.",
     "attempt_timeout": "Seconds that a request of an attached session may hear nothing when its caller set no timeout; "
     "not set, "
     "a service that accepts a request and never answers is waited for without end.",
+    "safe_creates": "Whether an attached session marks creates (a tag, a metadata key or the like named os-retries), "
+    "looks up what became of one whose answer was lost, and repeats it when it is surely not there.",
+    "settle_time": "Seconds during which a create that is not found may still appear, after a lost connection, a 500, "
+    "a 502 or an answer cut off.",
+    "settle_time_after_timeout": "The same after a 504, a 408 and a request that was not answered in time.",
+    "reap_late_duplicates": "Whether a duplicate that appeared later than that is deleted when it is seen, and not "
+    "just reported.",
 }
 
 
@@ -180,6 +187,10 @@ def _options(service: str | None = None) -> list[Any]:
         "retry_jitter": types.Float(min=0, max=1),
         "retry_max_wait": types.Float(min=0),
         "attempt_timeout": types.Float(min=0.001),
+        "safe_creates": types.Boolean(),
+        "settle_time": types.Float(min=0, max=86_400),
+        "settle_time_after_timeout": types.Float(min=0, max=86_400),
+        "reap_late_duplicates": types.Boolean(),
     }
     return [
         cfg.Opt(

@@ -83,6 +83,8 @@ class Evidence:
     detail: str = ""
     #: When in the life of the process the call was given up; tells a fresh mark from one of an earlier call.
     ordinal: int = field(default=0, repr=False, compare=False)
+    #: The ids of what a look-up of a create has found and could not take for the answer.
+    found: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         answers = ", ".join(attempt.answer for attempt in self.attempts)
@@ -92,3 +94,17 @@ class Evidence:
             f"os-retries: gave up after {number} attempt{'s' * (number > 1)} ({answers}; "
             f"{waited:g} s of waiting): {self.reason}{self.detail}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Goes with the line of the log about a create that was looked up.
+
+    ``outcome`` is ``found``, ``not there``, ``unclear`` or ``late duplicate``; ``ids`` names what was found.
+    """
+
+    method: str
+    service: str | None
+    outcome: str
+    ids: tuple[str, ...] = ()
+    detail: str = ""

@@ -15,9 +15,11 @@ import http
 import io
 import itertools
 import json
+import math
 import random
 import re
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -60,13 +62,16 @@ class Symptom(enum.StrEnum):
     UNREACHABLE = "unreachable"
     RESET = "reset"
     STALL = "stall"
+    CUT = "cut off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault.  Made by :meth:`refused`, :meth:`lost`, :meth:`unreachable`, :meth:`reset` and :meth:`stall`.
+    """One fault.
 
-    ``processed`` says whether the service got the request and did what it asks for before the fault.
+    Made by :meth:`refused`, :meth:`lost`, :meth:`unreachable`, :meth:`reset`, :meth:`stall`, :meth:`cut` and
+    :meth:`late`.  ``processed`` says whether the service got the request and did what it asks for before the fault;
+    ``after`` that it gets it so many seconds after the fault.
     """
 
     symptom: Symptom
@@ -74,6 +79,7 @@ class Fault:
     status: int | None = None
     retry_after: str | None = None
     html: bool = False
+    after: float | None = None
 
     @classmethod
     def refused(cls, status: int = 503, *, retry_after: float | str | None = None, html: bool = False) -> Fault:
@@ -114,9 +120,32 @@ class Fault:
         """
         return cls(symptom=Symptom.STALL, processed=processed)
 
+    @classmethod
+    def cut(cls) -> Fault:
+        """Let the service process the request, and close the connection in the middle of its answer's body.
+
+        An answer that is an error, or has no body, is lost altogether.
+        """
+        return cls(symptom=Symptom.CUT, processed=True)
+
+    @classmethod
+    def late(cls, seconds: float, status: int = 504) -> Fault:
+        """Answer with ``status`` at once, and hand the request to the service that many seconds later.
+
+        As a proxy does that does not wait any longer for a service which goes on working.  The request is sent from a
+        thread; :meth:`Faults.wait` waits for it.
+
+        :raises ValueError: for a status that is none of an error, and for a time that is none
+        """
+        _check_status(status)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
+        return cls(symptom=Symptom.STATUS, status=status, html=True, after=seconds)
+
     def __str__(self) -> str:
         text = str(self.status) if self.symptom is Symptom.STATUS else str(self.symptom)
         text += f" (Retry-After: {self.retry_after})" if self.retry_after is not None else ""
+        text += f", {self.after:g} s before processing" if self.after is not None else ""
         return text + (" after processing" if self.processed else "")
 
 
@@ -325,11 +354,17 @@ class Faults:
         self._dice: dict[tuple[str | None, str, str], tuple[random.Random, itertools.count[int]]] = {}
         self._catalog: dict[str, str] = {}  # address of an endpoint, without its project: service type
         self._lock = threading.Lock()
+        self._late: list[threading.Thread] = []
 
     @property
     def injected(self) -> list[Entry]:
         """The part of the record that met a fault."""
         return [entry for entry in list(self.record) if entry.fault is not None]
+
+    def wait(self) -> None:
+        """Wait until the service has dealt with every request that :meth:`Fault.late` holds back."""
+        while self._late:
+            self._late.pop().join()
 
     def session(self) -> requests.Session:
         """Make a session for ``keystoneauth1.session.Session(session=...)``, with keystoneauth's own adapter inside."""
@@ -445,15 +480,35 @@ class _Adapter(BaseAdapter):
             if fault is None:
                 response = self.inner.send(request, *args, **kwargs)
             else:
+                whole: requests.Response | None = None
                 if fault.processed:
-                    with self.inner.send(request, *args, **kwargs) as lost:
-                        _ = lost.content  # until the end, so that the service is done
+                    with self.inner.send(request, *args, **kwargs) as whole:
+                        _ = whole.content  # until the end, so that the service is done
+                elif fault.after is not None:
+                    self._send_later(request, fault.after, args, kwargs)
                 elif fault.symptom is not Symptom.UNREACHABLE:
                     _use_up(request.body)
-                response = _meet(request, fault, seen)
+                if fault.symptom is Symptom.CUT and whole is not None and whole.ok and whole.content:
+                    response = _cut(request, whole)
+                else:
+                    response = _meet(request, fault, seen)
         finally:
             self.faults._done(seen, fault, response)  # noqa: SLF001
         return response
+
+    def _send_later(
+        self, request: requests.PreparedRequest, seconds: float, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
+        request = request.copy()
+
+        def send() -> None:
+            time.sleep(seconds)
+            with self.inner.send(request, *args, **kwargs) as answer:
+                _ = answer.content
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        self.faults._late.append(thread)  # noqa: SLF001
 
     def close(self) -> None:
         """Close the adapter inside."""
@@ -489,6 +544,23 @@ def _meet(request: requests.PreparedRequest, fault: Fault, seen: Request) -> req
         reset = ConnectionResetError(104, "Connection reset by peer")
         reason = ProtocolError("Connection aborted.", reset)
     raise requests.exceptions.ConnectionError(reason, request=request)
+
+
+def _cut(request: requests.PreparedRequest, whole: Any) -> requests.Response:
+    """Make of a whole answer one whose body ends in the middle, though its header promises all of it."""
+    length = {"content-length", "content-encoding", "transfer-encoding"}
+    headers = {name: value for name, value in whole.headers.items() if name.lower() not in length}
+    content = whole.content
+    raw = urllib3.HTTPResponse(
+        body=io.BytesIO(content[: len(content) // 2]),
+        headers=headers | {"Content-Length": str(len(content))},
+        status=whole.status_code,
+        reason=whole.reason,
+        preload_content=False,
+        request_method=request.method,
+        enforce_content_length=True,
+    )
+    return HTTPAdapter().build_response(request, raw)
 
 
 def _answer(request: requests.PreparedRequest, fault: Fault, seen: Request) -> requests.Response:

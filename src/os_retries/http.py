@@ -35,7 +35,8 @@ class Failure:
 
     ``status`` is the HTTP status, or None where the failure carries none; ``retry_after`` the wait that the service
     asked for, in seconds, or None where it asked for none that can be read; ``what`` names a failure without a status
-    (``connection refused``).  ``repeatable`` is False where a repeat could do twice what was asked for once.
+    (``connection refused``).  ``repeatable`` is False where a repeat could do twice what was asked for once; ``note``
+    says more about that, and ``found`` names what a look-up has found.
     """
 
     status: int | None
@@ -44,6 +45,8 @@ class Failure:
     kind: Kind = Kind.PERMANENT
     what: str = ""
     repeatable: bool = True
+    note: str = ""
+    found: tuple[str, ...] = ()
 
 
 def kind_of(status: int | None, retry_codes: Container[int]) -> Kind:

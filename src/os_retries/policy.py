@@ -40,6 +40,14 @@ class RetryPolicy:
         for longer ones.  A Retry-After that would go beyond is not begun: the call fails at once.
     :param attempt_timeout: seconds that a request of an attached session may hear nothing, where its caller set no
         timeout (the ``timeout`` of requests: for the connection, and between two bytes of the answer); None sets none
+    :param safe_creates: whether an attached session marks creates, looks up what became of one whose answer was lost,
+        and sends it again when it is surely not there
+    :param settle_time: seconds during which a create that is not found may still appear, after a lost connection, a
+        500, a 502 or an answer cut off
+    :param settle_time_after_timeout: the same after a 504, a 408 and a request that was not answered in time, for
+        which nobody has stopped working
+    :param reap_late_duplicates: whether a duplicate that appeared later than that is deleted when it is seen, and not
+        just reported
     :param sleep: waits that many seconds instead of ``time.sleep``; what it raises goes up
     :param on_retry: told of each retry before its wait; what it raises is logged, and the call goes on
     :raises ValueError: for a number out of its range
@@ -53,6 +61,10 @@ class RetryPolicy:
     retry_jitter: float = 0.0
     retry_max_wait: float = 300.0
     attempt_timeout: float | None = None
+    safe_creates: bool = True
+    settle_time: float = 15.0
+    settle_time_after_timeout: float = 120.0
+    reap_late_duplicates: bool = False
     sleep: Callable[[float], object] | None = None
     on_retry: Callable[[Retry], object] | None = None
 
@@ -68,6 +80,9 @@ class RetryPolicy:
             if not low <= value <= high or not math.isfinite(value):
                 raise ValueError(f"{name} must be {_range_text(low, high)}, not {value!r}")
         object.__setattr__(self, "retry_codes", _statuses(self.retry_codes))
+        for name in ("safe_creates", "reap_late_duplicates"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
         for name in ("sleep", "on_retry"):
             value = getattr(self, name)
             if value is not None and not callable(value):
@@ -125,6 +140,8 @@ _RANGES = {  # lowest, highest
     "retry_jitter": (0, 1),
     "retry_max_wait": (0, math.inf),
     "attempt_timeout": (0.001, math.inf),
+    "settle_time": (0, _LONGEST),
+    "settle_time_after_timeout": (0, _LONGEST),
 }
 
 

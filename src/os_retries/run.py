@@ -44,6 +44,7 @@ _OPTIONS = {
     "retry_jitter": "--jitter",
     "retry_max_wait": "--max-wait",
     "attempt_timeout": "--timeout",
+    "safe_creates": "--no-safe-creates",
 }
 _LAUNCHER = Path(__file__).with_name("launcher") / "path"
 _HOOKS = {"sleep", "on_retry"}  # the fields of a policy that are no numbers

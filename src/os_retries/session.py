@@ -38,6 +38,7 @@ from os_retries.target import service_type
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from os_retries.creates.sending import Creation
     from os_retries.evidence import Evidence
 
 log = logging.getLogger("os_retries")
@@ -267,7 +268,10 @@ def _request(session: Any, attachment: Attachment, original: Callable[..., Any],
     if inside is not None or target.is_discovery:
         return _made_inside(original, target, inside)
     stream = _body(kwargs)
-    attempt = functools.partial(_attempt, target, original, stream)
+    if target.verb in ("POST", "PUT") and target.begin_create(original):
+        attempt = functools.partial(_create, target, original)
+    else:
+        attempt = functools.partial(_attempt, target, original, stream)
     try:
         return run(lambda _method: target, attempt, (), {}, streams=() if stream is None else (stream,))
     except _Answered as answered:
@@ -292,6 +296,41 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
     finally:
         _inside.reset(token)
     return response
+
+
+def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
+    """Send a create that the table of creates knows: what becomes of a lost answer is found out here."""
+    creation, handled = target.creation, sys.exception()
+    assert creation is not None
+    if target.judged is not None:
+        error, failure = target.judged
+        response, failure = creation.before_send(failure)
+        if response is not None:
+            return response
+        if not failure.repeatable:  # more has landed than was asked for
+            target.judged = error, failure
+            raise error
+    try:
+        response = _attempt(target, original, None)
+        _ = response.content  # of a streamed answer too: whether it came whole decides
+    except Exception as error:
+        policy = target.policy()
+        failure = target.read(error, policy, handled)
+        response, failure = creation.after_failure(failure, policy)
+        if response is None:
+            target.judged = error, failure
+            raise
+        return response
+    return creation.after_success(response, target.policy())
+
+
+def _send_inside(original: Callable[..., Any], /, **kwargs: Any) -> Any:
+    """Send a request that belongs to another one, which repeats it or not."""
+    token = _inside.set(_Inside())
+    try:
+        return original(**kwargs)
+    finally:
+        _inside.reset(token)
 
 
 def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body) -> Any:
@@ -409,6 +448,8 @@ class RequestTarget(OwnerTarget):
         self.kwargs = kwargs
         self.verb = str(kwargs.get("method", "GET")).upper()
         self.ambiguous = False
+        self.creation: Creation | None = None
+        self.judged: tuple[Exception, Failure] | None = None  # what the look-up has made of a failure
 
     @property
     def path(self) -> str:
@@ -500,8 +541,21 @@ class RequestTarget(OwnerTarget):
         body = stream.fresh()
         return iter(functools.partial(body.read, 1 << 20), b"") if hasattr(body, "read") else body
 
+    def begin_create(self, original: Callable[..., Any]) -> bool:
+        """Mark the request if the table of creates has a row for it; whether it has."""
+        service = self.service()
+        if service is None:
+            return False
+        from os_retries.creates import sending  # noqa: PLC0415  a program that creates nothing never loads it
+
+        send = functools.partial(_send_inside, original)
+        self.creation = sending.begin(self.session, service, self.kwargs, send=send, policy=self.policy)
+        return self.creation is not None
+
     def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
         """Class the failure, with the evidence that only the session has."""
+        if self.judged is not None and self.judged[0] is error:
+            return self.judged[1]
         failure = _read_inside(error, self.inside, policy, handled)
         if failure is None:
             response = get(error, "response")

@@ -88,7 +88,8 @@ def test_every_option_is_read_from_the_file(files):
     os_retries.configure(
         files.read(
             "[timeouts]\nretries_number = 2\nretry_after = 1.5\nretry_codes = 500, 409\nretry_backoff = 2\n"
-            "retry_jitter = 0.25\nretry_max_wait = 60\nattempt_timeout = 30\n"
+            "retry_jitter = 0.25\nretry_max_wait = 60\nattempt_timeout = 30\nsafe_creates = false\n"
+            "settle_time = 3\nsettle_time_after_timeout = 9.5\nreap_late_duplicates = true\n"
         )
     )
     assert policy_for(None) == RetryPolicy(
@@ -99,6 +100,10 @@ def test_every_option_is_read_from_the_file(files):
         retry_jitter=0.25,
         retry_max_wait=60,
         attempt_timeout=30,
+        safe_creates=False,
+        settle_time=3,
+        settle_time_after_timeout=9.5,
+        reap_late_duplicates=True,
     )
 
 
@@ -422,6 +427,8 @@ def test_oslo_config_s_own_fixture_loads_files(files, tmp_path):
         ("[timeouts]\nretry_jitter = 2\n", "retry_jitter"),
         ("[timeouts]\nretry_max_wait = -1\n", "retry_max_wait"),
         ("[timeouts]\nretry_max_wait = nan\n", "retry_max_wait"),
+        ("[timeouts]\nsettle_time = -1\n", "settle_time"),
+        ("[timeouts]\nsafe_creates = perhaps\n", "safe_creates"),
         ("[timeouts]\nattempt_timeout = 0\n", "attempt_timeout"),
         ("[timeouts_compute]\nretries_number = -1\n", "retries_number"),
         ("[retries]\nretries_number = -1\n", "retries_number"),
@@ -491,11 +498,15 @@ def test_the_generator_lists_every_option_with_its_default_and_the_services_grou
         "#retry_jitter = 0.0",
         "#retry_max_wait = 300.0",
         "#attempt_timeout = <None>",
+        "#safe_creates = true",
+        "#settle_time = 15.0",
+        "#settle_time_after_timeout = 120.0",
+        "#reap_late_duplicates = false",
         "# Deprecated group/name - [retries]/retries_number",
         "# Deprecated group/name - [retries]/retry_after",
     ):
         assert line in main.splitlines()
-    assert main.count("can be changed without restarting") == 7  # oslo's note on a mutable option
+    assert main.count("can be changed without restarting") == 11  # oslo's note on a mutable option
     for service in SERVICE_TYPES.values():
         assert f"[timeouts_{service.replace('-', '_')}]" in text.splitlines()
     assert "#retries_number = <None>" in text.partition("[timeouts_compute]")[2].splitlines()

@@ -1,0 +1,292 @@
+"""What a row of the table says: how one kind of create can be told from every other, and found again.
+
+Plain values and small functions, nothing is sent from here.  A row is a :class:`Recipe`; the files beside this one hold
+the rows of each service, and :mod:`os_retries.creates.engine` follows them.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+#: The key of a marker in metadata, and the name of the attribute where a service takes any.
+KEY = "os-retries"
+
+Item = dict[str, Any]
+Microversion = tuple[int, int]
+#: Asked for by name ("latest"): newer than any row asks for.
+LATEST: Microversion = (999, 0)
+
+
+def new_marker() -> str:
+    """Make the marker of one logical request, kept over all its attempts: 43 characters that every carrier takes."""
+    return f"{KEY}-{uuid.uuid4().hex}"
+
+
+# -- carriers: where a marker goes, and how it is seen again -----------------------------------------------------------
+
+
+class Carrier:
+    """Where a marker goes in the request, and how the resource that was made of the request shows it."""
+
+    #: The field to be emptied by one PUT after the create has succeeded; None where the marker stays.
+    taken_away: ClassVar[str | None] = None
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Make a copy of ``item`` with the marker; None if the caller has left no room for it."""
+        raise NotImplementedError
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
+        """Whether ``found`` was made of ``sent``; None if ``found`` does not say."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Tag(Carrier):
+    """One more entry of a list of texts."""
+
+    field: str = "tags"
+    most: int = 50
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Append the marker to the caller's own."""
+        tags = item.get(self.field)
+        tags = [] if tags is None else tags
+        if not isinstance(tags, list) or len(tags) >= self.most or not all(isinstance(tag, str) for tag in tags):
+            return None
+        return item | {self.field: [*tags, marker]}
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Look among the tags."""
+        tags = found.get(self.field)
+        return marker in tags if isinstance(tags, list) else None
+
+
+@dataclass(frozen=True)
+class Metadata(Carrier):
+    """One more key of a mapping of texts."""
+
+    field: str = "metadata"
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Add our key to the caller's own."""
+        metadata = item.get(self.field)
+        metadata = {} if metadata is None else metadata
+        if not isinstance(metadata, dict) or KEY in metadata:
+            return None
+        return item | {self.field: metadata | {KEY: marker}}
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Look for our key."""
+        metadata = found.get(self.field)
+        return metadata.get(KEY) == marker if isinstance(metadata, dict) else None
+
+
+@dataclass(frozen=True)
+class Attribute(Carrier):
+    """An attribute of its own, where the service keeps what it does not know."""
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Add the attribute."""
+        return None if KEY in item else item | {KEY: marker}
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Look for it: what others have made lacks it."""
+        return bool(found.get(KEY) == marker)
+
+
+@dataclass(frozen=True)
+class Description(Carrier):
+    """The description, where the caller sent none and the API has no place that people do not read.
+
+    Taken away again after success, as well as that goes.
+    """
+
+    field: str = "description"
+    taken_away = "description"
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Take the place if it is empty."""
+        return item | {self.field: marker} if item.get(self.field) in (None, "") else None
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Compare it."""
+        description = found.get(self.field, ...)
+        return None if description is ... else bool(description == marker)
+
+
+@dataclass(frozen=True)
+class ClientId(Carrier):
+    """An id that the client may choose: the marker's own digits, as a UUID, where the caller has chosen none.
+
+    With an id of the caller's own the fields ``same`` of the recipe decide: it may have been there before.
+    """
+
+    field: str = "id"
+    none: tuple[object, ...] = (None, "")
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Choose the id."""
+        return item | {self.field: self.chosen(marker)} if item.get(self.field) in self.none else item
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
+        """Compare it; an id of the caller's own proves nothing."""
+        if sent[self.field] != self.chosen(marker):
+            return None
+        return bool(found.get(self.field) == sent[self.field])
+
+    def chosen(self, marker: str) -> str:
+        """Write the marker as a UUID."""
+        return str(uuid.UUID(hex=marker.removeprefix(f"{KEY}-")))
+
+
+# -- looking up --------------------------------------------------------------------------------------------------------
+
+#: What a query's value may be: a template, or a function of the request's item and the markers.
+Value = str | Callable[[Item, list[str]], "str | list[str] | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The GET that finds what a create has made.
+
+    Templates take the groups of the recipe's path (``{base}``: whatever stands before it), ``{marker}``, and the
+    texts of the request's own fields (``{name}``).
+    """
+
+    path: str
+    #: The member of the answer that holds the list; None where the answer is the one thing, and a 404 says "not there".
+    list: str | None = None
+    #: The member of the answer that holds the one thing; None where the answer is the thing itself.
+    one: str | None = None
+    query: Mapping[str, Value] = field(default_factory=dict)
+    #: The microversion to look with; None: that of the caller's request.
+    microversion: str | None = None
+    #: Another service than the one that was asked to create.
+    service: str | None = None
+    #: Says in what case a list that lacks the thing is no proof of its absence; asked before anything is sent again.
+    blind: Blind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A GET that tells whether the service itself does not see everything at present."""
+
+    path: str
+    list: str
+    microversion: str
+    #: Whether this entry says so.
+    where: Callable[[Item], bool]
+    words: str
+
+
+# -- the row -----------------------------------------------------------------------------------------------------------
+
+
+def _as_found(_sent: list[Item], found: list[Item]) -> Item:
+    return found[0]
+
+
+def _one(_item: Item) -> tuple[int, int]:
+    return 1, 1
+
+
+def _no_headers(_answer: Item, _found: list[Item]) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One row: a kind of create, how it is marked, found, compared and answered.
+
+    A row applies when all of ``verb``, ``path``, ``body``, ``since``, ``given``, ``not_given`` and ``extension`` hold
+    and its carrier has room; the first that applies is taken, and where none does the create is sent as it is and never
+    repeated blindly.
+    """
+
+    # the request
+    verb: str = "POST"
+    #: The end of the request's path, a regular expression; its named groups are values for the templates.
+    path: str
+    #: The one member of the request's body; None where the body is the thing itself.
+    body: str | None
+    #: Further members that may stand beside it.
+    beside: frozenset[str] = frozenset()
+    #: The same in a body that asks for several at once: the member that holds the list.
+    bulk: str | None = None
+    #: The lowest microversion that takes the marker.
+    since: Microversion | None = None
+    #: Fields of the item that must, and must not, be given.
+    given: tuple[str, ...] = ()
+    not_given: tuple[str, ...] = ()
+    #: neutron: the alias of an extension that must be there, asked once per endpoint.
+    extension: str | None = None
+    #: Why a create of this kind cannot be made safe.  Such a row has nothing else.
+    refused: str = ""
+
+    # the marker
+    carrier: Carrier | None = None
+    #: Fields that the answer tells only once, or that the service would choose: chosen here where absent.
+    chosen: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+
+    # finding it again
+    look: Look | None = None
+    #: Fields that must be equal where no marker proves it: a natural key, and what makes a twin as good as one's own.
+    same: tuple[str, ...] = ()
+    #: How many one request makes, at least and at most.
+    count: Callable[[Item], tuple[int, int]] = _one
+    #: Whether it may be sent again once it is surely not there.
+    resend: bool = True
+
+    # the answer
+    status: int | Callable[[Microversion | None], int] = 201
+    #: The answer's one item, made of what was sent and found.
+    view: Callable[[list[Item], list[Item]], Item] = _as_found
+    headers: Callable[[Item, list[Item]], dict[str, str]] = _no_headers
+    #: Where one of them is, to take a marker away or a late duplicate back.
+    member: str = "{path}/{id}"
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
+        """Whether ``found`` was made of ``sent``, or is as good; None if it cannot be told."""
+        proof = None if self.carrier is None else self.carrier.shows(found, sent, marker)
+        if proof is not None or not self.same:
+            return proof
+        return all(equal(found.get(name), sent[name]) for name in self.same if name in sent)
+
+
+def equal(found: object, sent: object) -> bool:
+    """Whether a service has kept what it was sent: clients send numbers as texts, services strip blanks."""
+    return found == sent or str(found).strip() == str(sent).strip()
+
+
+# -- small tools of the rows -------------------------------------------------------------------------------------------
+
+
+def password() -> str:
+    """Make a password as nova makes one: twelve letters and digits, some of each kind."""
+    kinds = string.ascii_lowercase, string.ascii_uppercase, string.digits
+    characters = [secrets.choice(kind) for kind in kinds] + [secrets.choice("".join(kinds)) for _ in range(9)]
+    secrets.SystemRandom().shuffle(characters)
+    return "".join(characters)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values into a template of a path: what stands for one segment is quoted, the beginning is as it was."""
+    quoted = {name: value if name in ("base", "path") else quote(value, safe="") for name, value in values.items()}
+    return template.format_map(quoted)
+
+
+def parse_microversion(text: object) -> Microversion | None:
+    """Read "2.60" or "latest"."""
+    if not isinstance(text, str):
+        return None
+    if text.endswith("latest"):
+        return LATEST
+    numbers = re.fullmatch(r"(\d+)\.(\d+)", text.strip())
+    return (int(numbers[1]), int(numbers[2])) if numbers else None

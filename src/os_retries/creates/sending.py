@@ -1,0 +1,387 @@
+"""Between a keystoneauth session and the engine: reads a create off a request, sends what the engine asks for, answers.
+
+The look-ups are requests of the same session, made inside the create: nobody retries them on their own.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from os_retries.call import current, pause
+from os_retries.creates import rows_for
+from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare
+from os_retries.creates.recipes import Microversion, parse_microversion
+from os_retries.evidence import LookedUp
+from os_retries.http import Failure, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
+
+    from os_retries.creates.engine import Create
+    from os_retries.creates.recipes import Item
+    from os_retries.policy import RetryPolicy
+
+log = logging.getLogger("os_retries")
+
+# Of the create's own request, and of no look-up.
+_OF_THE_CREATE = frozenset({"json", "data", "files", "params", "stream", "original_ip", "redirect", "allow", "cookies"})
+_HEADERS_OF_THE_CREATE = frozenset({"content-type", "content-length", "accept", "idempotency-key"})
+_MICROVERSION = "openstack-api-version"
+_NOVA_MICROVERSION = "x-openstack-nova-api-version"
+# How a service calls itself in the header.
+_CALLED = {"block-storage": "volume"}
+# Of a look-up's answer, what the create's would say otherwise.
+_OF_THE_LOOKUP = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "etag"})
+
+# By session: whether an endpoint has an extension, so that it is asked for once.
+_extensions: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+
+
+def begin(
+    session: Any,
+    service: str,
+    kwargs: dict[str, Any],
+    *,
+    send: Callable[..., Any],
+    policy: Callable[[], RetryPolicy],
+) -> Creation | None:
+    """Return what keeps this request from being done twice, if the table has a row for it, and put its marker in.
+
+    ``kwargs`` is what is to be sent: its body is replaced by a marked copy.
+
+    :param send: sends a request of the same session, inside this one
+    """
+    url, verb = str(kwargs.get("url", "")), str(kwargs["method"]).upper()
+    rows = rows_for(service, verb, url if "://" in url else "/" + url.lstrip("/"))
+    if not rows or not policy().safe_creates:
+        return None
+    try:
+        body = _read_body(kwargs)
+        if body is None:
+            return None
+        around = _Around(session, service, dict(kwargs), send)
+        for row, groups in rows:
+            if row.extension is not None and not around.has_extension(groups["base"], row.extension):
+                continue
+            create = prepare(row, groups, body, around.microversion)
+            if create is None:
+                continue
+            if not row.refused:
+                _write_body(kwargs, create.body)
+            return Creation(create, around, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
+    except Exception:  # a fault of ours must not keep the request from being sent
+        log.exception("a create could not be read, and is sent as it is")
+    return None
+
+
+def _path(url: str) -> str:
+    return "/" + url.split("://", 1)[1].partition("/")[2]
+
+
+def _read_body(kwargs: Mapping[str, Any]) -> Any:
+    """Return the request's JSON; None where it is none, or where something stands beside it."""
+    if kwargs.get("files") or kwargs.get("params"):
+        return None
+    headers = {str(name).lower(): value for name, value in (kwargs.get("headers") or {}).items()}
+    if "json" not in str(headers.get("content-type", "application/json")) or "content-length" in headers:
+        return None
+    as_json, data = kwargs.get("json"), kwargs.get("data")
+    if as_json is not None:
+        return as_json if data is None else None
+    return json.loads(data) if isinstance(data, str | bytes) and data else None
+
+
+def _write_body(kwargs: dict[str, Any], body: Any) -> None:
+    if kwargs.get("json") is not None:
+        kwargs["json"] = body
+    else:
+        text = json.dumps(body)
+        kwargs["data"] = text.encode() if isinstance(kwargs["data"], bytes) else text
+
+
+class _Around:
+    """The request that a create is, and further requests like it: same endpoint, same token, same timeout."""
+
+    def __init__(self, session: Any, service: str, kwargs: dict[str, Any], send: Callable[..., Any]) -> None:
+        self.session = session
+        self.service = service
+        self.microversion = _microversion(kwargs)
+        self._kwargs = kwargs
+        self._send = send
+
+    def request(
+        self, verb: str, url: str, *, service: str | None = None, microversion: str | None = None, **more: Any
+    ) -> Any:
+        """Send it, and return the response whatever its status is.
+
+        :raises Exception: if there is none
+        """
+        kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_CREATE}
+        headers = {
+            name: value
+            for name, value in (self._kwargs.get("headers") or {}).items()
+            if str(name).lower() not in _HEADERS_OF_THE_CREATE
+        }
+        if service is not None or microversion is not None:
+            dropped = {_MICROVERSION, _NOVA_MICROVERSION}
+            headers = {name: value for name, value in headers.items() if str(name).lower() not in dropped}
+            kwargs.pop("microversion", None)
+            kwargs.pop("microversion_service_type", None)
+        if service is not None:
+            kwargs.pop("endpoint_override", None)
+            kept = {"interface", "region_name"}
+            given = kwargs.get("endpoint_filter") or {}
+            kwargs["endpoint_filter"] = {name: given[name] for name in kept if name in given} | {
+                "service_type": service
+            }
+        if microversion is not None:
+            at = service or self.service
+            headers["OpenStack-API-Version"] = f"{_CALLED.get(at, at)} {microversion}"
+            if at == "compute":
+                headers["X-OpenStack-Nova-API-Version"] = microversion
+        headers["Accept"] = "application/json"
+        kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
+        return self._send(**kwargs, **more)
+
+    def has_extension(self, base: str, alias: str) -> bool:
+        """Whether the endpoint has an extension; asked once, and taken for absent while that cannot be told."""
+        known = _extensions.setdefault(self.session, {})
+        given = self._kwargs.get("endpoint_filter") or {}
+        key = (base, alias, self._kwargs.get("endpoint_override"), *(str(each) for each in sorted(given.items())))
+        if key not in known:
+            try:
+                status = self.request("GET", f"{base}/extensions/{alias}").status_code
+            except Exception as error:
+                log.debug("extension %s could not be asked for: %s", alias, error)
+                return False
+            if status not in (200, 404):
+                return False
+            known[key] = status == 200
+        return known[key]
+
+
+def _microversion(kwargs: Mapping[str, Any]) -> Microversion | None:
+    """Return the microversion that the caller asks for; None where it asks for none."""
+    given = kwargs.get("microversion")
+    if given is not None:
+        return parse_microversion(given)
+    headers = {str(name).lower(): str(value) for name, value in (kwargs.get("headers") or {}).items()}
+    words = headers.get(_MICROVERSION, headers.get(_NOVA_MICROVERSION, "")).split()
+    return parse_microversion(words[-1]) if words else None
+
+
+class Creation:
+    """One create of a session."""
+
+    def __init__(self, create: Create, around: _Around, name: str) -> None:
+        self.create = create
+        self.around = around
+        self.name = name
+        #: Whether a wait was ended by whoever waits: that goes up.
+        self.woken = False
+        self._policy: RetryPolicy | None = None
+        self._reply: Any = None  # the response of the last look-up
+        self._lost = "an answer was lost"
+        self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
+
+    # -- what session.py asks, in the order of an attempt
+
+    def before_send(self, failure: Failure) -> tuple[Any, Failure]:
+        """Look once more before a re-send; return what :meth:`after_failure` does, for the attempt before."""
+        return self._guarded(self._after_other, failure)
+
+    def after_failure(self, failure: Failure, policy: RetryPolicy) -> tuple[Any, Failure]:
+        """Find out what became of an attempt; return the response if it took effect, and how to read the failure."""
+        self._policy = policy
+        if self.create.recipe.refused:
+            lost = failure.kind is Kind.MAYBE_PROCESSED
+            return None, replace(failure, note=self.create.recipe.refused) if lost else failure
+        return self._guarded(
+            self._after_ambiguous if failure.kind is Kind.MAYBE_PROCESSED else self._after_other, failure
+        )
+
+    def _guarded(self, find_out: Callable[[Failure], tuple[Any, Failure]], failure: Failure) -> tuple[Any, Failure]:
+        try:
+            return find_out(failure)
+        except Exception:  # a fault of ours must not hide the client's own error
+            if self.woken:
+                raise
+            log.exception("%s could not be looked up", self._who)
+            return None, replace(failure, repeatable=False)
+
+    def _after_ambiguous(self, failure: Failure) -> tuple[Any, Failure]:
+        policy = self._policy
+        assert policy is not None
+        self._lost = f"answered {failure.status}" if failure.status else f"failed ({failure.what})"
+        finding, waited = self._keeper.after_ambiguous(
+            settle=settle_time(failure, policy),
+            patience=sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
+            allowance=policy.retry_max_wait - current().extra_waited,
+        )
+        if finding.found:
+            return self._answer(finding), failure
+        if finding.absent:
+            self._tell("not there", f"looked up for {waited:g} s and it is not there")
+            in_list = failure.status is None or failure.status in policy.retry_codes
+            note = "looked up, and it is not there"
+            return None, replace(failure, repeatable=in_list and self.create.recipe.resend, note=note)
+        return None, self._unclear(failure, finding)
+
+    def _after_other(self, failure: Failure) -> tuple[Any, Failure]:
+        """Look once, if an attempt before may have been processed."""
+        finding = self._keeper.one_look()
+        if finding is None:
+            return None, failure
+        if finding.found:
+            return self._answer(finding), failure
+        return None, self._unclear(failure, finding)
+
+    def after_success(self, response: Any, policy: RetryPolicy) -> Any:
+        """Report what has landed twice, and take the marker away where people would read it."""
+        carrier = self.create.recipe.carrier
+        if not self._keeper.ambiguous and (carrier is None or carrier.taken_away is None):
+            return response
+        try:
+            made = self.create.made(response.json())
+            late = self._keeper.after_success(made)
+            if late:
+                self._late(made, late, policy)
+            if self._taken_away(made):
+                _fill(response, self._with(response.json(), made))
+        except Exception:  # it has succeeded: that is what the caller is to know
+            log.exception("%s: what became of it could not be looked after", self._who)
+        return response
+
+    # -- answering
+
+    def _answer(self, finding: Finding) -> Any:
+        """Answer as the create would have."""
+        import requests  # noqa: PLC0415  who has a session has it
+
+        create = self.create
+        hits = [dict(hit) for hit in finding.hits]
+        self._taken_away(hits)
+        item = create.answer(hits)
+        made = create.made(item)
+        status = create.recipe.status
+        response = requests.Response()
+        response.status_code = status if isinstance(status, int) else status(self.around.microversion)
+        response.reason = http.HTTPStatus(response.status_code).phrase
+        response.headers.update(self._headers())
+        response.headers.update(create.recipe.headers(made[0] if made else {}, hits))
+        response.request, response.url = self._reply.request, self._reply.url
+        _fill(response, item)
+        self._tell("found", "looked up and found, taken as the answer", finding.ids)
+        return response
+
+    def _headers(self) -> dict[str, str]:
+        """Return the headers of the look-up's answer, as far as they would be the create's too."""
+        headers = {name: value for name, value in self._reply.headers.items() if name.lower() not in _OF_THE_LOOKUP}
+        if self.create.look.microversion is not None or self.create.look.service is not None:
+            headers = {
+                name: value
+                for name, value in headers.items()
+                if name.lower() not in (_MICROVERSION, _NOVA_MICROVERSION)
+            }
+        return headers
+
+    def _taken_away(self, items: list[Item]) -> bool:
+        """Empty the field that carried the marker, as well as that goes; whether any item has changed thereby."""
+        carrier, key = self.create.recipe.carrier, self.create.recipe.body
+        if carrier is None or carrier.taken_away is None:
+            return False
+        changed = False
+        for item in items:
+            body = {carrier.taken_away: ""}
+            try:
+                response = self.around.request(
+                    "PUT", self.create.member(item), json=body if key is None else {key: body}
+                )
+                now = response.json() if response.status_code == 200 else {}
+                item.update(now if key is None else now[key])
+                changed = True
+            except Exception as error:
+                log.warning(
+                    "%s: the marker stays in the %s of %s (%s)", self._who, carrier.taken_away, item.get("id"), error
+                )
+        return changed
+
+    def _with(self, answer: Any, items: list[Item]) -> Any:
+        recipe = self.create.recipe
+        if self.create.bulk:
+            return answer | {recipe.bulk: items}
+        return items[0] if recipe.body is None else answer | {recipe.body: items[0]}
+
+    # -- the engine's tools
+
+    def _get(self, get: Get) -> Reply:
+        try:
+            response = self.around.request(
+                "GET", get.path, params=get.query, service=get.service, microversion=get.microversion
+            )
+            status = response.status_code
+            if status != 200:
+                codes = self._policy.retry_codes if self._policy is not None else ()
+                return Reply(status, again=status in codes)
+            self._reply = response
+            return Reply(status, response.json())
+        except Exception as error:
+            log.debug("a look-up failed", exc_info=True)
+            return Reply(None, what=type(error).__name__, again=True)
+
+    def _wait(self, seconds: float) -> None:
+        try:
+            pause(seconds, self._policy.sleep if self._policy is not None else None)
+        except BaseException:
+            self.woken = True
+            raise
+
+    # -- telling
+
+    @property
+    def _who(self) -> str:
+        return f"{self.around.service}: {self.name}"
+
+    def _tell(self, outcome: str, words: str, ids: Iterable[str] = (), detail: str = "") -> None:
+        record = LookedUp(self.name, self.around.service, outcome, tuple(ids), detail)
+        named = f": {', '.join(record.ids)}" if record.ids else ""
+        log.warning("%s %s; %s%s", self._who, self._lost, words, named, extra={"os_retries": record})
+
+    def _unclear(self, failure: Failure, finding: Finding) -> Failure:
+        self._tell("unclear", f"looked up without a result: {finding.problem}", finding.ids, finding.problem)
+        named = f": {', '.join(finding.ids)}" if finding.ids else ""
+        return replace(failure, repeatable=False, note=f"looked up: {finding.problem}{named}", found=finding.ids)
+
+    def _late(self, made: list[Item], late: tuple[str, ...], policy: RetryPolicy) -> None:
+        own = ", ".join(Finding(tuple(made)).ids)
+        self._tell("late duplicate", f"the repeat made {own}, and an earlier attempt has landed late beside it", late)
+        if policy.reap_late_duplicates and len(made) == self.create.high:
+            for each in late:
+                status = self.around.request("DELETE", self.create.member({"id": each})).status_code
+                log.warning("%s: late duplicate %s deleted (%s)", self._who, each, status)
+
+
+def settle_time(failure: Failure, policy: RetryPolicy) -> float:
+    """Return how long, in seconds, "not there" means "not yet" after this failure (CREATES.md T2).
+
+    A 504 or a timeout says that nobody waits any more, not that nobody works on it.  A 503 whose body is not recognised
+    comes from something in front of the service that has most likely not passed it on: one look.
+    """
+    if failure.status == 503:
+        return 0.0
+    slow = failure.status in (408, 504) or failure.what in ("no answer in time", "connection failed")
+    return policy.settle_time_after_timeout if slow else policy.settle_time
+
+
+def _fill(response: Any, body: Any) -> None:
+    """Give a response a JSON body, read already."""
+    response._content, response._content_consumed = json.dumps(body).encode(), True  # noqa: SLF001
+    response.encoding = "utf-8"
+    response.headers["Content-Type"] = "application/json"
+    response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001

@@ -1,0 +1,210 @@
+"""Every kind of create x every way of losing its answer, on the real services: exactly one, and the caller has it.
+
+What is there is counted in the service, by a session that nothing is attached to.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from os_retries import RetryPolicy, attach, call
+from os_retries.evidence import Evidence, GiveUp
+from os_retries.faults import Fault, Faults, Script, only
+
+from .creates import KINDS, RUN, Clients, Kind
+
+pytestmark = [
+    pytest.mark.cloud,
+    # openstacksdk's own use of what it has deprecated
+    pytest.mark.filterwarnings("ignore:The _compute_attributes method is deprecated"),
+    pytest.mark.filterwarnings("ignore:The 'service_type' parameter is unnecesary"),
+]
+
+AFTER = {  # the service has done it, and the answer is lost
+    "504": Fault.lost(504),
+    "502": Fault.lost(502),
+    "500": Fault.lost(500, html=False),
+    "503": Fault.lost(503),
+    "reset": Fault.reset(processed=True),
+    "stall": Fault.stall(processed=True),
+    "cut": Fault.cut(),
+}
+BEFORE = {  # the service has never seen it
+    "504": Fault.refused(504, html=True),
+    "reset": Fault.reset(),
+    "503": Fault.refused(503, retry_after=2, html=True),
+}
+
+
+class World:
+    """The clients of both accounts above faults, attached; and others above none, not attached."""
+
+    def __init__(self, cloud: Any) -> None:
+        self.creates, self.lookups = Script([]), Script([])
+        self.faults = Faults(self.creates, self.lookups)
+        self.real_time = False
+        self.settings: dict[int, Any] = {}
+        sessions = {name: cloud.session(name, session=self.faults.session()) for name in ("demo", "admin")}
+        for session in sessions.values():
+            session.get_token()
+        self.clean = {name: Clients(cloud.session(name)) for name in sessions}
+        self.clients = {name: Clients(session) for name, session in sessions.items()}
+        for session in sessions.values():
+            attach(session, self.policy())
+
+    def policy(self, **changes: Any) -> RetryPolicy:
+        numbers: dict[str, Any] = {
+            "retries_number": 3,
+            "retry_after": 0.5,
+            "settle_time": 2,
+            "settle_time_after_timeout": 4,
+        }
+        return RetryPolicy(**numbers | {"sleep": self.sleep} | changes)
+
+    def sleep(self, seconds: float) -> None:
+        if self.real_time:
+            time.sleep(seconds)
+
+    def plan(self, kind: Kind, creates: list[Fault | None], lookups: list[Fault | None] | None = None) -> None:
+        self.creates.left[:], self.creates.only = (
+            creates,
+            only(service=kind.service, verb=kind.verb, path=f"{kind.path}$"),
+        )
+        self.lookups.left[:], self.lookups.only = lookups or [], only(service=kind.service, verb="GET")
+        self.faults.record.clear()
+
+    def sent(self, kind: Kind) -> int:
+        """How often the create was sent since the plan."""
+        return sum(self.creates.only(entry.request) for entry in self.faults.record)
+
+    def ready(self, kind: Kind) -> tuple[Clients, Clients, Any]:
+        """Return the clients above the faults, those beside them, and what the kind needs; unhurt by any fault."""
+        self.plan(kind, [])
+        self.real_time = False
+        clients, clean = self.clients[kind.account], self.clean[kind.account]
+        _ = clients.flavor, clients.image, clients.network
+        if id(kind) not in self.settings:
+            self.settings[id(kind)] = kind.setting(clean)
+        return clients, clean, self.settings[id(kind)]
+
+
+@pytest.fixture(scope="module")
+def world(cloud: Any) -> World:
+    return World(cloud)
+
+
+@pytest.fixture
+def given_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Evidence]]:
+    seen: list[Evidence] = []
+    monkeypatch.setattr(call, "on_give_up", seen.append)
+    return seen
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+def one_and_the_callers(world: World, kind: Kind, name: str, made: Any) -> None:
+    """The service holds what was asked for, once, and the caller has been given it."""
+    clean, setting = world.clean[kind.account], world.settings[id(kind)]
+    there = [kind.id_of(each) for each in kind.listed(clean, setting, name)]
+    try:
+        assert len(there) == kind.number, "exactly what was asked for, once"
+        assert set(kind.ids(made)) <= set(there), "and it is what the caller was given"
+        assert kind.shown(made, name), "complete"
+    finally:
+        for each in there:
+            kind.delete(clean, setting, each)
+
+
+def fresh() -> str:
+    return f"{RUN}-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.mark.parametrize("way", AFTER)
+def test_what_the_service_has_done_is_found_and_not_sent_again(world: World, kind: Kind, way: str) -> None:
+    clients, _clean, setting = world.ready(kind)
+    name = fresh()
+    world.plan(kind, [AFTER[way]])
+    made = kind.create(clients, setting, name)
+    assert world.sent(kind) == 1
+    one_and_the_callers(world, kind, name, made)
+
+
+@pytest.mark.parametrize("way", BEFORE)
+def test_what_the_service_has_never_seen_is_sent_again(
+    world: World, kind: Kind, way: str, given_up: list[Evidence]
+) -> None:
+    clients, clean, setting = world.ready(kind)
+    name = fresh()
+    world.plan(kind, [BEFORE[way]])
+    if not kind.resend:
+        with pytest.raises(Exception):
+            kind.create(clients, setting, name)
+        assert world.sent(kind) == 1
+        assert kind.listed(clean, setting, name) == []
+        assert given_up[-1].reason is GiveUp.NOT_REPEATABLE
+        return
+    made = kind.create(clients, setting, name)
+    assert world.sent(kind) == 2
+    one_and_the_callers(world, kind, name, made)
+
+
+def test_a_late_winner_is_found_within_the_settle_time(world: World, kind: Kind) -> None:
+    clients, _clean, setting = world.ready(kind)
+    name = fresh()
+    world.real_time = True
+    world.plan(kind, [Fault.late(1)])
+    made = kind.create(clients, setting, name)
+    assert world.sent(kind) == 1
+    world.faults.wait()
+    one_and_the_callers(world, kind, name, made)
+
+
+def test_a_look_up_that_fails_once_is_made_again(world: World, kind: Kind) -> None:
+    clients, _clean, setting = world.ready(kind)
+    name = fresh()
+    world.plan(kind, [Fault.lost(502)], [Fault.refused(503)])
+    made = kind.create(clients, setting, name)
+    assert world.sent(kind) == 1
+    one_and_the_callers(world, kind, name, made)
+
+
+@pytest.mark.parametrize("fault", [Fault.refused(503), Fault.refused(403), Fault.stall()], ids=str)
+def test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error(
+    world: World, kind: Kind, fault: Fault, given_up: list[Evidence]
+) -> None:
+    clients, clean, setting = world.ready(kind)
+    name = fresh()
+    world.plan(kind, [Fault.lost(502)], [fault] * 100)
+    with pytest.raises(Exception) as caught:
+        kind.create(clients, setting, name)
+    world.lookups.left.clear()
+    assert world.sent(kind) == 1
+    (evidence,) = given_up
+    assert evidence.reason is GiveUp.NOT_REPEATABLE
+    assert evidence.attempts[-1].status == 502
+    assert "looked up" in evidence.detail
+    assert "502" in str(caught.value) or "502" in repr(caught.value.__dict__)
+    there = [kind.id_of(each) for each in kind.listed(clean, setting, name)]
+    for each in there:
+        kind.delete(clean, setting, each)
+    assert len(there) == kind.number
+
+
+def test_a_success_costs_no_look_up(world: World, kind: Kind) -> None:
+    clients, _clean, setting = world.ready(kind)
+    name = fresh()
+    one_and_the_callers(
+        world, kind, name, kind.create(clients, setting, name)
+    )  # neutron is asked for an extension once
+    world.plan(kind, [])
+    made = kind.create(clients, setting, name)
+    one_and_the_callers(world, kind, name, made)
+    assert not [entry for entry in world.faults.record if entry.request.verb == "GET"]
