@@ -28,7 +28,7 @@ from keystoneauth1.token_endpoint import Token
 from urllib3.util import Retry as Urllib3Retry
 
 import os_retries
-from os_retries import GiveUp, RetryPolicy, attach, detach, execute_with_retries
+from os_retries import GiveUp, RetryPolicy, attach, detach, execute_with_retries, policy
 from os_retries.http import Kind
 
 from .cloud import REQUEST_ID, answer_json, balancer, refusal
@@ -50,6 +50,14 @@ SEVEN = [408, 413, 429, 500, 502, 503, 504]
 @pytest.fixture(params=[each.name for each in SESSION_BASED])
 def name(request):
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def without_recipes():
+    """What holds for a create that the table of creates does not know, and for all of them without safe_creates."""
+    policy.provide(lambda _service: RetryPolicy(safe_creates=False))
+    yield
+    policy.provide(None)
 
 
 @pytest.fixture
@@ -157,7 +165,7 @@ def test_a_refused_connection_is_repeated_for_reads_and_creates(name, cloud, att
 
 
 def test_an_answer_that_never_comes_is_repeated_for_a_read_and_not_for_a_create(name, cloud, attached, naps):
-    built = attached(name, RetryPolicy(attempt_timeout=0.2))
+    built = attached(name, RetryPolicy(attempt_timeout=0.2, safe_creates=False))
     cloud.plan(Stall(), path=built.configuration.path, method="GET")
     built.get()
     assert api(cloud, built, "GET") == 2
@@ -246,7 +254,7 @@ def test_a_413_that_is_a_quota_is_not_repeated_by_the_session_nor_by_an_outer_ca
 
 
 def test_a_status_of_the_users_own_is_repeated_for_reads_alone(cloud, attached):
-    built = attached("nova", RetryPolicy(retry_codes=[409]))
+    built = attached("nova", RetryPolicy(retry_codes=[409], safe_creates=False))
     cloud.plan(refusal("nova", 409), path="/servers", method="GET")
     built.get()
     cloud.plan(refusal("nova", 409), path="/servers", method="POST")

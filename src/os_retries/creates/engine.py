@@ -100,8 +100,9 @@ class Create:
 
     def in_order(self, hits: Iterable[Item]) -> list[Item]:
         """Put what a bulk request has made into the order in which it was asked for."""
+        hits = list(hits)
         if not self.bulk:
-            return list(hits)
+            return hits
         pairs = list(zip(self.sent, self.markers, strict=True))
         return [hit for sent, marker in pairs for hit in hits if self.recipe.shows(hit, sent, marker)]
 

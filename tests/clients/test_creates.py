@@ -1,0 +1,331 @@
+"""Creates through an attached session: what is sent, looked up and answered, on a service made of one adapter."""
+
+from __future__ import annotations
+
+import http
+import io
+import json
+import logging
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+import urllib3
+from keystoneauth1.exceptions import BadGateway, Conflict, ConnectFailure, GatewayTimeout
+from keystoneauth1.session import Session
+from keystoneauth1.token_endpoint import Token
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from os_retries import RetryPolicy, attach, execute_with_retries
+from os_retries.creates.recipes import KEY
+from os_retries.evidence import GiveUp
+
+VOLUMES = {"service_type": "block-storage"}
+NETWORK = {"service_type": "network"}
+
+
+class Service(BaseAdapter):
+    """Keeps what is created under the last part of the path, lists all of it, and does before that what it was told.
+
+    Each entry of ``plan`` meets one POST: a status or exception instead of processing it, the same in a tuple with
+    True after processing it, or a function that does as it likes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plan: list[Any] = []
+        self.gets: list[Any] = []  # what meets the next GETs
+        self.things: dict[str, dict[str, Any]] = {}
+        self.seen: list[requests.PreparedRequest] = []
+        self.extensions = False
+
+    def make(self, request: requests.PreparedRequest, *, count: int = 1) -> dict[str, Any]:
+        ((member, item),) = json.loads(request.body or b"").items()
+        for _ in range(count):
+            made = {"description": ""} | item | {"id": f"id{len(self.things)}"}
+            self.things[made["id"]] = made
+        return {member: made}
+
+    def send(self, request: requests.PreparedRequest, **_how: Any) -> requests.Response:
+        self.seen.append(request)
+        path = urlsplit(request.url).path
+        if request.method == "GET":
+            if "/extensions/" in path:
+                return answer(request, 200 if self.extensions else 404)
+            if self.gets and (fault := self.gets.pop(0)) is not None:
+                return answer(request, fault)
+            collection = path.removesuffix("/detail").rsplit("/", 1)[1].replace("-", "_")
+            return answer(request, 200, {collection: list(self.things.values())})
+        if request.method == "DELETE":
+            return answer(request, 202 if self.things.pop(path.rsplit("/", 1)[1], None) else 404)
+        if request.method == "PUT":
+            ((member, item),) = json.loads(request.body).items()
+            thing = self.things[path.rsplit("/", 1)[1]]
+            thing |= item | {"revision_number": 2}
+            return answer(request, 200, {member: thing})
+        step = self.plan.pop(0) if self.plan else None
+        if callable(step) and not isinstance(step, type):
+            return step(request)
+        step, processed = step if isinstance(step, tuple) else (step, step is None)
+        made = self.make(request) if processed else None
+        if isinstance(step, type):
+            raise step("broken")
+        return answer(request, step, None) if step is not None else answer(request, 202, made)
+
+    def close(self) -> None:
+        pass
+
+    def sent(self, verb: str) -> list[requests.PreparedRequest]:
+        return [each for each in self.seen if each.method == verb]
+
+
+def answer(request: requests.PreparedRequest, status: int, body: Any = None, cut: int = 0) -> requests.Response:
+    content = json.dumps({} if body is None else body).encode()
+    raw = urllib3.HTTPResponse(
+        body=io.BytesIO(content[: len(content) - cut]),
+        headers={"Content-Type": "application/json", "Content-Length": str(len(content))},
+        status=status,
+        reason=http.HTTPStatus(status).phrase,
+        preload_content=False,
+        enforce_content_length=True,
+        request_method=request.method,
+    )
+    return HTTPAdapter().build_response(request, raw)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def session(service: Service) -> Session:
+    inner = requests.Session()
+    inner.mount("http://", service)
+    return attach(Session(auth=Token("http://cloud", "token"), session=inner), RetryPolicy(retry_after=1))
+
+
+def create(session: Session, body: Any = None, **how: Any) -> requests.Response:
+    how = {"json": body or {"volume": {"size": 1}}, "endpoint_filter": VOLUMES} | how
+    return session.post("/v3/volumes", **how)
+
+
+def port(session: Session, collection: str = "ports", member: str = "port", **fields: Any) -> requests.Response:
+    return session.post(f"/v2.0/{collection}", json={member: {"name": "x"} | fields}, endpoint_filter=NETWORK)
+
+
+def test_a_found_create_is_answered_as_the_service_would_have(service: Service, session: Session) -> None:
+    service.plan = [(504, True)]
+    response = create(session)
+    assert (response.status_code, response.reason, response.ok) == (202, "Accepted", True)
+    assert response.json()["volume"]["id"] == "id0"
+    assert response.headers["Content-Type"] == "application/json"
+    assert b"".join(response.iter_content(3)) == response.content
+    assert response.request is not None
+    assert len(service.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("how", ["json", "text", "bytes"])
+def test_the_marker_goes_into_a_copy_however_the_body_is_handed_over(
+    service: Service, session: Session, how: str
+) -> None:
+    body = {"volume": {"size": 1, "metadata": {"mine": "1"}}}
+    text = json.dumps(body)
+    given = {"json": body} if how == "json" else {"json": None, "data": text if how == "text" else text.encode()}
+    service.plan = [504, (504, True)]
+    create(session, **given)
+    first, second = (json.loads(each.body)["volume"]["metadata"] for each in service.sent("POST"))
+    assert first == second, "one marker over all attempts"
+    assert set(first) == {"mine", KEY}
+    assert body == {"volume": {"size": 1, "metadata": {"mine": "1"}}}
+
+
+def test_without_safe_creates_nothing_is_changed_and_nothing_looked_up(service: Service, session: Session) -> None:
+    attach(session, RetryPolicy(safe_creates=False))
+    service.plan = [(504, True)]
+    with pytest.raises(GatewayTimeout):
+        create(session)
+    (sent,) = service.seen
+    assert json.loads(sent.body) == {"volume": {"size": 1}}
+
+
+def test_the_callers_microversion_is_kept_and_the_look_up_has_its_own(service: Service, session: Session) -> None:
+    service.plan = [(504, True)]
+    create(session, headers={"OpenStack-API-Version": "volume 3.60"})
+    assert service.sent("POST")[0].headers["OpenStack-API-Version"] == "volume 3.60"
+    (get,) = service.sent("GET")
+    assert get.headers["OpenStack-API-Version"] == "volume 3.0"
+    assert "Content-Type" not in get.headers
+    marker = json.loads(service.sent("POST")[0].body)["volume"]["metadata"][KEY]
+    assert parse_qsl(urlsplit(get.url).query) == [("metadata", f"{{'{KEY}': '{marker}'}}")]
+
+
+def test_a_conflict_of_the_re_send_is_ones_own_success(service: Service, session: Session) -> None:
+    def conflict(request: requests.PreparedRequest) -> requests.Response:
+        service.make(request)  # the first attempt has landed at the last moment
+        return answer(request, 409)
+
+    service.plan = [502, conflict]
+    assert create(session).json()["volume"]["id"] == "id0"
+    assert len(service.sent("POST")) == 2
+
+
+def test_a_conflict_of_anothers_making_is_the_callers(service: Service, session: Session) -> None:
+    service.plan = [409]
+    with pytest.raises(Conflict):
+        create(session)
+    assert not service.sent("GET")
+    service.plan = [502, 409]
+    with pytest.raises(Conflict):
+        create(session)
+
+
+def test_a_late_winner_seen_before_the_re_send_is_the_answer(service: Service, session: Session, naps: Any) -> None:
+    def late(request: requests.PreparedRequest) -> requests.Response:
+        naps_until_it_lands = len(naps)
+        original = service.send
+
+        def send(following: requests.PreparedRequest, **how: Any) -> requests.Response:
+            if len(naps) > naps_until_it_lands and not service.things:  # after the loop's own wait
+                service.make(request)
+            return original(following, **how)
+
+        service.send = send
+        return answer(request, 503)
+
+    service.plan = [late]
+    assert create(session).json()["volume"]["id"] == "id0"
+    assert len(service.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("reap", [False, True])
+def test_a_late_duplicate_is_reported_with_both_ids_and_deleted_if_that_is_asked_for(
+    service: Service, session: Session, caplog: pytest.LogCaptureFixture, reap: bool
+) -> None:
+    attach(session, RetryPolicy(reap_late_duplicates=reap))
+
+    def twice(request: requests.PreparedRequest) -> requests.Response:
+        service.make(request)
+        return answer(request, 202, service.make(request))
+
+    service.plan = [502, twice]
+    with caplog.at_level(logging.WARNING, "os_retries"):
+        assert create(session).json()["volume"]["id"] == "id1"
+    (record,) = [each for each in caplog.records if "landed late" in each.getMessage()]
+    assert record.os_retries.ids == ("id0",)
+    assert "id0" in record.getMessage()
+    assert "id1" in record.getMessage()
+    assert set(service.things) == ({"id1"} if reap else {"id0", "id1"})
+
+
+def test_two_hits_are_an_error_that_names_them_and_nothing_is_sent_again(service: Service, session: Session) -> None:
+    def two(request: requests.PreparedRequest) -> requests.Response:
+        service.make(request, count=2)
+        return answer(request, 502)
+
+    service.plan = [two]
+    with pytest.raises(BadGateway) as caught:
+        create(session)
+    evidence = caught.value.response.os_retries
+    assert (evidence.reason, evidence.found) == (GiveUp.NOT_REPEATABLE, ("id0", "id1"))
+    assert "id0, id1" in str(evidence)
+    assert len(service.sent("POST")) == 1
+
+
+def test_a_caller_that_wants_the_response_gets_it_found_or_not(service: Service, session: Session) -> None:
+    service.plan = [(504, True)]
+    assert create(session, raise_exc=False).status_code == 202
+    service.plan, service.gets = [(504, True)], [403]
+    response = create(session, raise_exc=False)
+    assert response.status_code == 504
+    assert "403" in response.os_retries.detail
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_cut_off_is_looked_up_even_if_it_is_streamed(
+    service: Service, session: Session, stream: bool
+) -> None:
+    service.plan = [lambda request: answer(request, 202, service.make(request), cut=4)]
+    response = create(session, stream=stream)
+    assert json.loads(b"".join(response.iter_content(10)))["volume"]["id"] == "id0"
+    assert len(service.sent("POST")) == 1
+
+
+def test_a_broken_connection_is_looked_up_when_no_attempts_are_left_either(service: Service, session: Session) -> None:
+    attach(session, RetryPolicy(retries_number=0))
+    service.plan = [(requests.exceptions.ConnectionError, True)]
+    assert create(session).status_code == 202
+    service.plan = [requests.exceptions.ConnectionError]
+    with pytest.raises(ConnectFailure):
+        create(session)
+
+
+def test_all_waiting_comes_from_one_allowance(service: Service, session: Session, naps: list[float]) -> None:
+    """Two settle times of 120 s go into 300 s, a third does not: then nothing is sent again."""
+    service.plan = [504] * 5
+    with pytest.raises(GatewayTimeout) as caught:
+        execute_with_retries(create, session)
+    assert len(service.sent("POST")) == 3
+    assert "retry_max_wait" in caught.value.response.os_retries.detail
+    assert sum(naps) <= 300 + 2
+
+
+def test_a_wait_that_is_ended_ends_the_create(service: Service, session: Session) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(_seconds: float) -> None:
+        raise Stopped
+
+    attach(session, RetryPolicy(sleep=stop))
+    service.plan = [504]
+    with pytest.raises(Stopped):
+        create(session)
+    assert len(service.sent("POST")) == 1
+
+
+def test_a_status_that_is_not_repeated_is_looked_up_and_not_sent_again(service: Service, session: Session) -> None:
+    attach(session, RetryPolicy(retry_codes=[503]))
+    service.plan = [(504, True)]
+    assert create(session).status_code == 202
+    service.plan = [504]
+    with pytest.raises(GatewayTimeout):
+        create(session)
+    assert len(service.sent("POST")) == 2
+
+
+# -- a marker in the description
+
+
+def test_a_description_is_lent_and_given_back(service: Service, session: Session) -> None:
+    response = port(session, "security-groups", "security_group")
+    assert json.loads(service.sent("POST")[0].body)["security_group"]["description"].startswith("os-retries-")
+    assert response.json()["security_group"]["description"] == ""
+    assert response.json()["security_group"]["revision_number"] == 2, "what the service holds now"
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    assert service.things["id0"]["description"] == ""
+
+
+def test_a_description_of_the_callers_own_is_kept_and_the_create_refused(service: Service, session: Session) -> None:
+    service.plan = [(502, True)]
+    with pytest.raises(BadGateway):
+        port(session, "security-groups", "security_group", description="mine")
+    assert [each["description"] for each in service.things.values()] == ["mine"]
+    assert len(service.sent("POST")) == 1
+
+
+def test_a_port_is_tagged_only_where_tags_are_kept_and_that_is_asked_once(service: Service, session: Session) -> None:
+    service.extensions = True
+    for _ in range(3):
+        port(session)
+    assert len(service.sent("GET")) == 1
+    assert all(json.loads(each.body)["port"]["tags"] for each in service.sent("POST"))
+    assert not service.sent("PUT")
+
+
+def test_without_that_extension_a_ports_description_carries_the_marker(service: Service, session: Session) -> None:
+    service.plan = [(504, True)]
+    assert port(session).json()["port"]["description"] == ""
+    assert "tags" not in json.loads(service.sent("POST")[0].body)["port"]
+    assert len([each for each in service.sent("GET") if "/extensions/" in each.url]) == 1

@@ -1,0 +1,468 @@
+"""The engine against a model of a service: whatever is lost, late or unanswered, one resource and the caller's own."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from os_retries.creates import TABLE, network, rows_for
+from os_retries.creates.engine import Create, Finding, Get, Keeper, Reply, Tools, find_out, look, prepare
+from os_retries.creates.recipes import KEY, Attribute, ClientId, Description, Look, Metadata, Recipe, Tag
+
+SETTLE = 15.0
+
+BY_TAG = Recipe(
+    path="/things",
+    body="thing",
+    carrier=Tag(),
+    look=Look(path="{base}/things", list="things", query={"tags": "{marker}"}),
+)
+
+
+def prepared(recipe: Recipe = BY_TAG, body: Any = None, microversion: Any = None) -> Create | None:
+    return prepare(
+        recipe, {"base": "", "path": "/things"}, {"thing": {"name": "same"}} if body is None else body, microversion
+    )
+
+
+class Service:
+    """A service that makes whatever reaches it, at once or later, and lists it unless its look-ups fail."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.coming: list[tuple[float, dict[str, Any]]] = []
+        self.things: list[dict[str, Any]] = []
+        self.failing: list[Reply] = []
+        self.filters = True
+
+    def process(self, thing: dict[str, Any], delay: float = 0.0) -> dict[str, Any]:
+        thing = copy.deepcopy(thing) | {"id": f"id{len(self.things) + len(self.coming)}"}
+        self.coming.append((self.now + delay, thing))
+        self.arrive()
+        return thing
+
+    def arrive(self) -> None:
+        for due in [each for each in self.coming if each[0] <= self.now]:
+            self.coming.remove(due)
+            self.things.append(due[1])
+
+    def wait(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+        self.arrive()
+
+    def get(self, get: Get) -> Reply:
+        if self.failing:
+            return self.failing.pop(0)
+        wanted = dict(get.query).get("tags")
+        found = [each for each in self.things if not self.filters or wanted in each.get("tags", [])]
+        return Reply(200, {"things": copy.deepcopy(found)})
+
+    def tools(self) -> Tools:
+        return Tools(self.get, self.wait, lambda: self.now)
+
+
+class OneCreate(RuleBasedStateMachine):
+    """One logical create, driven as session.py drives it, beside other writers with the same request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.service = Service()
+        create = prepared()
+        assert create is not None
+        self.create = create
+        self.marker = create.markers[0]
+        self.keeper = Keeper(create, self.service.tools())
+        self.may_send = True
+        self.ended = False
+        self.answer: tuple[str, ...] = ()
+        self.reported: tuple[str, ...] = ()
+        self.later_than_settled = False
+
+    def mine(self) -> list[str]:
+        return [each["id"] for each in self.service.things if self.marker in each.get("tags", [])]
+
+    def find_out(self) -> None:
+        finding, _ = self.keeper.after_ambiguous(settle=SETTLE, patience=20, allowance=1000)
+        if finding.found:
+            self.succeed(finding)
+        elif finding.absent:
+            self.may_send = True
+        else:
+            self.ended = True  # the original error, with what was found
+
+    def succeed(self, finding: Finding) -> None:
+        self.answer, self.ended = finding.ids, True
+
+    @rule(delay=st.floats(0, 100), filters=st.booleans())
+    def others_write(self, delay: float, filters: bool) -> None:
+        self.service.filters = filters
+        self.service.process({"name": "same", "tags": ["os-retries-of-another"]}, delay)
+
+    @rule(count=st.integers(1, 8), reply=st.sampled_from([Reply(503, again=True), Reply(None, again=True), Reply(403)]))
+    def look_ups_fail(self, count: int, reply: Reply) -> None:
+        self.service.failing += [reply] * count
+
+    @rule(seconds=st.floats(0.1, 50))
+    def time_passes(self, seconds: float) -> None:
+        self.service.wait(seconds)
+
+    def before_send(self) -> bool:
+        self.may_send = False
+        finding = self.keeper.one_look()
+        if finding is None:
+            return True
+        if finding.found:
+            self.succeed(finding)
+        else:
+            self.ended = True
+        return False
+
+    @precondition(lambda self: self.may_send and not self.ended)
+    @rule()
+    def an_answer_comes(self) -> None:
+        if self.before_send():
+            made = self.service.process(self.create.sent[0])
+            self.answer, self.ended = (made["id"],), True
+            self.reported = self.keeper.after_success([made])
+
+    @precondition(lambda self: self.may_send and not self.ended)
+    @rule(delay=st.floats(0, SETTLE))
+    def it_is_processed_and_the_answer_is_lost(self, delay: float) -> None:
+        if self.before_send():
+            self.service.process(self.create.sent[0], delay)
+            self.find_out()
+
+    @precondition(lambda self: self.may_send and not self.ended)
+    @rule()
+    def it_is_lost_on_the_way(self) -> None:
+        if self.before_send():
+            self.find_out()
+
+    @precondition(lambda self: self.may_send and not self.ended)
+    @rule(delay=st.floats(SETTLE * 1.01, 60))
+    def it_is_processed_later_than_anybody_waits(self, delay: float) -> None:
+        if self.before_send():
+            self.later_than_settled = True
+            self.service.process(self.create.sent[0], delay)
+            self.find_out()
+
+    @precondition(lambda self: self.may_send and not self.ended)
+    @rule(delay=st.floats(0, 5))
+    def it_is_refused(self, delay: float) -> None:
+        if self.before_send():
+            finding = self.keeper.one_look()
+            if finding is None:
+                self.may_send = True
+            elif finding.found:
+                self.succeed(finding)
+            else:
+                self.ended = True
+
+    @invariant()
+    def at_most_one_of_them_unless_it_came_too_late(self) -> None:
+        if not self.later_than_settled:
+            assert len(self.mine()) + sum(self.marker in thing["tags"] for _, thing in self.service.coming) <= 1
+
+    @invariant()
+    def a_reported_success_is_true_and_ones_own(self) -> None:
+        if self.answer:
+            assert len(self.answer) == 1
+            assert self.answer[0] in self.mine()
+
+    @invariant()
+    def what_is_reported_as_a_late_duplicate_is_one_and_never_the_answer(self) -> None:
+        assert set(self.reported) <= set(self.mine()) - set(self.answer)
+
+
+TestOneCreate = OneCreate.TestCase
+TestOneCreate.settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+
+
+def test_what_landed_after_the_settle_time_is_reported_with_its_id() -> None:
+    service = Service()
+    create = prepared()
+    assert create is not None
+    keeper = Keeper(create, service.tools())
+    service.process(create.sent[0], delay=SETTLE + 5)
+    assert keeper.after_ambiguous(settle=SETTLE, patience=0, allowance=100)[0].absent
+    made = service.process(create.sent[0])
+    service.wait(10)
+    assert keeper.after_success([made]) == ("id0",)
+
+
+# -- the waits
+
+
+def test_it_looks_at_0_1_2_4_8_seconds_and_once_more_at_the_end() -> None:
+    service, looked = Service(), []
+    create = prepared()
+    assert create is not None
+
+    def get(get: Get) -> Reply:
+        looked.append(service.now)
+        return service.get(get)
+
+    finding, waited = find_out(
+        create, Tools(get, service.wait, lambda: service.now), settle=15, patience=50, allowance=100
+    )
+    assert (finding.absent, waited, looked) == (True, 15, [0, 1, 2, 4, 8, 15])
+
+
+def test_where_nothing_waits_nothing_spins() -> None:
+    """Tests replace time.sleep by nothing: the waits that were asked for count as time."""
+    looks: list[Get] = []
+    create = prepared()
+    assert create is not None
+    tools = Tools(lambda get: looks.append(get) or Reply(200, {"things": []}), lambda _seconds: None, lambda: 0.0)
+    finding, waited = find_out(create, tools, settle=120, patience=50, allowance=1000)
+    assert (finding.absent, waited, len(looks)) == (True, 120, 9)
+
+
+def test_without_time_to_be_sure_nothing_is_sent_again() -> None:
+    service = Service()
+    create = prepared()
+    assert create is not None
+    finding, waited = find_out(create, service.tools(), settle=120, patience=0, allowance=60)
+    assert not finding.absent
+    assert not finding.found
+    assert "retry_max_wait" in finding.problem
+    assert waited <= 60
+
+
+@given(failing=st.integers(1, 4))
+def test_a_look_up_that_fails_is_made_again_while_there_is_patience(failing: int) -> None:
+    service = Service()
+    create = prepared()
+    assert create is not None
+    service.process(create.sent[0])
+    service.failing = [Reply(503, again=True)] * failing
+    assert find_out(create, service.tools(), settle=0, patience=50, allowance=100)[0].found
+
+
+def test_a_denied_look_up_is_not_made_again_and_proves_nothing() -> None:
+    service = Service()
+    create = prepared()
+    assert create is not None
+    service.failing = [Reply(403)]
+    finding, waited = find_out(create, service.tools(), settle=15, patience=50, allowance=100)
+    assert (finding.problem, waited) == ("the look-up failed (403)", 0)
+
+
+# -- what one look proves
+
+
+def test_two_of_ours_are_never_an_answer() -> None:
+    service = Service()
+    create = prepared()
+    assert create is not None
+    for _ in range(2):
+        service.process(create.sent[0])
+    finding = look(create, service.get)
+    assert (finding.found, finding.absent, finding.ids) == (False, False, ("id0", "id1"))
+
+
+def test_a_list_that_does_not_say_whose_things_are_proves_nothing() -> None:
+    create = prepared()
+    assert create is not None
+    finding = look(create, lambda _get: Reply(200, {"things": [{"id": "1", "name": "same"}]}))
+    assert not finding.found
+    assert not finding.absent
+
+
+def test_every_page_is_read_by_the_services_own_way_to_name_the_next() -> None:
+    create = prepared()
+    assert create is not None
+    mine = create.sent[0] | {"id": "mine"}
+    for more in (
+        {"things_links": [{"rel": "next", "href": "http://elsewhere/things?marker=2"}]},
+        {"links": {"next": "/v3/things?marker=2"}},
+        {"next": "/v2/things?marker=2"},
+    ):
+        pages = {"": {"things": [], **more}, "2": {"things": [mine]}}
+        finding = look(create, lambda get, pages=pages: Reply(200, pages[dict(get.query).get("marker", "")]))
+        assert finding.ids == ("mine",)
+
+
+def test_a_list_without_end_proves_nothing() -> None:
+    create = prepared()
+    assert create is not None
+    numbers = iter(range(10**6))
+    finding = look(create, lambda _get: Reply(200, {"things": [], "next": f"/things?marker={next(numbers)}"}))
+    assert "too many" in finding.problem
+
+
+# -- what is marked, and what is left alone
+
+
+@pytest.mark.parametrize(
+    ("carrier", "item"),
+    [
+        (Tag(), {"tags": "a,b"}),
+        (Tag(), {"tags": ["t"] * 50}),
+        (Tag(), {"tags": [1]}),
+        (Metadata(), {"metadata": [["a", "b"]]}),
+        (Metadata(), {"metadata": {KEY: "mine"}}),
+        (Attribute(), {KEY: "mine"}),
+        (Description(), {"description": "mine"}),
+    ],
+)
+def test_a_place_that_the_caller_uses_otherwise_is_left_alone(carrier: Any, item: dict[str, Any]) -> None:
+    assert carrier.put(item, "os-retries-0") is None
+
+
+@pytest.mark.parametrize("carrier", [Tag(), Metadata(), Attribute(), Description(), ClientId()])
+def test_a_marker_is_seen_again_and_anothers_is_not(carrier: Any) -> None:
+    own, other = (f"os-retries-{digit * 32}" for digit in "ab")
+    sent, twin = carrier.put({"name": "same"}, own), carrier.put({"name": "same"}, other)
+    found = json.loads(json.dumps(sent))
+    assert carrier.shows(found, sent, own) is True
+    assert not carrier.shows(twin, sent, own)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"thing": {"name": "x"}, "other": 1},
+        {"things": [{"name": "x"}]},
+        {"thing": ["x"]},
+        {"thing": None},
+        {},
+        [],
+        None,
+        "thing",
+    ],
+)
+def test_a_body_that_is_not_known_to_the_last_key_is_not_touched(body: Any) -> None:
+    assert prepared(BY_TAG, body if body is not None else "") is None
+
+
+def test_the_callers_own_body_is_never_changed() -> None:
+    body = {"thing": {"name": "x", "tags": ["t"], "deep": {"a": [1]}}}
+    before = copy.deepcopy(body)
+    create = prepared(BY_TAG, body)
+    assert create is not None
+    assert body == before
+    assert create.body["thing"]["tags"][0] == "t"
+    assert len(create.body["thing"]["tags"]) == 2
+
+
+def test_no_two_creates_have_one_marker() -> None:
+    assert len({prepared().markers[0] for _ in range(100)}) == 100  # type: ignore[union-attr]
+
+
+# -- the table
+
+
+def first_row(service: str, path: str, body: Any, microversion: Any = None, verb: str = "POST") -> Create | None:
+    for row, groups in rows_for(service, verb, path):
+        create = prepare(row, groups, body, microversion)
+        if create is not None:
+            return create
+    return None
+
+
+@pytest.mark.parametrize(
+    ("microversion", "place"), [((2, 52), "tags"), ((999, 0), "tags"), ((2, 51), "metadata"), (None, "metadata")]
+)
+def test_a_server_is_tagged_from_2_52_on_and_has_metadata_below(microversion: Any, place: str) -> None:
+    create = first_row("compute", "/servers", {"server": {"name": "x"}}, microversion)
+    assert create is not None
+    assert set(create.sent[0]) == {"name", place, "adminPass"}
+
+
+def test_the_callers_own_password_is_kept() -> None:
+    create = first_row("compute", "/servers", {"server": {"name": "x", "adminPass": "mine"}})
+    assert create is not None
+    assert create.sent[0]["adminPass"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body"),
+    [
+        ("compute", "/servers", {"server": {"name": "x", "return_reservation_id": True}}),
+        ("compute", "/os-keypairs", {"keypair": {"name": "x"}}),
+    ],
+)
+def test_what_is_told_only_once_is_refused_and_not_marked(service: str, path: str, body: Any) -> None:
+    create = first_row(service, path, body, (2, 60))
+    assert create is not None
+    assert create.recipe.refused
+    assert create.body == body
+
+
+@pytest.mark.parametrize("path", ["/servers/1/action", "/servers/1", "/os-servers", "/volumes"])
+def test_a_path_that_is_no_create_has_no_row(path: str) -> None:
+    assert first_row("compute", path, {"server": {"name": "x"}}) is None
+
+
+@pytest.mark.parametrize(("path", "base"), [("/servers", ""), ("https://a:8774/v2.1/servers", "https://a:8774/v2.1")])
+def test_look_ups_go_where_the_create_went(path: str, base: str) -> None:
+    create = first_row("compute", path, {"server": {"name": "my-server.1"}})
+    assert create is not None
+    assert create.get(create.look.path, create.look.query) == Get(f"{base}/servers/detail", [("name", "^my-server")])
+
+
+def test_what_nova_takes_for_a_pattern_is_not_asked_for() -> None:
+    create = first_row("compute", "/servers", {"server": {"name": "*"}})
+    assert create is not None
+    assert create.get(create.look.path, create.look.query).query == []
+
+
+def test_each_of_a_bulk_has_a_marker_of_its_own_and_the_answer_is_in_the_order_of_the_request() -> None:
+    create = prepare(network.ROWS[0], {"base": "", "path": "/ports"}, {"ports": [{"name": "b"}, {"name": "a"}]}, None)
+    assert create is not None
+    found = [sent | {"id": number} for number, sent in enumerate(create.sent)]
+    ports = create.answer(reversed(found))["ports"]
+    assert [port["name"] for port in ports] == ["b", "a"]
+    assert look(create, lambda _get: Reply(200, {"ports": found})).found
+    assert look(create, lambda _get: Reply(200, {"ports": found[:1]})).problem
+    assert look(create, lambda _get: Reply(200, {"ports": [found[0], found[0]]})).problem
+
+
+def test_a_down_cell_makes_an_empty_list_no_proof() -> None:
+    create = first_row("compute", "/servers", {"server": {"name": "x"}}, (2, 60))
+    assert create is not None
+
+    def get(get: Get) -> Reply:
+        status = "UNKNOWN" if get.path == "/servers" else "ACTIVE"
+        return Reply(200, {"servers": [{"id": "1", "status": status, "tags": []}]})
+
+    finding, _ = find_out(create, Tools(get, lambda _seconds: None, lambda: 0.0), settle=0, patience=0, allowance=9)
+    assert finding.problem == "a cell of the compute service is down"
+
+
+@pytest.mark.parametrize("row", [row for rows in TABLE.values() for row in rows], ids=lambda row: row.path)
+def test_every_row_can_find_what_it_marks_or_says_why_it_refuses(row: Recipe) -> None:
+    if row.refused:
+        assert (row.carrier, row.look) == (None, None)
+    else:
+        assert row.look is not None
+        assert row.carrier is not None or row.same
+
+
+def test_what_landed_after_the_settle_time_and_before_the_re_send_is_the_answer() -> None:
+    service = Service()
+    create = prepared()
+    assert create is not None
+    keeper = Keeper(create, service.tools())
+    service.process(create.sent[0], delay=SETTLE + 5)
+    assert keeper.after_ambiguous(settle=SETTLE, patience=0, allowance=100)[0].absent
+    service.wait(10)  # the loop's own wait
+    finding = keeper.one_look()
+    assert finding is not None
+    assert finding.ids == ("id0",)
+
+
+def test_a_create_that_was_never_lost_is_not_looked_up() -> None:
+    create = prepared()
+    assert create is not None
+    keeper = Keeper(create, Tools(lambda _get: pytest.fail("looked"), lambda _seconds: None, lambda: 0.0))
+    assert keeper.one_look() is None
+    assert keeper.after_success([{"id": "1"}]) == ()
