@@ -138,7 +138,8 @@ class Fault:
         :raises ValueError: for a status that is none of an error, and for a time that is none
         """
         _check_status(status)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+        given: object = seconds
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
             raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
         return cls(symptom=Symptom.STATUS, status=status, html=True, after=seconds)
 

@@ -152,7 +152,7 @@ def test_without_safe_creates_nothing_is_changed_and_nothing_looked_up(service: 
 
 def test_the_callers_microversion_is_kept_and_the_look_up_has_its_own(service: Service, session: Session) -> None:
     service.plan = [(504, True)]
-    create(session, headers={"OpenStack-API-Version": "volume 3.60"})
+    create(session, headers={"OpenStack-API-Version": "volume 3.60", "Content-Type": "application/json"})
     assert service.sent("POST")[0].headers["OpenStack-API-Version"] == "volume 3.60"
     (get,) = service.sent("GET")
     assert get.headers["OpenStack-API-Version"] == "volume 3.0"
@@ -240,6 +240,22 @@ def test_a_caller_that_wants_the_response_gets_it_found_or_not(service: Service,
     response = create(session, raise_exc=False)
     assert response.status_code == 504
     assert "403" in response.os_retries.detail
+
+
+def test_a_denied_look_up_is_made_once_and_one_that_fails_as_long_as_the_retries_would_take(
+    service: Service, session: Session, naps: list[float]
+) -> None:
+    service.plan, service.gets = [(502, True), (502, True)], [403]
+    with pytest.raises(BadGateway):
+        create(session)
+    assert (len(service.sent("GET")), naps) == (1, [])
+    attach(session, RetryPolicy(retries_number=3, retry_after=20))
+    service.seen.clear()
+    service.gets = [503] * 100
+    with pytest.raises(BadGateway):
+        create(session)
+    assert sum(naps) == pytest.approx(60, abs=1)
+    assert len(service.sent("POST")) == 1
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -103,6 +103,32 @@ def test_a_refusal_answers_with_its_status_and_the_service_sees_nothing(status: 
     assert "Retry-After" not in answer.headers
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_cut_off_has_a_good_status_line_and_half_a_body(stream: bool) -> None:
+    session = caller(Fault.cut())
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        _ = session.get("http://cloud/v1/x", stream=stream).content
+    assert len(session.service.seen) == 1
+    assert session.faults.record[0].status == 200
+
+
+def test_a_late_winner_is_answered_at_once_and_reaches_the_service_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_go = threading.Event()
+    monkeypatch.setattr("os_retries.faults.time.sleep", lambda seconds: may_go.wait(10 * seconds))
+    session = caller(Fault.late(1))
+    assert session.post("http://cloud/v1/x", data=b"body").status_code == 504
+    assert session.service.seen == []
+    may_go.set()
+    session.faults.wait()
+    assert session.service.seen == [("POST", "/v1/x", b"body")]
+
+
+@pytest.mark.parametrize("seconds", [-1, True, "1", float("inf"), float("nan")])
+def test_a_late_winner_needs_a_time(seconds: Any) -> None:
+    with pytest.raises(ValueError, match="seconds must be 0 or more"):
+        Fault.late(seconds)
+
+
 @pytest.mark.parametrize(("given", "sent"), [(3, "3"), (0.5, "0.5"), ("soon", "soon"), (0, "0"), (120.0, "120")])
 def test_a_retry_after_is_sent_as_given(given: float | str, sent: str) -> None:
     assert caller(Fault.refused(503, retry_after=given)).get("http://cloud/v1/x").headers["Retry-After"] == sent
