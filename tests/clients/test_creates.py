@@ -42,6 +42,10 @@ class Service(BaseAdapter):
 
     def make(self, request: requests.PreparedRequest, *, count: int = 1) -> dict[str, Any]:
         ((member, item),) = json.loads(request.body or b"").items()
+        if isinstance(item, list):
+            made = [{"description": ""} | each | {"id": f"id{number}"} for number, each in enumerate(item)]
+            self.things |= {each["id"]: each for each in reversed(made)}
+            return {member: made}
         for _ in range(count):
             made = {"description": ""} | item | {"id": f"id{len(self.things)}"}
             self.things[made["id"]] = made
@@ -345,3 +349,12 @@ def test_without_that_extension_a_ports_description_carries_the_marker(service: 
     assert port(session).json()["port"]["description"] == ""
     assert "tags" not in json.loads(service.sent("POST")[0].body)["port"]
     assert len([each for each in service.sent("GET") if "/extensions/" in each.url]) == 1
+
+
+def test_several_ports_with_lent_descriptions_are_answered_in_the_order_of_the_request(
+    service: Service, session: Session
+) -> None:
+    service.plan = [(504, True)]
+    ports = [{"name": name} for name in ("c", "a", "b")]
+    made = session.post("/v2.0/ports", json={"ports": ports}, endpoint_filter=NETWORK).json()["ports"]
+    assert [(each["name"], each["description"]) for each in made] == [("c", ""), ("a", ""), ("b", "")]

@@ -419,7 +419,7 @@ def test_each_of_a_bulk_has_a_marker_of_its_own_and_the_answer_is_in_the_order_o
     create = prepare(network.ROWS[0], {"base": "", "path": "/ports"}, {"ports": [{"name": "b"}, {"name": "a"}]}, None)
     assert create is not None
     found = [sent | {"id": number} for number, sent in enumerate(create.sent)]
-    ports = create.answer(reversed(found))["ports"]
+    ports = create.answer(create.in_order(reversed(found)))["ports"]
     assert [port["name"] for port in ports] == ["b", "a"]
     assert look(create, lambda _get: Reply(200, {"ports": found})).found
     assert look(create, lambda _get: Reply(200, {"ports": found[:1]})).problem

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from os_retries import cli
 from os_retries import run as run_module
 from os_retries.launcher import child
 from os_retries.launcher.report import Reporter
@@ -304,6 +305,14 @@ def test_without_oslo_config_a_file_is_a_clear_error(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "oslo_config", None)
     with pytest.raises(UsageError, match=r"pip install 'os-retries\[oslo\]'"):
         policies({}, str(tmp_path))
+
+
+@pytest.mark.parametrize(("options", "safe"), [([], True), (["--no-safe-creates"], False)])
+def test_creates_are_safe_unless_that_is_switched_off(monkeypatch, options, safe):
+    seen = {}
+    monkeypatch.setattr(run_module, "run", lambda _command, how, **_: seen.update(how) or 0)
+    assert cli.main(["run", *options, "--", "true"]) == 0
+    assert seen[None].safe_creates is safe
 
 
 def test_timeout_inf_is_none():

@@ -106,13 +106,12 @@ class Create:
         pairs = list(zip(self.sent, self.markers, strict=True))
         return [hit for sent, marker in pairs for hit in hits if self.recipe.shows(hit, sent, marker)]
 
-    def answer(self, hits: Iterable[Item]) -> Any:
-        """Answer as the create would have."""
-        hits, body = self.in_order(hits), self.recipe.body
+    def answer(self, hits: list[Item]) -> Any:
+        """Answer as the create would have; ``hits`` are in order."""
         if self.bulk:
             return {self.recipe.bulk: hits}
         item = self.recipe.view(self.sent, hits)
-        return item if body is None else {body: item}
+        return item if self.recipe.body is None else {self.recipe.body: item}
 
     def made(self, answer: Any) -> list[Item]:
         """Read the resources off the answer to a create; none if it is not as it should be."""

@@ -265,7 +265,7 @@ class Creation:
         import requests  # noqa: PLC0415  who has a session has it
 
         create = self.create
-        hits = [dict(hit) for hit in finding.hits]
+        hits = [dict(hit) for hit in create.in_order(finding.hits)]  # by their markers, while they have them
         self._taken_away(hits)
         item = create.answer(hits)
         made = create.made(item)
