@@ -321,7 +321,7 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
             target.judged = error, failure
             raise
         return response
-    return creation.after_success(response, target.policy())
+    return creation.after_success(response, target.policy)
 
 
 def _send_inside(original: Callable[..., Any], /, **kwargs: Any) -> Any:

@@ -444,7 +444,7 @@ def test_every_row_can_find_what_it_marks_or_says_why_it_refuses(row: Recipe) ->
         assert (row.carrier, row.look) == (None, None)
     else:
         assert row.look is not None
-        assert row.carrier is not None or row.same
+        assert row.carrier is not None or row.same or row.match is not None
 
 
 def test_what_landed_after_the_settle_time_and_before_the_re_send_is_the_answer() -> None:
@@ -466,3 +466,20 @@ def test_a_create_that_was_never_lost_is_not_looked_up() -> None:
     keeper = Keeper(create, Tools(lambda _get: pytest.fail("looked"), lambda _seconds: None, lambda: 0.0))
     assert keeper.one_look() is None
     assert keeper.after_success([{"id": "1"}]) == ()
+
+
+def test_a_row_may_match_by_a_function_and_answer_nothing() -> None:
+    row = Recipe(
+        verb="PUT",
+        path="/routers/(?P<router>[^/]+)/add_router_interface",
+        body=None,
+        match=lambda found, sent: sent["subnet_id"] in found["subnets"],
+        look=Look(path="{base}/ports", list="ports", query={"device_id": "{router}"}),
+        view=lambda _sent, _found: None,
+    )
+    create = prepare(row, {"base": "/v2.0", "path": "", "router": "r"}, {"subnet_id": "s"}, None)
+    assert create is not None
+    assert create.get(create.look.path, create.look.query) == Get("/v2.0/ports", [("device_id", "r")])
+    assert look(create, lambda _get: Reply(200, {"ports": [{"id": "1", "subnets": ["s"]}]})).found
+    assert look(create, lambda _get: Reply(200, {"ports": [{"id": "1", "subnets": ["t"]}]})).absent
+    assert create.answer([{"id": "1"}]) is None

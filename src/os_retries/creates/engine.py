@@ -111,7 +111,7 @@ class Create:
         if self.bulk:
             return {self.recipe.bulk: hits}
         item = self.recipe.view(self.sent, hits)
-        return item if self.recipe.body is None else {self.recipe.body: item}
+        return item if item is None or self.recipe.body is None else {self.recipe.body: item}
 
     def made(self, answer: Any) -> list[Item]:
         """Read the resources off the answer to a create; none if it is not as it should be."""

@@ -239,6 +239,8 @@ class Recipe:
     look: Look | None = None
     #: Fields that must be equal where no marker proves it: a natural key, and what makes a twin as good as one's own.
     same: tuple[str, ...] = ()
+    #: Where equal fields cannot say it: whether what was found is what was sent for; None if it cannot be told.
+    match: Callable[[Item, Item], bool | None] | None = None
     #: How many one request makes, at least and at most.
     count: Callable[[Item], tuple[int, int]] = _one
     #: Whether it may be sent again once it is surely not there.
@@ -246,14 +248,16 @@ class Recipe:
 
     # the answer
     status: int | Callable[[Microversion | None], int] = 201
-    #: The answer's one item, made of what was sent and found.
-    view: Callable[[list[Item], list[Item]], Item] = _as_found
+    #: The answer's one item, made of what was sent and found; None where the answer has no body.
+    view: Callable[[list[Item], list[Item]], Item | None] = _as_found
     headers: Callable[[Item, list[Item]], dict[str, str]] = _no_headers
     #: Where one of them is, to take a marker away or a late duplicate back.
     member: str = "{path}/{id}"
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
         """Whether ``found`` was made of ``sent``, or is as good; None if it cannot be told."""
+        if self.match is not None:
+            return self.match(found, sent)
         proof = None if self.carrier is None else self.carrier.shows(found, sent, marker)
         if proof is not None or not self.same:
             return proof

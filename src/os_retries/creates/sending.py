@@ -242,7 +242,7 @@ class Creation:
             return self._answer(finding), failure
         return None, self._unclear(failure, finding)
 
-    def after_success(self, response: Any, policy: RetryPolicy) -> Any:
+    def after_success(self, response: Any, policy: Callable[[], RetryPolicy]) -> Any:
         """Report what has landed twice, and take the marker away where people would read it."""
         carrier = self.create.recipe.carrier
         if not self._keeper.ambiguous and (carrier is None or carrier.taken_away is None):
@@ -251,7 +251,7 @@ class Creation:
             made = self.create.made(response.json())
             late = self._keeper.after_success(made)
             if late:
-                self._late(made, late, policy)
+                self._late(made, late, policy())
             if self._taken_away(made):
                 _fill(response, self._with(response.json(), made))
         except Exception:  # it has succeeded: that is what the caller is to know
@@ -380,8 +380,9 @@ def settle_time(failure: Failure, policy: RetryPolicy) -> float:
 
 
 def _fill(response: Any, body: Any) -> None:
-    """Give a response a JSON body, read already."""
-    response._content, response._content_consumed = json.dumps(body).encode(), True  # noqa: SLF001
+    """Give a response a JSON body, or none, read already."""
+    response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
+    response._content_consumed = True  # noqa: SLF001
     response.encoding = "utf-8"
     response.headers["Content-Type"] = "application/json"
     response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001

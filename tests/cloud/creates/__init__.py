@@ -1,0 +1,15 @@
+"""Creates on the real services: what is created through which client, and how the service itself counts it.
+
+One file a service; to add a kind of create, add a row to its KINDS.  The matrix of test_creates_on_cloud.py follows.
+"""
+
+from . import block_storage, compute, network
+from .kinds import RUN, Clients, Kind
+
+__all__ = ["KINDS", "RUN", "Clients", "Kind"]
+
+KINDS: dict[str, Kind] = {
+    **compute.KINDS,
+    **block_storage.KINDS,
+    **network.KINDS,
+}

@@ -1,0 +1,133 @@
+"""What a kind of create is, and the clients that create: what the files beside this one are written with."""
+
+from __future__ import annotations
+
+import functools
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cinderclient.client
+import glanceclient
+import heatclient.client
+import keystoneclient.v3.client
+import neutronclient.v2_0.client
+import novaclient.client
+import openstack
+
+RUN = "rt" + uuid.uuid4().hex[:8]
+
+
+class Clients:
+    """Clients made when they are asked for, all on one session; and the session itself, as ``get`` and ``delete``."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self._made: dict[Any, Any] = {}
+
+    def _make(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def nova(self, microversion: str) -> Any:
+        return self._make(("nova", microversion), lambda: novaclient.client.Client(microversion, session=self.session))
+
+    @property
+    def cinder(self) -> Any:
+        return self._make("cinder", lambda: cinderclient.client.Client("3.43", session=self.session))
+
+    @property
+    def neutron(self) -> Any:
+        return self._make("neutron", lambda: neutronclient.v2_0.client.Client(session=self.session))
+
+    @property
+    def sdk(self) -> Any:
+        return self._make("sdk", lambda: openstack.connection.Connection(session=self.session))
+
+    @property
+    def glance(self) -> Any:
+        return self._make("glance", lambda: glanceclient.Client("2", session=self.session))
+
+    @property
+    def heat(self) -> Any:
+        return self._make("heat", lambda: heatclient.client.Client("1", session=self.session))
+
+    @property
+    def keystone(self) -> Any:
+        return self._make("keystone", lambda: keystoneclient.v3.client.Client(session=self.session))
+
+    # the service itself
+
+    def get(self, service: str, path: str, microversion: str | None = None) -> Any:
+        headers = {"OpenStack-API-Version": f"{service} {microversion}"} if microversion else {}
+        answer = self.session.get(path, endpoint_filter={"service_type": service}, headers=headers)
+        return answer.json()
+
+    def delete(self, service: str, path: str) -> None:
+        for _ in range(100):
+            answer = self.session.delete(path, endpoint_filter={"service_type": service}, raise_exc=False)
+            if answer.status_code in (400, 409):  # on its way to a state in which it can be deleted
+                time.sleep(0.2)
+                continue
+            assert answer.status_code in (200, 202, 204, 404), answer.text
+            return
+        raise AssertionError(f"{path} cannot be deleted")
+
+    @functools.cached_property
+    def flavor(self) -> str:
+        flavors = self.get("compute", "/flavors")["flavors"]
+        return next(each["id"] for each in flavors if each["name"] == "tiny")
+
+    @functools.cached_property
+    def image(self) -> str:
+        images = self.get("image", "/v2/images")["images"]
+        return next(each["id"] for each in images if each["name"] == "cirros")
+
+    @functools.cached_property
+    def network(self) -> str:
+        networks = self.get("network", "/v2.0/networks?name=private")["networks"]
+        return networks[0]["id"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of create through one client.
+
+    ``create(clients, setting, name)`` makes it and returns what the client returns; ``ids`` reads the ids off that;
+    ``listed(clients, setting, name)`` returns what the service holds of that name, as the service lists it;
+    ``delete(clients, setting, id)`` removes one.  ``setting(clients)`` makes, once, what it needs (a volume, a router).
+    ``shown`` says what of the client's answer must be there, as the client gives it: a looked-up answer is complete.
+    """
+
+    service: str
+    #: The end of the create's path: what the faults hit.
+    path: str
+    create: Callable[[Clients, Any, str], Any]
+    ids: Callable[[Any], list[str]] = lambda made: [made.id]
+    listed: Callable[[Clients, Any, str], list[dict[str, Any]]]
+    delete: Callable[[Clients, Any, str], None]
+    setting: Callable[[Clients], Any] = lambda _clients: None
+    shown: Callable[[Any, str], bool] = lambda made, name: made.name == name
+    id_of: Callable[[dict[str, Any]], str] = lambda item: item["id"]
+    number: int = 1
+    #: ``admin`` where only the operator may.
+    account: str = "demo"
+    verb: str = "POST"
+    #: False where the row says that it is never sent again.
+    resend: bool = True
+
+
+def listing(
+    service: str, path: str, member: str, by: str = "name"
+) -> Callable[[Clients, Any, str], list[dict[str, Any]]]:
+    """List everything there is, and keep what begins with the name."""
+    return lambda clients, _setting, name: [
+        each for each in clients.get(service, path)[member] if str(each[by]).startswith(name)
+    ]
+
+
+def removal(service: str, path: str) -> Callable[[Clients, Any, str], None]:
+    return lambda clients, _setting, made: clients.delete(service, f"{path}/{made}")
