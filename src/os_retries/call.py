@@ -12,9 +12,11 @@ import sys
 import threading
 import time
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from os_retries import slots
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry, Wait
 from os_retries.http import Kind
 from os_retries.reading import chain, get
@@ -22,9 +24,10 @@ from os_retries.reading import chain, get
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from typing import Any, Protocol
+    from typing import Any, NoReturn, Protocol
 
     from os_retries.http import Failure
+    from os_retries.pacing import Pacer, Turn
     from os_retries.policy import RetryPolicy
 
     class Target(Protocol):
@@ -35,6 +38,12 @@ if TYPE_CHECKING:
 
         def service(self) -> str | None:
             """Name the service type, where it can be told."""
+
+        def endpoint(self, outcome: object) -> str | None:
+            """Name the endpoint that an outcome, a result or an exception, comes from: those of one are paced together.
+
+            None where it cannot be told.
+            """
 
         def policy(self) -> RetryPolicy:
             """Return the policy that holds now."""
@@ -83,7 +92,7 @@ instead_of_sleep: Callable[[Retry], None] | None = None
 on_give_up: Callable[[Evidence], None] | None = None
 
 
-def run(
+def run(  # noqa: C901  the one loop
     describe: Callable[[Callable[..., Any]], Target],
     method: Callable[..., Any],
     args: tuple[Any, ...],
@@ -104,31 +113,52 @@ def run(
         # It stays in the context until the next call takes its place: that it is finished says all.
         call = Call()
         _current.set(call)
+    retries: Retries | None = None
     try:
         if streams is None:
             streams = _streams(method, args, kwargs)
         handled = sys.exception()
-        retries: Retries | None = None
         while True:
             since = _given_up
             try:
                 # Python copies kwargs for the call, even empty ones: a tenth of all that we cost.
-                return method(*args, **kwargs) if kwargs else method(*args)
+                result = method(*args, **kwargs) if kwargs else method(*args)
             except Exception as error:
                 if retries is None:
                     retries = Retries(call, describe(method), streams, handled)
-                try:
-                    wait = retries.after(error, since)
-                except Exception:  # a fault of ours must not hide the client's own error
-                    log.exception("%s could not be judged, and is not repeated", type(error).__name__)
-                    wait = None
+                wait = retries.after(error, since)
                 if wait is None:
                     raise
+            else:
+                if slots.watching:
+                    _succeeded(describe, method, retries, result)
+                return result
             # Outside the except block: the next error must not have this one as its context.
-            retries.sleep(wait)
+            retries.wait(wait)
     finally:
         if outermost:
             call.finished = True
+        if retries is not None:
+            retries.over()
+
+
+def _succeeded(
+    describe: Callable[[Callable[..., Any]], Target],
+    method: Callable[..., Any],
+    retries: Retries | None,
+    result: object,
+) -> None:
+    """Tell the pacer of a success; only while somebody is watching."""
+    try:
+        _tell(describe(method) if retries is None else retries.target, result)
+    except Exception:  # a fault of ours must not hide the client's result
+        log.exception("a success could not be counted")
+
+
+def _tell(target: Target, outcome: object) -> None:
+    endpoint = target.endpoint(outcome)
+    if endpoint is not None:
+        slots.succeeded(endpoint)
 
 
 class Retries:
@@ -145,9 +175,20 @@ class Retries:
         self.attempts: list[Attempt] = []
         self.sleep_with: Callable[[float], object] | None = None
         self.dice = random.random
+        #: What is repeated after the wait that goes on now.
+        self.waiting_with: tuple[Exception, RetryPolicy, Failure] | None = None
+        self.pacer: Pacer | None = None
+        self.turn: Turn | None = None
 
     def after(self, error: Exception, since: int) -> Retry | None:
         """Decide what follows the attempt that ended with ``error``: a retry, or None when the error goes up."""
+        try:
+            return self._after(error, since)
+        except Exception:  # a fault of ours must not hide the client's own error
+            log.exception("%s could not be judged, and is not repeated", type(error).__name__)
+            return None
+
+    def _after(self, error: Exception, since: int) -> Retry | None:
         if disabled():
             return None
         policy = self.target.policy()
@@ -158,15 +199,33 @@ class Retries:
         if failure.kind is Kind.PERMANENT:
             # A call's first error that is not ours to repeat goes up untouched; after retries it is how they ended.
             # One of our statuses that is permanent, a quota's 413, is marked, so that no outer call repeats it.
+            if failure.status is not None and slots.watching:
+                _tell(self.target, error)  # the service answers
             if self.attempts or failure.status in policy.retry_codes:
                 self._give_up(error, policy, failure, GiveUp.PERMANENT)
             return None
         decision = self._decide(policy, failure)
         if isinstance(decision, GiveUp):
+            self._failed(error, policy)
             self._give_up(error, policy, failure, decision)
             return None
+        self._failed(error, policy, decision.seconds)
         self.call.extra_waited += decision.extra
+        self.waiting_with = error, policy, failure
         return self._tell(policy, failure, decision)
+
+    def _failed(self, error: Exception, policy: RetryPolicy, back: float = 0.0) -> None:
+        """Tell the pacer of a failure whose call will be back in that many seconds."""
+        if not policy.pacing or instead_of_sleep is not None:  # where nothing waits nothing is paced
+            return
+        endpoint = self.target.endpoint(error)
+        if endpoint is None:
+            return
+        pacer = slots.pacer_of(endpoint, policy.pacing_url)
+        if self.pacer is None:
+            self.pacer, self.turn = pacer, slots.turn()
+            pacer.begin()
+        pacer.note(time.monotonic(), 0, 1, back)
 
     def _decide(self, policy: RetryPolicy, failure: Failure) -> Wait | GiveUp:
         if failure.status is not None and self.target.repeated_by_client(failure.status):
@@ -195,11 +254,7 @@ class Retries:
             wait.source,
             extra={"os_retries": retry},
         )
-        if policy.on_retry is not None:
-            try:
-                policy.on_retry(retry)
-            except Exception:
-                log.exception("on_retry failed; the call goes on")
+        _call_hook(policy, retry)
         return retry
 
     def _give_up(self, error: Exception, policy: RetryPolicy, failure: Failure, reason: GiveUp) -> None:
@@ -208,7 +263,7 @@ class Retries:
         with _given_up_lock:
             _given_up += 1
             ordinal = _given_up
-        attempt = self._add(failure)
+        attempt = self.attempts[-1] if reason is GiveUp.PACED else self._add(failure)
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
         detail += f" ({failure.note})" if failure.note else ""
         who = self.target.name(), self.target.service()
@@ -235,16 +290,91 @@ class Retries:
         self.attempts.append(attempt)
         return attempt
 
-    def sleep(self, retry: Retry) -> None:
-        """Wait before the next attempt.
+    def wait(self, retry: Retry) -> None:
+        """Wait before the next attempt: first the call's own wait, and then, at a service in trouble, for a slot.
 
-        ``time.sleep`` is looked up now: eventlet, gevent or a test may have replaced it.
+        :raises Exception: that of the last attempt, if ``retry_max_wait`` is over and there is no slot
         """
         with self.target.waiting():
             if instead_of_sleep is not None:
                 instead_of_sleep(retry)
-            else:
-                (self.sleep_with or time.sleep)(retry.attempt.wait or 0.0)
+                return
+            time_passes = self._sleep(retry.attempt.wait or 0.0)
+            has_slot = not time_passes or self._has_slot(retry)
+        if not has_slot:
+            self._raise_again()
+
+    def _sleep(self, seconds: float) -> bool:
+        """Sleep; whether time has passed, which it has not where a test has replaced the sleep.
+
+        ``time.sleep`` is looked up now: eventlet, gevent or a test may have replaced it.
+        """
+        began = time.monotonic()
+        (self.sleep_with or time.sleep)(seconds)
+        return time.monotonic() - began >= seconds / 2
+
+    def _has_slot(self, retry: Retry) -> bool:
+        """Wait for a slot, as long as ``retry_max_wait`` allows; whether there is one.
+
+        A sleep that returns too early counts as the whole wait: what does not wait must neither spin nor hang.
+        """
+        if self.pacer is None or self.turn is None or self.waiting_with is None:
+            return True
+        error, policy, failure = self.waiting_with
+        began = now = time.monotonic()
+        extra_left = max(0.0, policy.retry_max_wait - self.call.extra_waited)
+        self.turn.begin(now, extra_left)
+        nap = self.turn.ask(self.pacer, now)
+        if nap:
+            self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
+        while nap:
+            asleep = True
+            try:
+                asleep = not self._sleep(nap)
+            finally:
+                if asleep:  # interrupted, or no sleep at all
+                    self.pacer.leave(time.monotonic(), self.turn.who)
+            now = now + nap if asleep else time.monotonic()
+            nap = 0.0 if asleep else self.turn.ask(self.pacer, now)
+        if now > began:
+            self.call.extra_waited += now - began
+            attempt = self.attempts[-1]
+            self.attempts[-1] = replace(attempt, wait=(attempt.wait or 0.0) + now - began)
+        if nap is None:
+            self._give_up(error, policy, failure, GiveUp.PACED)
+        return nap is not None
+
+    def _tell_of_pacing(self, policy: RetryPolicy, retry: Retry, at_most: float) -> None:
+        retry = replace(retry, attempt=replace(retry.attempt, wait=at_most))
+        who, what, request_id = _who(retry, retry.attempt)
+        log.warning(
+            "%s %s%s; attempt %d of %d, next when the service can take it, in %.0f s at most (pacing)",
+            who,
+            what,
+            request_id,
+            retry.attempt.number,
+            retry.attempts,
+            at_most,
+            extra={"os_retries": retry},
+        )
+        _call_hook(policy, retry)
+
+    def _raise_again(self) -> NoReturn:
+        """Raise the error of the last attempt again, as it was."""
+        error, *_ = cast("tuple[Exception, RetryPolicy, Failure]", self.waiting_with)
+        self.waiting_with = None
+        context = error.__context__
+        try:
+            raise error
+        finally:  # the raise has made a context of what the caller handles
+            error.__context__ = context
+            del error, context
+
+    def over(self) -> None:
+        """Let go: the call is over."""
+        self.waiting_with = None
+        if self.pacer is not None:
+            self.pacer.end()
 
     def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
         """Whether this failure was given up within the attempt that just ended.
@@ -272,6 +402,14 @@ def pause(seconds: float, sleep: Callable[[float], object] | None) -> None:
     _current.get().extra_waited += seconds
     if instead_of_sleep is None:
         (sleep or time.sleep)(seconds)
+
+
+def _call_hook(policy: RetryPolicy, retry: Retry) -> None:
+    if policy.on_retry is not None:
+        try:
+            policy.on_retry(retry)
+        except Exception:
+            log.exception("on_retry failed; the call goes on")
 
 
 def disabled() -> bool:

@@ -103,6 +103,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     for option, (name, kind, metavar, text) in _NUMBERS.items():
         numbers.add_argument(option, dest=name, type=kind, metavar=metavar, help=text)
     numbers.add_argument(
+        "--no-pacing",
+        dest="pacing",
+        action="store_const",
+        const=False,
+        help="retry on each request's own clock, also while a service is down (default: as it recovers)",
+    )
+    numbers.add_argument(
         "--config-file",
         metavar="FILE",
         help="take the numbers from [timeouts] of an oslo.config file, where unset ones are the specification's "
@@ -130,7 +137,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
     try:
-        names = [*(name for name, *_ in _NUMBERS.values()), "safe_creates"]
+        names = [*(name for name, *_ in _NUMBERS.values()), "safe_creates", "pacing"]
         how = policies({name: getattr(arguments, name) for name in names}, arguments.config_file)
         return run(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
     except UsageError as error:

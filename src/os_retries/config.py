@@ -161,10 +161,15 @@ _HELP = {
     "retry_backoff": "Factor by which the wait grows with each retry; 1.0 keeps it constant.",
     "retry_jitter": "Share of the wait (0 to 1) that is drawn at random on top of it.",
     "retry_max_wait": "Seconds that one call may wait beyond its own waits, because a service asks for longer ones by "
-    "its Retry-After or because a create is looked up; a call that would have to wait longer fails at once.",
+    "its Retry-After, is in trouble and its retries are paced, or because a create is looked up; a call that a "
+    "Retry-After would make wait longer fails at once, one that is paced when the time is over.",
     "attempt_timeout": "Seconds that a request of an attached session may hear nothing when its caller set no timeout; "
     "not set, "
     "a service that accepts a request and never answers is waited for without end.",
+    "pacing": "Whether the retries of all calls to a service in trouble go out one after the other, as fast as it "
+    "recovers.",
+    "pacing_url": "Where all processes share one queue of retries, such as redis://host:6379/0; not set, each has its "
+    "own.",
     "safe_creates": "Whether an attached session marks creates (a tag, a metadata key or the like named os-retries), "
     "looks up what became of one whose answer was lost, and repeats it when it is surely not there.",
     "settle_time": "Seconds during which a create that is not found may still appear, after a lost connection, a 500, "
@@ -191,6 +196,8 @@ def _options(service: str | None = None) -> list[Any]:
         "settle_time": types.Float(min=0, max=86_400),
         "settle_time_after_timeout": types.Float(min=0, max=86_400),
         "reap_late_duplicates": types.Boolean(),
+        "pacing": types.Boolean(),
+        "pacing_url": types.String(),
     }
     return [
         cfg.Opt(

@@ -19,6 +19,7 @@ class GiveUp(enum.StrEnum):
     MAX_WAIT = "the service asks for a longer wait than retry_max_wait allows"
     BODY = "the request's body cannot be read a second time"
     CLIENT = "the client itself has repeated the request already"
+    PACED = "the service is in trouble, and retry_max_wait is over"
     NOT_REPEATABLE = "the service may have done it, and a repeat could do it twice"
 
 
@@ -38,7 +39,8 @@ class Wait:
 class Attempt:
     """One failed attempt.  ``number`` is 1-based, the first attempt included.
 
-    ``wait`` is the number of seconds waited after it, None for the last one; ``kind`` the class of the failure;
+    ``wait`` is the number of seconds waited after it, None for the last one (unless it was the pacer's that was too
+    long); ``kind`` the class of the failure;
     ``what`` names one that has no status.
     """
 
@@ -61,7 +63,8 @@ class Retry:
 
     ``method`` and ``service`` (a service type such as ``compute``, or None) name the call; ``attempts`` is the
     number of attempts that the policy allows; ``source`` says where the wait comes from: ``retry_after`` (the
-    configuration) or ``Retry-After`` (the service).
+    configuration) or ``Retry-After`` (the service).  ``pacing`` is a second wait after the same attempt, for a slot
+    at a service in trouble; how long it takes nobody knows, and ``attempt.wait`` is what it may take at most.
     """
 
     method: str

@@ -9,6 +9,8 @@ Two things that act alike are pacers: :class:`LocalPacer`, for the calls of this
 shares.  The loop uses these methods, each with the caller's monotonic clock (a shared pacer has its own, and only
 takes ours when it has to do without):
 
+None raises.  All may be called from several threads, but those of :class:`LocalPacer`, which ``slots`` locks.
+
 ``note(now, succeeded, failed, back)``
     So many attempts have ended; of those that failed the call will be back in ``back`` seconds.  A shared pacer may
     collect successes and send them along with the next failure or question.
@@ -26,10 +28,9 @@ takes ours when it has to do without):
 Why it is as it is:
 
 * *The rate follows what the service carries.*  Each second looks back on all that was sent.  Few failures: the rate
-  grows by a fifth of what has succeeded (a twentieth once there has been too much), so that the whole load never grows
-  faster than that, and cannot overshoot the capacity by more than a fifth.  Too many: it shrinks to 0.7 of itself, or,
-  when it is bad, by what has failed.
-* *Too many* is a tenth while the queue gets shorter, and three tenths while it gets longer: a service that fails a
+  grows by a share of what has succeeded, so that the whole load never grows faster than that, and cannot overshoot the
+  capacity by more.  Too many: it shrinks to 0.7 of itself, or, when it is bad, by what has failed.
+* *Too many* is little while the queue gets shorter, and three tenths while it gets longer: a service that fails a
   fifth of all requests whatever the load must not starve the queue, and one that drains it needs no failures.
 * *Trouble lasts until those who failed in it have come back*, or the end of an outage would be a stampede.
 * A call that has used a slot in vain queues as if it had come 30 seconds later: while the service is down each probe is
@@ -50,8 +51,8 @@ START = 10.0  # slots a second, when trouble begins
 LOWEST = 1.0  # slots a second
 BURST = 10.0  # slots that may be saved up; and calls in trouble that need none
 CUT = 0.7  # what is left of the rate when too much has failed
-FAST, SLOW = 0.2, 0.05  # of the successes of the last second, by which the rate grows
-DRAINING, GROWING = 0.1, 0.3  # the share of failures that is too much, while the queue gets shorter, and longer
+FAST, SLOW = 0.15, 0.03  # of the successes of the last second, by which the rate grows
+DRAINING, GROWING = 0.06, 0.3  # the share of failures that is too much, while the queue gets shorter, and longer
 LONGEST_BACK = 60.0  # seconds that trouble lasts at most for those who have not come back
 LATER = 30.0  # seconds of seniority that a slot costs that was used in vain
 NAP = 0.02, 0.5, 10.0  # seconds between two questions: at least; at most with few waiting; at most with many
@@ -208,7 +209,7 @@ class LocalPacer:
         """Set the rate by the outcomes of the second that has passed."""
         took = self.now - self.second
         outcomes = self.good + self.bad
-        failing = self.bad / outcomes if outcomes else 0.0
+        failing = (self.bad - 1) / outcomes if self.bad > 1 else 0.0  # one may be chance
         if failing > (GROWING if self.bad > self.went else DRAINING):
             rate = self.rate * CUT if failing <= GROWING else min(self.rate * CUT, self.rate - self.bad / took)
             self.rate = max(LOWEST, rate)

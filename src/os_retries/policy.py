@@ -37,7 +37,8 @@ class RetryPolicy:
     :param retry_backoff: factor by which the wait grows with each retry; 1.0 is the constant wait of the specification
     :param retry_jitter: share of the wait, from 0 to 1, drawn at random on top of it
     :param retry_max_wait: seconds that one call may wait beyond its own ``retry_after`` waits, because a service asks
-        for longer ones.  A Retry-After that would go beyond is not begun: the call fails at once.
+        for longer ones, or is in trouble and the call is paced.  A Retry-After that would go beyond is not begun: the
+        call fails at once.
     :param attempt_timeout: seconds that a request of an attached session may hear nothing, where its caller set no
         timeout (the ``timeout`` of requests: for the connection, and between two bytes of the answer); None sets none
     :param safe_creates: whether an attached session marks creates, looks up what became of one whose answer was lost,
@@ -48,6 +49,8 @@ class RetryPolicy:
         which nobody has stopped working
     :param reap_late_duplicates: whether a duplicate that appeared later than that is deleted when it is seen, and not
         just reported
+    :param pacing: whether the retries of a service in trouble are one queue (see ``os_retries.pacing``)
+    :param pacing_url: where the processes of a fleet share that queue; None: each process has its own
     :param sleep: waits that many seconds instead of ``time.sleep``; what it raises goes up
     :param on_retry: told of each retry before its wait; what it raises is logged, and the call goes on
     :raises ValueError: for a number out of its range
@@ -65,6 +68,8 @@ class RetryPolicy:
     settle_time: float = 15.0
     settle_time_after_timeout: float = 120.0
     reap_late_duplicates: bool = False
+    pacing: bool = True
+    pacing_url: str | None = None
     sleep: Callable[[float], object] | None = None
     on_retry: Callable[[Retry], object] | None = None
 
@@ -80,13 +85,17 @@ class RetryPolicy:
             if not low <= value <= high or not math.isfinite(value):
                 raise ValueError(f"{name} must be {_range_text(low, high)}, not {value!r}")
         object.__setattr__(self, "retry_codes", _statuses(self.retry_codes))
-        for name in ("safe_creates", "reap_late_duplicates"):
+        for name in ("safe_creates", "reap_late_duplicates", "pacing"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
-        for name in ("sleep", "on_retry"):
+        for name, fits, what in (
+            ("sleep", callable, "a function"),
+            ("on_retry", callable, "a function"),
+            ("pacing_url", _is_text, "a text such as redis://host"),
+        ):
             value = getattr(self, name)
-            if value is not None and not callable(value):
-                raise TypeError(f"{name} must be a function or None, not {value!r}")
+            if value is not None and not fits(value):
+                raise TypeError(f"{name} must be {what} or None, not {value!r}")
 
     def execute(self, method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``method(*args, **kwargs)`` as ``execute_with_retries`` does, under this policy.
@@ -131,6 +140,10 @@ class RetryPolicy:
 
     def _whatever_the_service(self, _service: str | None) -> RetryPolicy:
         return self
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 _RANGES = {  # lowest, highest

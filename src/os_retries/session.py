@@ -419,6 +419,11 @@ class OwnerTarget:
         """Whatever the endpoint is for, it is the identity service or a discovery document that failed."""
         return "identity"
 
+    def endpoint(self, outcome: object) -> str | None:
+        """Name the endpoint that an outcome comes from: its host, and the service, for many may share one host."""
+        inside = isinstance(outcome, BaseException) and any(part is self.inside for part in chain(outcome))
+        return _endpoint(_url(outcome), "identity" if inside else self.service())
+
     def policy(self) -> RetryPolicy:
         """Return the policy that holds now."""
         return self.attachment.policy_for(self.service())
@@ -602,6 +607,26 @@ def _outside_the_lock() -> Iterator[None]:
     finally:
         for lock in reversed(locks):
             lock.acquire()
+
+
+def _endpoint(url: object, service: str | None) -> str | None:
+    if not isinstance(url, str):
+        return service
+    from urllib.parse import urlsplit  # noqa: PLC0415  (loaded by then: keystoneauth needs it)
+
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{host} {service or parts.path.lstrip('/').partition('/')[0]}"
+
+
+def _url(outcome: object) -> object:
+    """Return the URL that was asked, off a response, or off what is known of a request without one."""
+    for part in chain(outcome) if isinstance(outcome, BaseException) else (outcome,):
+        for owner in (get(part, "response"), part, get(part, "request")):
+            url = get(owner, "url")
+            if isinstance(url, str):
+                return url
+    return None
 
 
 def _read_inside(

@@ -100,6 +100,11 @@ class MethodTarget:
                 return service_type(service) if isinstance(service, str) else None
         return next((service for module in self._modules() if (service := _service_of(module))), None)
 
+    def endpoint(self, outcome: object) -> str | None:  # noqa: ARG002
+        """Name what is paced together: the callable's package, and the service where one package serves several."""
+        package = next((module.partition(".")[0] for module in self._modules()), "")
+        return f"{package} {self.service()}" if package in {"openstack", "keystoneauth1"} else package
+
     def policy(self) -> RetryPolicy:
         """Return the policy that holds now for the service."""
         return self._policy_for(self.service())

@@ -25,8 +25,11 @@ _LINES = 10  # of a summary
 
 
 def retry_event(retry: Retry) -> Event:
-    """Describe a retry before its wait: the fields are those that docs/run.md lists for --log-json."""
-    return _event("retry", retry.service, retry.method, retry.attempt) | {
+    """Describe a retry before its wait: the fields are those that docs/run.md lists for --log-json.
+
+    One that has had its own wait and now waits for a slot, at a service in trouble, is the event ``paced``.
+    """
+    return _event("paced" if retry.source == "pacing" else "retry", retry.service, retry.method, retry.attempt) | {
         "attempts": retry.attempts,
         "wait": round(retry.attempt.wait or 0.0, 3),
         "source": retry.source,
@@ -69,6 +72,9 @@ def what_happened(event: Event) -> str:
 
 def retry_line(event: Event, seconds: float | None = None) -> str:
     """Say that a request is about to be repeated, in ``seconds`` from now (None: after its whole wait)."""
+    if event["event"] == "paced":  # when that will be nobody knows
+        then = f"retry {event['attempt']} of {event['attempts'] - 1} as soon as the service can take it"
+        return _line(what_happened(event), then, event)
     seconds = event["wait"] if seconds is None else seconds
     says = " (Retry-After)" if event["source"] == "Retry-After" else ""
     return _line(
@@ -118,17 +124,22 @@ def summary(events: Sequence[Event]) -> str:
         return ""
     retries = [event for event in events if event["event"] == "retry"]
     given_up = sum(event["event"] == "give_up" for event in events)
+    paced = sum(event["event"] == "paced" for event in events)
     parts = []
     if retries:
         requests = sum(event["attempt"] == 1 for event in retries)
         waited = sum(event["wait"] for event in retries)
         parts.append(f"{_count(requests, 'request')} repeated ({_count(len(retries), 'retry', 'retries')}, ")
         parts[-1] += f"{_seconds(waited)} of waiting)"
+    if paced:
+        parts.append(f"{_count(paced, 'retry', 'retries')} held back until the service could take them")
     if given_up:
         parts.append(f"{_count(given_up, 'request')} given up")
     lines = ["os-retries: " + ", ".join(parts)]
     by_request: dict[tuple[str | None, str], list[Event]] = collections.defaultdict(list)
     for event in events:
+        if event["event"] == "paced":  # it says again what the retry before it has said
+            continue
         by_request[event["service"], event["request"]].append(event)
     for (service, request), its in list(by_request.items())[:_LINES]:
         answers = collections.Counter(str(event["failure"] or event["status"]) for event in its)
