@@ -23,7 +23,7 @@ None raises.  All may be called from several threads, but those of :class:`Local
     A call has failed for the first time; such a call has ended.  Up to ten such calls in a process need no slots.  A
     shared pacer has nothing to do here but to tell the local one that it may fall back on.
 ``idle(now)``
-    Whether it can be forgotten: nobody waits, no such call is on its way, and nothing has happened for a while.
+    Whether it can be forgotten: nobody waits, no such call is on its way, and nothing has failed for a while.
 
 Why it is as it is:
 
@@ -147,7 +147,8 @@ class LocalPacer:
             self.tokens = max(0.0, self.tokens - 1.0)
             return self._go(who, place)
         if place is None:
-            place = self.places[who] = age - self.now
+            # No two places are alike: who comes at the same instant queues by his number.
+            place = self.places[who] = age - self.now - who % 1_000_000 * 1e-9
             insort(self.queue, place)
         waiting = len(self.queue)
         ahead = waiting - 1 - bisect_left(self.queue, place)
@@ -173,8 +174,8 @@ class LocalPacer:
         self.calls -= 1
 
     def idle(self, now: float) -> bool:
-        """Whether nobody would miss this pacer."""
-        return not self.calls and not self.queue and now - self.now > FADING
+        """Whether nobody would miss this pacer: a new one would do as well."""
+        return not self.calls and not self.queue and self.failed * math.exp((self.now - now) / FADING) < 0.5
 
     def _go(self, who: int, place: float | None) -> float:
         self.went += 1

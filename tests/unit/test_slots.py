@@ -1,0 +1,372 @@
+"""The loop and the pacers: who is told what, how a slot is waited for, and what a sleep that does not sleep does."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from cinderclient.v3.volumes import VolumeManager
+from novaclient.v2.images import GlanceManager
+from novaclient.v2.servers import ServerManager
+from openstack.compute.v2._proxy import Proxy as Compute
+from openstack.image.v2._proxy import Proxy as Image
+
+from os_retries import GiveUp, RetryPolicy, execute_with_retries, slots
+from os_retries.pacing import FADING, LocalPacer
+from os_retries.target import MethodTarget
+from os_retries.testing import NoWaits
+
+from .conftest import HttpError, Scripted
+
+
+class Clock:
+    """A clock that sleeping moves, and nothing else."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class ScriptedPacer:
+    """A pacer that answers as told, the last answer for ever, and writes down what it is told."""
+
+    def __init__(self, *answers: float) -> None:
+        self.answers = list(answers)
+        self.notes: list[tuple[int, int, float]] = []
+        self.asked: list[tuple[int, float]] = []
+        self.left: list[int] = []
+        self.calls = 0
+
+    def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
+        self.notes.append((succeeded, failed, back))
+
+    def ask(self, now: float, who: int, age: float) -> float:
+        self.asked.append((who, age))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def leave(self, now: float, who: int) -> None:
+        self.left.append(who)
+
+    def begin(self) -> None:
+        self.calls += 1
+
+    def end(self) -> None:
+        self.calls -= 1
+
+    def idle(self, now: float) -> bool:
+        return not self.calls
+
+
+@pytest.fixture(autouse=True)
+def _no_pacers() -> Iterator[None]:
+    slots.forget()
+    yield
+    slots.forget()
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def paced(monkeypatch, *answers: float) -> ScriptedPacer:
+    pacer = ScriptedPacer(*answers)
+    monkeypatch.setattr(slots, "pacer_of", lambda _endpoint, _url: pacer)
+    return pacer
+
+
+# Waiting for a slot
+
+
+def test_a_failed_call_waits_its_own_time_and_then_until_it_has_a_slot(monkeypatch, clock):
+    pacer = paced(monkeypatch, 3.0, 2.0, 0.0)
+    method = Scripted(HttpError(503), "result")
+    assert RetryPolicy(sleep=clock.sleep).execute(method) == "result"
+    assert clock.slept == [10.0, 3.0, 2.0]
+    assert pacer.notes == [(0, 1, 10.0)]
+    assert len({who for who, _ in pacer.asked}) == 1
+    assert [age for _, age in pacer.asked] == [0.0, 3.0, 5.0]
+    assert pacer.left == []
+    assert pacer.calls == 0
+
+
+def test_a_first_attempt_is_never_held(monkeypatch, clock):
+    pacer = paced(monkeypatch, 5.0)
+    assert RetryPolicy(sleep=clock.sleep).execute(Scripted("result")) == "result"
+    assert pacer.asked == []
+    assert clock.slept == []
+
+
+def test_the_evidence_counts_the_time_that_was_waited_for_a_slot(monkeypatch, clock):
+    paced(monkeypatch, 3.0, 0.0)
+    with pytest.raises(HttpError) as raised:
+        RetryPolicy(retries_number=1, sleep=clock.sleep).execute(Scripted(HttpError(503)))
+    assert [attempt.wait for attempt in raised.value.os_retries.attempts] == [13.0, None]
+    assert "13 s of waiting" in raised.value.__notes__[0]
+
+
+def test_a_call_gives_up_when_retry_max_wait_is_over_and_raises_its_own_error_as_it_was(monkeypatch, clock, caplog):
+    pacer = paced(monkeypatch, 7.0)
+    cause = OSError("below")
+    error = HttpError(503)
+    error.__context__ = cause
+    method = Scripted(error)
+    policy = RetryPolicy(retry_max_wait=20, sleep=clock.sleep)
+    with pytest.raises(HttpError) as raised:
+        try:
+            raise KeyError("what the caller is busy with")
+        except KeyError:
+            policy.execute(method)
+    assert raised.value is error
+    assert clock.slept == [10.0, 7.0, 7.0, 6.0]
+    assert len(method.calls) == 1
+    evidence = error.os_retries
+    assert evidence.reason is GiveUp.PACED
+    assert [attempt.wait for attempt in evidence.attempts] == [30.0]
+    assert len(pacer.left) == 1
+    assert pacer.calls == 0
+    assert "giving up: the service is in trouble" in caplog.text
+
+
+def test_an_error_given_up_while_paced_keeps_its_context(monkeypatch, clock):
+    paced(monkeypatch, 7.0)
+
+    def method():
+        try:
+            raise OSError("below")
+        except OSError:
+            raise HttpError(503)
+
+    with pytest.raises(HttpError) as raised:
+        try:
+            raise KeyError("what the caller is busy with")
+        except KeyError:
+            RetryPolicy(retry_max_wait=1, sleep=clock.sleep).execute(method)
+    assert isinstance(raised.value.__context__, OSError)
+
+
+def test_the_allowance_is_the_calls_and_not_the_waits(monkeypatch, clock):
+    """Two waits for a slot share one ``retry_max_wait``."""
+    paced(monkeypatch, 15.0, 0.0, 15.0)
+    with pytest.raises(HttpError) as raised:
+        RetryPolicy(retry_max_wait=20, sleep=clock.sleep).execute(Scripted(HttpError(503)))
+    assert [attempt.wait for attempt in raised.value.os_retries.attempts] == [25.0, 15.0]
+
+
+def test_the_log_and_on_retry_say_that_a_wait_is_the_pacers(monkeypatch, clock, caplog):
+    paced(monkeypatch, 3.0, 2.0, 0.0)
+    retries = []
+    policy = RetryPolicy(sleep=clock.sleep, on_retry=retries.append, retry_max_wait=60)
+    with caplog.at_level(logging.WARNING):
+        policy.execute(Scripted(HttpError(503), "result"))
+    assert [(retry.source, retry.attempt.wait) for retry in retries] == [("retry_after", 10.0), ("pacing", 60.0)]
+    assert [retry.attempt.number for retry in retries] == [1, 1]
+    assert "in 60 s at most (pacing)" in caplog.messages[1]
+    assert len(caplog.messages) == 2
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, ValueError])
+def test_whoever_is_interrupted_while_he_waits_leaves_the_queue(monkeypatch, clock, kind):
+    pacer = paced(monkeypatch, 3.0)
+
+    def sleep(seconds):
+        if seconds == 3.0:
+            raise kind
+        clock.sleep(seconds)
+
+    with pytest.raises(kind) as raised:
+        RetryPolicy(sleep=sleep).execute(Scripted(HttpError(503)))
+    assert len(pacer.left) == 1
+    assert pacer.calls == 0
+    assert raised.value.__context__ is None
+
+
+# Sleeps that do not sleep
+
+
+def test_where_sleeping_takes_no_time_nobody_asks_for_a_slot(monkeypatch):
+    pacer = paced(monkeypatch, 3.0)
+    waits = []
+    with pytest.raises(HttpError):
+        RetryPolicy(sleep=waits.append).execute(Scripted(HttpError(503)))
+    assert waits == [10.0] * 5
+    assert pacer.asked == []
+
+
+def test_a_hundred_failing_calls_with_a_mocked_sleep_neither_spin_nor_hang():
+    with mock.patch("time.sleep") as sleep:
+        for _ in range(100):
+            with pytest.raises(HttpError):
+                execute_with_retries(Scripted(HttpError(503)))
+    assert sleep.call_args_list == [mock.call(10.0)] * 500
+
+
+def test_a_wait_for_a_slot_that_returns_at_once_counts_as_the_whole_wait(monkeypatch, clock):
+    """With no wait of its own a call cannot know that its sleep does not sleep before it waits for a slot."""
+    pacer = paced(monkeypatch, 3.0)
+    waits = []
+    with pytest.raises(HttpError) as raised:
+        RetryPolicy(retries_number=2, retry_after=0, sleep=waits.append).execute(Scripted(HttpError(503)))
+    assert waits == [0.0, 3.0, 0.0, 3.0]
+    assert len(pacer.left) == 2
+    assert [attempt.wait for attempt in raised.value.os_retries.attempts] == [3.0, 3.0, None]
+
+
+def test_a_call_after_the_other_is_never_paced_though_it_does_not_wait_itself():
+    """A suite that sets retry_after to 0 runs as fast as before."""
+    began = time.monotonic()
+    for _ in range(200):
+        with pytest.raises(HttpError):
+            RetryPolicy(retry_after=0).execute(Scripted(HttpError(503)))
+    assert slots._pacers
+    assert time.monotonic() - began < 5.0  # a thousand retries; paced they would take minutes
+
+
+def test_under_no_waits_nothing_is_paced_and_nothing_is_remembered():
+    with NoWaits() as recorded:
+        for _ in range(50):
+            with pytest.raises(HttpError):
+                execute_with_retries(Scripted(HttpError(503)))
+    assert recorded.waits == [10.0] * 250
+    assert not slots._pacers
+    assert not slots.watching
+
+
+def test_without_pacing_nobody_is_told_anything(monkeypatch, clock):
+    pacer = paced(monkeypatch, 3.0)
+    RetryPolicy(pacing=False, sleep=clock.sleep).execute(Scripted(HttpError(503), "result"))
+    assert clock.slept == [10.0]
+    assert pacer.notes == pacer.asked == []
+
+
+# What the pacers are told
+
+
+def pacer_at(endpoint: str) -> LocalPacer:
+    return slots._pacers[endpoint][0]._pacer
+
+
+def test_a_success_is_counted_only_while_something_fails_and_where_it_belongs(clock):
+    policy = RetryPolicy(sleep=clock.sleep, retry_after=1)
+    policy.execute(Scripted("result"))
+    assert not slots._pacers
+    assert not slots.watching
+    policy.execute(Scripted(HttpError(503), "result"))
+    assert slots.watching
+    policy.execute(Scripted("result"))
+    pacer = pacer_at("tests")
+    assert 0.5 < pacer.failed < 1.0
+    assert 1.0 < pacer.succeeded <= 2.0
+    assert list(slots._pacers) == ["tests"]
+    assert pacer.calls == 0
+
+
+def test_nobody_watches_any_more_when_nothing_has_failed_for_ten_seconds(clock):
+    policy = RetryPolicy(sleep=clock.sleep)
+    policy.execute(Scripted(HttpError(503), "result"))
+    clock.now += 2 * FADING
+    policy.execute(Scripted("result"))
+    clock.now += 2 * FADING
+    policy.execute(Scripted("result"))
+    assert not slots.watching
+
+
+def test_an_answer_that_is_not_to_be_repeated_counts_as_a_success(clock):
+    policy = RetryPolicy(sleep=clock.sleep, retry_after=1)
+    policy.execute(Scripted(HttpError(503), "result"))
+    before = pacer_at("tests").succeeded
+    with pytest.raises(HttpError):
+        policy.execute(Scripted(HttpError(404)))
+    assert pacer_at("tests").succeeded == before + 1
+
+
+def test_a_bug_is_no_answer(clock):
+    policy = RetryPolicy(sleep=clock.sleep, retry_after=1)
+    policy.execute(Scripted(HttpError(503), "result"))
+    before = pacer_at("tests").succeeded
+    with pytest.raises(ValueError):
+        policy.execute(Scripted(ValueError()))
+    assert pacer_at("tests").succeeded == before
+
+
+def test_no_more_than_a_thousand_pacers_are_kept_and_idle_ones_go_first(clock):
+    for number in range(1200):
+        slots.pacer_of(f"endpoint {number}", None).begin()
+    assert len(slots._pacers) <= 1000
+    for number in range(10):
+        slots.pacer_of(f"idle {number}", None)
+    clock.now += 2 * FADING
+    slots.pacer_of("new", None)
+    assert not any(name.startswith("idle") for name in slots._pacers)
+    assert "new" in slots._pacers
+
+
+def test_a_call_in_trouble_keeps_its_pacer_though_others_come(clock):
+    pacer = slots.pacer_of("mine", None)
+    pacer.begin()
+    clock.now += 1000
+    slots.pacer_of("another", None)
+    assert slots.pacer_of("mine", None) is pacer
+
+
+def test_a_fleets_pacer_takes_the_place_of_the_local_one(monkeypatch, clock):
+    made = []
+    monkeypatch.setattr(slots, "shared", lambda endpoint, url: made.append((endpoint, url)) or ScriptedPacer(0.0))
+    policy = RetryPolicy(sleep=clock.sleep, pacing_url="redis://localhost")
+    policy.execute(Scripted(HttpError(503), HttpError(503), "result"))
+    assert made == [("tests", "redis://localhost")]
+
+
+def test_a_forked_child_begins_anew():
+    """A thread of the parent may hold a lock, or a place in the queue, that nobody gives back in the child."""
+    script = """
+import os, threading
+from os_retries import slots
+slots.pacer_of("x", None).begin()
+held = threading.Event(); go_on = threading.Event()
+def hold():
+    with slots._lock:
+        held.set(); go_on.wait()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    slots.pacer_of("y", None)
+    os._exit(0 if list(slots._pacers) == ["y"] else 1)
+print(os.waitpid(child, 0)[1])
+go_on.set()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.stdout.strip() == "0", done.stderr
+
+
+# What is paced together
+
+
+def test_the_methods_of_one_package_are_paced_together():
+    endpoints = [
+        MethodTarget(method, lambda _: RetryPolicy()).endpoint(None)
+        for method in (ServerManager(None).list, GlanceManager(None).list, VolumeManager(None).list, "".join)
+    ]
+    assert endpoints == ["novaclient", "novaclient", "cinderclient", "builtins"]
+
+
+def test_the_services_of_openstacksdk_are_paced_apart():
+    endpoints = {
+        MethodTarget(method, lambda _: RetryPolicy()).endpoint(None)
+        for method in (Compute.__new__(Compute).servers, Image.__new__(Image).images)
+    }
+    assert endpoints == {"openstack compute", "openstack image"}
