@@ -28,8 +28,9 @@ None raises.  All may be called from several threads, but those of :class:`Local
 Why it is as it is:
 
 * *The rate follows what the service carries.*  Each second looks back on all that was sent.  Few failures: the rate
-  grows by a share of what has succeeded, so that the whole load never grows faster than that, and cannot overshoot the
-  capacity by more.  Too many: it shrinks to 0.7 of itself, or, when it is bad, by what has failed.
+  grows by a share of what has succeeded (at first it doubles, up to ten a second more), so that the whole load cannot
+  overshoot the capacity by more than that share.  Too many: it shrinks to 0.7 of itself, or, when it is bad, by what
+  has failed.
 * *Too many* is little while the queue gets shorter, and three tenths while it gets longer: a service that fails a
   fifth of all requests whatever the load must not starve the queue, and one that drains it needs no failures.
 * *Trouble lasts until those who failed in it have come back*, or the end of an outage would be a stampede.
@@ -215,8 +216,11 @@ class LocalPacer:
             rate = self.rate * CUT if failing <= GROWING else min(self.rate * CUT, self.rate - self.bad / took)
             self.rate = max(LOWEST, rate)
             self.fast = self.rate == LOWEST
-        elif self.queue and self.went >= 0.5 * self.rate * took:  # they wait for the rate, and not just for their naps
-            self.rate += (FAST if self.fast else SLOW) * self.good / took
+        elif (
+            self.good and self.queue and self.went >= 0.5 * self.rate * took
+        ):  # they wait for the rate, and not just for their naps
+            carried = self.good / took
+            self.rate += max(FAST * carried, min(self.rate, BURST)) if self.fast else SLOW * carried
         self.second = self.now
         self.good = self.bad = self.went = 0
 

@@ -1,0 +1,125 @@
+"""Pacing for real: two hundred threads, sockets, and a service that is down for some seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from keystoneauth1.noauth import NoAuth
+from keystoneauth1.session import Session
+
+from os_retries import RetryPolicy, attach, slots
+
+
+class Outage(ThreadingHTTPServer):
+    """Answers 503 for so many seconds from its first request on, and then 200."""
+
+    daemon_threads = True
+    request_queue_size = 1000
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seconds = seconds
+        self.over_at: float | None = None
+        self.lock = threading.Lock()
+        self.answers: list[tuple[float, int]] = []
+
+    def answer(self) -> int:
+        now = time.monotonic()
+        with self.lock:
+            if self.over_at is None:
+                self.over_at = now + self.seconds
+            status = 503 if now < self.over_at else 200
+            self.answers.append((now, status))
+            return status
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Outage
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.answer())
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def naps() -> None:
+    """Sleep for real: the rule of this folder is that nobody does, and this one test is about time."""
+
+
+@pytest.fixture
+def outage() -> Iterator[Outage]:
+    slots.forget()
+    server = Outage(5.0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    slots.forget()
+
+
+def get(url: str, policy: RetryPolicy) -> int:
+    """Do what a program does that makes its client anew for every call."""
+    session = Session(auth=NoAuth(endpoint=url))
+    attach(session, policy)
+    try:
+        return session.get("/v2.1/servers", endpoint_filter={"service_type": "compute"}, raise_exc=False).status_code
+    finally:
+        session.session.close()
+
+
+def test_two_hundred_calls_outlast_an_outage_and_the_service_sees_no_storm(outage):
+    """Each on its own clock they would have given up after 2.5 s; paced they wait until it works again."""
+    policy = RetryPolicy(retries_number=5, retry_after=0.5, retry_max_wait=60)
+    url = f"http://127.0.0.1:{outage.server_port}"
+    with ThreadPoolExecutor(200) as pool:
+        statuses = list(pool.map(lambda _: get(url, policy), range(200)))
+    assert statuses == [200] * 200
+    refused = [status for _, status in outage.answers if status == 503]
+    # First attempts; a burst of ten and a second of ten; then one probe a second, and what crossed meanwhile.
+    assert 200 <= len(refused) <= 200 + 10 + 2 * 10 + 10
+    assert len(outage.answers) - len(refused) == 200
+    (pacer, _), *others = slots._pacers.values()
+    assert not others
+    assert pacer._pacer.calls == 0
+    assert not pacer._pacer.queue
+
+
+def test_services_that_share_a_host_are_paced_apart(outage):
+    outage.over_at = 0.0
+    session = Session(auth=NoAuth(endpoint=f"http://127.0.0.1:{outage.server_port}"))
+    attach(session, RetryPolicy(retry_after=0.3))
+    for service in ("compute", "image"):
+        outage.over_at = time.monotonic() + 0.3
+        session.get("/v2/things", endpoint_filter={"service_type": service})
+    session.get(f"http://127.0.0.1:{outage.server_port}/dns/v2/zones", authenticated=False)
+    session.session.close()
+    hosts = {endpoint.partition(" ")[::2] for endpoint in slots._pacers}
+    assert hosts == {(f"127.0.0.1:{outage.server_port}", service) for service in ("compute", "image")}
+
+
+def test_a_connection_that_was_refused_is_the_endpoint_s_failure_too(unused_port):
+    slots.forget()
+    session = Session(auth=NoAuth(endpoint=f"http://127.0.0.1:{unused_port}"))
+    attach(session, RetryPolicy(retries_number=1, retry_after=0.01))
+    with pytest.raises(Exception, match=r"refused|establish"):
+        session.get("/v2/things", endpoint_filter={"service_type": "image"})
+    session.session.close()
+    assert list(slots._pacers) == [f"127.0.0.1:{unused_port} image"]
+    slots.forget()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        return server.server_port
