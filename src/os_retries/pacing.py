@@ -53,7 +53,7 @@ LOWEST = 1.0  # slots a second
 BURST = 10.0  # slots that may be saved up; and calls in trouble that need none
 CUT = 0.7  # what is left of the rate when too much has failed
 FAST, SLOW = 0.15, 0.03  # of the successes of the last second, by which the rate grows
-DRAINING, GROWING = 0.06, 0.3  # the share of failures that is too much, while the queue gets shorter, and longer
+DRAINING, GROWING = 0.03, 0.3  # the share of failures that is too much, while the queue gets shorter, and longer
 LONGEST_BACK = 60.0  # seconds that trouble lasts at most for those who have not come back
 LATER = 30.0  # seconds of seniority that a slot costs that was used in vain
 NAP = 0.02, 0.5, 10.0  # seconds between two questions: at least; at most with few waiting; at most with many
@@ -211,7 +211,8 @@ class LocalPacer:
         """Set the rate by the outcomes of the second that has passed."""
         took = self.now - self.second
         outcomes = self.good + self.bad
-        failing = (self.bad - 1) / outcomes if self.bad > 1 else 0.0  # one may be chance
+        # What chance may do is no sign of overload.
+        failing = (self.bad - 1.0 - 0.5 * math.sqrt(outcomes)) / outcomes if outcomes else 0.0
         if failing > (GROWING if self.bad > self.went else DRAINING):
             rate = self.rate * CUT if failing <= GROWING else min(self.rate * CUT, self.rate - self.bad / took)
             self.rate = max(LOWEST, rate)

@@ -1,0 +1,144 @@
+"""The body of `os-retries simulate`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from os_retries.policy import RetryPolicy
+from os_retries.run import UsageError, policies
+from os_retries.simulate.model import AwsStandard, Contestant, Paced, Scenario, World, clairvoyant
+from os_retries.simulate.report import describe, page, table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from os_retries.simulate.model import Result
+
+    Make = Callable[[Scenario], Contestant]
+
+#: keystoneauth1 5.18 with status_code_retries=5: 0.5 s, doubled each time (ANCHORS of the design; no jitter).
+_KEYSTONEAUTH = RetryPolicy(retry_after=0.5, retry_backoff=2.0, pacing=False)
+
+
+def contestant(policy: RetryPolicy, *, shared: bool) -> Make:
+    """Return the maker of a contestant with this policy, paced if it says so."""
+
+    def make(scenario: Scenario) -> Contestant:
+        dice = scenario.dice(2).random
+        return Paced(policy, dice, shared=shared) if policy.pacing else Contestant(policy, dice)
+
+    return make
+
+
+def field(config_files: Sequence[str], *, shared: bool) -> dict[str, Make]:
+    """Return those who run against each other: three of the field, ours, and one for each file.
+
+    :raises UsageError: for a file that cannot be used
+    """
+    makes: dict[str, Make] = {
+        "the specification": contestant(RetryPolicy(pacing=False), shared=shared),
+        "keystoneauth": contestant(_KEYSTONEAUTH, shared=shared),
+        "AWS standard": lambda scenario: AwsStandard(RetryPolicy(), scenario.dice(2).random),
+        "os-retries": contestant(RetryPolicy(), shared=shared),
+    }
+    for path in config_files:
+        makes[path] = contestant(policies({}, path)[None], shared=shared)
+    return makes
+
+
+def run(scenario: Scenario, makes: dict[str, Make], *, quiet: bool = False) -> dict[str, Result]:
+    """Run the scenario once with each, and say on a terminal how far it is."""
+    results = {}
+    show = not quiet and sys.stderr.isatty()
+    for name, make in makes.items():
+
+        def progress(calls: int, name: str = name) -> None:
+            sys.stderr.write(f"\r\x1b[K{name}: {calls / scenario.calls:.0%}")
+            sys.stderr.flush()
+
+        results[name] = World(scenario, make(scenario)).run(progress if show else None)
+    if show:
+        sys.stderr.write("\r\x1b[K")
+    return results
+
+
+_LIMITS = {  # lowest, highest
+    "rate": (0.001, 100_000.0),
+    "calls": (1, 10_000_000),
+    "capacity": (0.001, 1_000_000.0),
+    "begins": (0.0, 86_400.0),
+    "lasts": (0.0, 86_400.0),
+    "left": (0.0, 1.0),
+    "after": (0.001, 1_000_000.0),
+    "failing": (0.0, 0.99),
+    "latency": (0.0, 3_600.0),
+    "processes": (1, 100_000),
+    "seed": (0, 2**63),
+}
+
+
+def scenario_of(arguments: argparse.Namespace) -> Scenario:
+    """Make the scenario of the options.
+
+    :raises UsageError: for a value out of its range
+    """
+    values = {name: value for name in _LIMITS if (value := getattr(arguments, name)) is not None}
+    for name, value in values.items():
+        low, high = _LIMITS[name]
+        if not low <= value <= high:
+            raise UsageError(f"{OPTIONS[name]} must be from {low:g} to {high:g}, not {value:g}")
+    scenario = Scenario(**values, collapses=arguments.collapses)
+    if "calls" not in values:  # as many as it takes to see the end of it
+        scenario = replace(scenario, calls=max(100, round(scenario.rate * (scenario.ends + 180.0))))
+    return scenario
+
+
+OPTIONS = {
+    "rate": "--rate",
+    "calls": "--calls",
+    "capacity": "--capacity",
+    "begins": "--begins",
+    "lasts": "--lasts",
+    "left": "--left",
+    "after": "--after",
+    "failing": "--random",
+    "latency": "--latency",
+    "processes": "--processes",
+    "seed": "--seed",
+}
+
+
+def simulate(arguments: argparse.Namespace) -> int:
+    """Run the command; return its exit status.
+
+    :raises UsageError: for options that cannot be
+    """
+    scenario = scenario_of(arguments)
+    makes = field(arguments.config_file, shared=arguments.shared)
+    target = None if arguments.html is None else Path(arguments.html)
+    if target is not None:
+        _can_draw(target)
+    print(describe(scenario), flush=True)  # noqa: T201
+    results = run(scenario, makes)
+    ideal = clairvoyant(scenario)
+    print(table(results, ideal))  # noqa: T201
+    if target is not None:
+        target.write_text(page(scenario, results, ideal), encoding="utf-8")
+        print(f"The pictures are in {target}.")  # noqa: T201
+    return 0
+
+
+def _can_draw(target: Path) -> None:
+    """Find out before a minute of computing whether the page can be made, and be written."""
+    try:
+        import matplotlib  # noqa: F401, ICN001, PLC0415
+    except ImportError:
+        raise UsageError("--html needs matplotlib: pip install 'os-retries[simulate]'") from None
+    try:
+        target.open("a").close()
+    except OSError as error:
+        raise UsageError(f"--html {target}: {error.strerror}") from None

@@ -1,0 +1,398 @@
+"""A service in trouble, its callers, and a clock that waits for nobody.
+
+What decides is what is shipped: ``RetryPolicy.wait_after`` how often and how fast a call is repeated, and the pacer of
+``os_retries.pacing`` when it may go.  Only the service, the callers and the clock are made up.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from os_retries.evidence import GiveUp
+from os_retries.http import Failure, Kind
+from os_retries.pacing import LocalPacer, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.policy import RetryPolicy
+
+_FAILURE = Failure(503, kind=Kind.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What happens: so many calls, to a service that is so strong, and for a while weaker.
+
+    :param rate: calls a second, all processes together, at random instants
+    :param calls: how many calls there are
+    :param capacity: attempts a second that the service can take; what is more it refuses at once
+    :param begins: seconds until the trouble begins
+    :param lasts: seconds that it lasts
+    :param left: the share of the capacity that is left then: 0 is an outage, 0.5 a brown-out
+    :param after: attempts a second that it can take afterwards; None: as before
+    :param collapses: whether it gets less done the more it is asked beyond its capacity
+    :param failing: the share of attempts that fail at random, always
+    :param latency: seconds that an answer takes
+    :param processes: how many share the calls
+    :param seed: the dice's
+    """
+
+    rate: float = 100.0
+    calls: int = 25_000
+    capacity: float = 150.0
+    begins: float = 30.0
+    lasts: float = 40.0
+    left: float = 0.0
+    after: float | None = None
+    collapses: bool = False
+    failing: float = 0.0
+    latency: float = 0.1
+    processes: int = 1
+    seed: int = 1
+
+    @property
+    def ends(self) -> float:
+        """The instant at which the trouble of the service is over."""
+        return self.begins + self.lasts
+
+    def dice(self, number: int) -> random.Random:
+        """Return dice of one's own: the callers', the service's, the policy's."""
+        return random.Random(self.seed * 10 + number)  # noqa: S311
+
+
+@dataclass(slots=True)
+class Second:
+    """One second: attempts, those that failed, calls that have failed and go on, calls given up, calls that began."""
+
+    attempts: int = 0
+    failed: int = 0
+    waiting: int = 0
+    given_up: int = 0
+    began: int = 0
+
+
+@dataclass(slots=True)
+class Result:
+    """What has become of the calls.
+
+    ``waits`` are the seconds that each call took that failed at first, in ascending order.
+    """
+
+    scenario: Scenario
+    calls: int = 0
+    failed: int = 0
+    waits: list[float] = field(default_factory=list)
+    seconds: list[Second] = field(default_factory=list)
+
+    @property
+    def peak(self) -> int:
+        """Attempts in the busiest second."""
+        return max(each.attempts for each in self.seconds)
+
+    @property
+    def peak_of_five(self) -> float:
+        """Attempts a second in the busiest five seconds: chance evens out."""
+        loads = [each.attempts for each in self.seconds]
+        return max(sum(loads[at : at + 5]) / 5 for at in range(max(1, len(loads) - 4)))
+
+    @property
+    def amplification(self) -> float:
+        """Attempts for each call that begins, while the service is in trouble."""
+        during = self.seconds[int(self.scenario.begins) : int(self.scenario.ends)]
+        calls = sum(each.began for each in during)
+        return sum(each.attempts for each in during) / calls if calls else 1.0
+
+    @property
+    def drained(self) -> float:
+        """Seconds from the end of the trouble until next to nobody waits any more."""
+        return drained(self.scenario, [each.waiting for each in self.seconds])
+
+    def wait(self, share: float) -> float:
+        """Seconds that so large a share of the calls that failed at first took at most."""
+        return self.waits[min(int(share * len(self.waits)), len(self.waits) - 1)] if self.waits else 0.0
+
+
+def drained(scenario: Scenario, waiting: list[int]) -> float:
+    """Seconds from the end of the trouble until next to nobody waits: a fiftieth of the most there were, or ten."""
+    few, end = max(10.0, max(waiting) / 50.0), int(scenario.ends)
+    return float(next((at for at, number in enumerate(waiting[end:]) if number <= few), max(0, len(waiting) - end)))
+
+
+class Service:
+    """A service: takes what it can, and refuses the rest at once."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.dice = scenario.dice(1).random
+        self.now = 0.0
+        self.room = 0.0
+        self.offered = 0.0  # attempts a second, lately
+
+    def capacity(self, now: float) -> float:
+        """Attempts a second that it can take."""
+        scenario = self.scenario
+        capacity = scenario.capacity
+        if now >= scenario.ends:
+            capacity = capacity if scenario.after is None else scenario.after
+        elif now >= scenario.begins:
+            capacity *= scenario.left
+        if scenario.collapses and self.offered > capacity > 0.0:
+            capacity *= capacity / self.offered
+        return capacity
+
+    def has_room(self, now: float) -> bool:
+        """Whether it would take an attempt now."""
+        passed, self.now = now - self.now, now
+        capacity = self.capacity(now)
+        # A tenth of a second's work may come at once.
+        self.room = min(self.room + passed * capacity, max(2.0, capacity / 10.0)) if capacity else 0.0
+        self.offered *= max(0.0, 1.0 - passed)
+        return self.room >= 1.0
+
+    def takes(self, now: float) -> bool:
+        """Take one attempt, or refuse it."""
+        room = self.has_room(now)
+        self.offered += 1.0
+        if room:
+            self.room -= 1.0
+        return room and not (self.scenario.failing and self.dice() < self.scenario.failing)
+
+
+class Call:
+    """One logical call on its way."""
+
+    __slots__ = ("attempts", "began", "extra", "process", "turn", "waits_since", "works")
+
+    def __init__(self, began: float, process: int) -> None:
+        self.began = began
+        self.process = process
+        self.attempts = 0
+        self.works = False  # how the attempt ends that is on its way
+        self.extra = 0.0
+        self.turn: Turn | None = None
+        self.waits_since: float | None = None
+
+
+class Contestant:
+    """One way to repeat calls: a policy, with a pacer or without."""
+
+    def __init__(self, policy: RetryPolicy, dice: Callable[[], float]) -> None:
+        self.policy = policy
+        self.dice = dice
+
+    def failed(self, call: Call, now: float) -> float | None:  # noqa: ARG002
+        """Tell after how many seconds a call that has failed goes on; None: it is given up."""
+        policy = self.policy
+        wait = policy.wait_after(
+            _FAILURE, attempt=call.attempts, extra_left=policy.retry_max_wait - call.extra, dice=self.dice()
+        )
+        if isinstance(wait, GiveUp):
+            return None
+        call.extra += wait.extra
+        return wait.seconds
+
+    def may_go(self, call: Call, now: float) -> float | None:  # noqa: ARG002
+        """Tell whether a call may go whose own wait is over: 0, the seconds until it asks again, or None: never."""
+        return 0.0
+
+    def succeeded(self, call: Call, now: float) -> None:
+        """Take note of an attempt that has succeeded."""
+
+    def ended(self, call: Call) -> None:
+        """Take note of the end of a call that had failed."""
+
+
+class Paced(Contestant):
+    """A RetryPolicy and the pacer: one for each process, or one for all of them."""
+
+    def __init__(self, policy: RetryPolicy, dice: Callable[[], float], *, shared: bool) -> None:
+        super().__init__(policy, dice)
+        self.shared = shared
+        self.pacers: dict[int, LocalPacer] = {}
+        self.number = 0
+
+    def _key(self, call: Call) -> int:
+        return 0 if self.shared else call.process
+
+    def failed(self, call: Call, now: float) -> float | None:
+        """Tell after how many seconds a call that has failed goes on; None: it is given up."""
+        key = self._key(call)
+        pacer = self.pacers.get(key)
+        if pacer is None:
+            pacer = self.pacers[key] = LocalPacer(now)
+        if call.turn is None:
+            self.number += 1
+            call.turn = Turn(self.number)
+            pacer.begin()
+        wait = super().failed(call, now)
+        pacer.note(now, 0, 1, wait or 0.0)
+        return wait
+
+    def may_go(self, call: Call, now: float) -> float | None:
+        """Tell whether a call may go whose own wait is over: 0, the seconds until it asks again, or None: never."""
+        turn = call.turn
+        if turn is None:
+            return 0.0
+        if call.waits_since is None:
+            call.waits_since = now
+            turn.begin(now, self.policy.retry_max_wait - call.extra)
+        nap = turn.ask(self.pacers[self._key(call)], now)
+        if not nap:
+            call.extra += now - call.waits_since
+            call.waits_since = None
+        return nap
+
+    def succeeded(self, call: Call, now: float) -> None:
+        """Take note of an attempt that has succeeded."""
+        pacer = self.pacers.get(self._key(call))
+        if pacer is not None:
+            pacer.note(now, 1, 0)
+
+    def ended(self, call: Call) -> None:
+        """Take note of the end of a call that had failed."""
+        self.pacers[self._key(call)].end()
+
+
+class AwsStandard(Contestant):
+    """botocore's standard mode with its retry quota (ANCHORS: capacity 500, 14 for a transient error, three attempts).
+
+    One quota for each process, as one client has it; a retry that succeeds gives back what it took.
+    """
+
+    def __init__(self, policy: RetryPolicy, dice: Callable[[], float]) -> None:
+        super().__init__(policy, dice)
+        self.quota: dict[int, int] = {}
+
+    def failed(self, call: Call, now: float) -> float | None:
+        """Tell after how many seconds a call that has failed goes on; None: it is given up."""
+        quota = self.quota.get(call.process, 500)
+        if call.attempts >= 3 or quota < 14:
+            return None
+        self.quota[call.process] = quota - 14
+        wait: float = self.dice() * min(0.05 * 2.0 ** (call.attempts - 1), 20.0)
+        return wait if now >= 0.0 else None
+
+    def succeeded(self, call: Call, now: float) -> None:  # noqa: ARG002
+        """Take note of an attempt that has succeeded."""
+        quota = self.quota.get(call.process, 500)
+        self.quota[call.process] = min(500, quota + (14 if call.attempts > 1 else 1))
+
+
+_BEGINS, _ANSWERED, _GOES_ON = range(3)
+
+
+class World:
+    """All that happens, in the order in which it does."""
+
+    def __init__(self, scenario: Scenario, how: Contestant) -> None:
+        self.scenario = scenario
+        self.how = how
+        self.service = Service(scenario)
+        self.result = Result(scenario)
+        self.dice = scenario.dice(0)
+        self._agenda: list[tuple[float, int, int, Call]] = []
+        self._number = 0
+        self._waiting = 0
+        self._second = Second()
+
+    def run(self, progress: Callable[[int], object] | None = None) -> Result:
+        """Let it happen; ``progress`` is told the number of calls that have begun, now and then."""
+        result, agenda, seconds = self.result, self._agenda, self.result.seconds
+        handlers = (self._begins, self._answered, self._goes_on)
+        self._call_after(0.0)
+        while agenda:
+            now, _, what, call = heapq.heappop(agenda)
+            while len(seconds) <= now:
+                self._second = Second(waiting=self._waiting)
+                seconds.append(self._second)
+                if progress is not None:
+                    progress(result.calls)
+            handlers[what](call, now)
+        result.waits.sort()
+        return result
+
+    def _plan(self, when: float, what: int, call: Call) -> None:
+        self._number += 1
+        heapq.heappush(self._agenda, (when, self._number, what, call))
+
+    def _call_after(self, now: float) -> None:
+        process = self.dice.randrange(self.scenario.processes)
+        when = now + self.dice.expovariate(self.scenario.rate)
+        self._plan(when, _BEGINS, Call(when, process))
+
+    def _begins(self, call: Call, now: float) -> None:
+        self.result.calls += 1
+        self._second.began += 1
+        if self.result.calls < self.scenario.calls:
+            self._call_after(now)
+        self._attempt(call, now)
+
+    def _attempt(self, call: Call, now: float) -> None:
+        call.attempts += 1
+        call.works = self.service.takes(now)
+        self._second.attempts += 1
+        self._second.failed += not call.works
+        self._plan(now + self.scenario.latency, _ANSWERED, call)
+
+    def _answered(self, call: Call, now: float) -> None:
+        if call.works:
+            self.how.succeeded(call, now)
+            if call.attempts > 1:
+                self._ended(call, now)
+            return
+        self._waiting += call.attempts == 1
+        wait = self.how.failed(call, now)
+        if wait is None:
+            self._given_up(call, now)
+        else:
+            self._plan(now + wait, _GOES_ON, call)
+
+    def _goes_on(self, call: Call, now: float) -> None:
+        nap = self.how.may_go(call, now)
+        if nap is None:
+            self._given_up(call, now)
+        elif nap:
+            self._plan(now + nap, _GOES_ON, call)
+        else:
+            self._attempt(call, now)
+
+    def _given_up(self, call: Call, now: float) -> None:
+        self.result.failed += 1
+        self._second.given_up += 1
+        self._ended(call, now)
+
+    def _ended(self, call: Call, now: float) -> None:
+        self._waiting -= 1
+        self.result.waits.append(now - call.began)
+        self.how.ended(call)
+
+
+def clairvoyant(scenario: Scenario, own_wait: float = 10.0) -> float:
+    """Seconds until the trouble is drained by a scheduler that sends a retry exactly when the service has room."""
+    dice, service = scenario.dice(0), Service(scenario)
+    backs: deque[float] = deque()  # when the own waits are over
+    waiting: list[int] = []
+    left, at, step = scenario.calls, 0.0, 0.01
+    dice.randrange(scenario.processes)
+    begins = dice.expovariate(scenario.rate)
+    while left or (backs and at < scenario.ends + 10_000.0):
+        at += step
+        while left and begins <= at:
+            if not service.takes(at):
+                backs.append(at + own_wait)
+            left -= 1
+            dice.randrange(scenario.processes)
+            begins += dice.expovariate(scenario.rate)
+        # The room that the next first attempt needs is not given away.
+        while backs and backs[0] <= at and service.has_room(at) and service.room >= 2.0:
+            backs.popleft()
+            if not service.takes(at):
+                backs.append(at + own_wait)
+        if at >= len(waiting):
+            waiting.append(len(backs))
+    return drained(scenario, waiting)

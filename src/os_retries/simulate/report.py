@@ -1,0 +1,120 @@
+"""What happened in the virtual world: a table for the terminal, and a page with pictures that needs no network."""
+
+from __future__ import annotations
+
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from os_retries.simulate.model import Result, Scenario
+
+_COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
+_PICTURES = {
+    "attempts": "attempts a second (the service's load)",
+    "waiting": "calls that have failed and are still on their way",
+    "given_up": "calls given up, all told",
+}
+
+
+def describe(scenario: Scenario) -> str:
+    """Say in a sentence what happens."""
+    trouble = "an outage" if not scenario.left else f"{scenario.left:.0%} of its capacity left"
+    parts = [
+        f"{scenario.calls} calls, {scenario.rate:g} a second",
+        f"from {scenario.processes} processes" if scenario.processes > 1 else "",
+        f"to a service that can take {scenario.capacity:g}",
+        f"{trouble} for {scenario.lasts:g} s" if scenario.lasts else "no outage",
+        f"then {scenario.after:g}" if scenario.after is not None else "",
+        "collapsing under overload" if scenario.collapses else "",
+        f"{scenario.failing:.0%} of all attempts fail at random" if scenario.failing else "",
+        f"seed {scenario.seed}",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
+    """Return the table: a row for each policy."""
+    return [
+        (
+            name,
+            f"{result.failed} ({result.failed / result.calls:.2%})",
+            f"{result.amplification:.2f}",
+            str(result.peak),
+            f"{result.drained:.0f} s",
+            f"{result.wait(0.5):.0f} s",
+            f"{result.wait(0.99):.0f} s",
+        )
+        for name, result in results.items()
+    ]
+
+
+def table(results: Mapping[str, Result], ideal: float) -> str:
+    """Return the table for a terminal."""
+    lines = [("", *_COLUMNS), *rows(results)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = "\n".join(
+        line[0].ljust(widths[0])
+        + "".join("  " + each.rjust(width) for each, width in zip(line[1:], widths[1:], strict=True))
+        for line in lines
+    )
+    return text + f"\nA scheduler that knows the service's capacity would have drained it in {ideal:.0f} s."
+
+
+def page(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str:
+    """Return a page of HTML with the table and the pictures in it.
+
+    :raises ImportError: if matplotlib is not installed
+    """
+    cells = [("", *_COLUMNS), *rows(results)]
+    body = "\n".join("<tr>" + "".join(f"<td>{html.escape(each)}</td>" for each in row) + "</tr>" for row in cells)
+    pictures = "\n".join(
+        f"<h2>{html.escape(title)}</h2>\n{svg(picture(scenario, results, (what,)))}"
+        for what, title in _PICTURES.items()
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>os-retries simulate</title>\n'
+        "<style>body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "td{padding:.2em 1em;text-align:right}td:first-child{text-align:left}svg{width:100%;height:auto}</style>\n"
+        f"<h1>os-retries simulate</h1>\n<p>{html.escape(describe(scenario))}</p>\n<table>\n{body}\n</table>\n"
+        f"<p>A scheduler that knows the service's capacity would have drained it in {ideal:.0f} s.</p>\n"
+        f"{pictures}\n</html>\n"
+    )
+
+
+def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[str]) -> Any:
+    """Draw what happened over time, a curve for each policy: the attempts, the calls waiting, the calls given up.
+
+    :raises ImportError: if matplotlib is not installed
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415  an extra
+
+    figure = Figure(figsize=(9, 3.2 * len(what)), layout="constrained")
+    for axes, kind in zip(figure.subplots(len(what), 1, sharex=True, squeeze=False)[:, 0], what, strict=True):
+        axes.axvspan(scenario.begins, scenario.ends, color="0.9")
+        for name, result in results.items():
+            values = [getattr(each, kind) for each in result.seconds]
+            if kind == "given_up":
+                for at in range(1, len(values)):
+                    values[at] += values[at - 1]
+            axes.plot(values, label=name, linewidth=1.3)
+        if kind == "attempts":
+            axes.axhline(scenario.capacity, color="0.4", linestyle="--", linewidth=1)
+        axes.set(ylim=(0, None), xlim=(0, None), ylabel=_PICTURES[kind].partition(" (")[0])
+        axes.grid(alpha=0.3)
+    axes.set_xlabel("seconds; grey: the service is in trouble; dashed: what it can take")
+    figure.axes[0].legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def svg(figure: Any) -> str:
+    """Return a picture as SVG, the same for the same picture."""
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    file = io.StringIO()
+    with rc_context({"svg.hashsalt": "os-retries", "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]
