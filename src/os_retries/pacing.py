@@ -48,6 +48,7 @@ from typing import Protocol
 MARGIN = 10.0  # failures more than successes: the endpoint is in trouble
 MEMORY = 50.0  # outcomes that are remembered at most
 FADING = 10.0  # seconds after which an outcome counts 1/e
+STEP = 0.05  # seconds, as finely as that is reckoned
 START = 10.0  # slots a second, when trouble begins
 LOWEST = 1.0  # slots a second
 BURST = 10.0  # slots that may be saved up; and calls in trouble that need none
@@ -94,6 +95,7 @@ class LocalPacer:
         "back",
         "bad",
         "calls",
+        "faded",
         "failed",
         "fast",
         "good",
@@ -105,11 +107,12 @@ class LocalPacer:
         "succeeded",
         "tokens",
         "trouble",
+        "usual",
         "went",
     )
 
     def __init__(self, now: float) -> None:
-        self.now = now
+        self.now = self.faded = now
         self.calls = 0  # that have failed and are not over
         self.succeeded = self.failed = 0.0  # the latest outcomes, fading
         self.places: dict[int, float] = {}  # who waits, and minus the instant since which
@@ -121,6 +124,7 @@ class LocalPacer:
         self.back = self.second = self.now
         self.rate, self.tokens, self.fast = START, BURST, True
         self.good = self.bad = self.went = 0  # outcomes and slots of the present second
+        self.usual = 0.0  # the share of failures that comes with any rate
 
     def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
         """Take note of outcomes; ``back`` is the number of seconds after which those who failed will ask again."""
@@ -153,13 +157,17 @@ class LocalPacer:
             insort(self.queue, place)
         waiting = len(self.queue)
         ahead = waiting - 1 - bisect_left(self.queue, place)
-        longest = min(max(NAP[1], waiting / MANY), NAP[2])
+        least, longest, most = NAP
+        if waiting > longest * MANY:
+            longest = waiting / MANY if waiting < most * MANY else most
+        tokens, rate = self.tokens, self.rate
         # Whoever would get a slot before he asks again may take one that is free: the one in front may be asleep.
-        if self.tokens >= 1.0 and ahead < self.tokens + self.rate * longest:
-            self.tokens -= 1.0
+        if tokens >= 1.0 and ahead < tokens + rate * longest:
+            self.tokens = tokens - 1.0
             return self._go(who, place)
         # Not all of the time that it takes at this rate, for the rate may rise.
-        return min(max(0.7 * (ahead + 1.0 - self.tokens) / self.rate, NAP[0]), longest)
+        nap = 0.7 * (ahead + 1.0 - tokens) / rate
+        return least if nap < least else min(longest, nap)
 
     def leave(self, now: float, who: int) -> None:
         """Stop waiting."""
@@ -176,7 +184,7 @@ class LocalPacer:
 
     def idle(self, now: float) -> bool:
         """Whether nobody would miss this pacer: a new one would do as well."""
-        return not self.calls and not self.queue and self.failed * math.exp((self.now - now) / FADING) < 0.5
+        return not self.calls and not self.queue and self.failed * math.exp((self.faded - now) / FADING) < 0.5
 
     def _go(self, who: int, place: float | None) -> float:
         self.went += 1
@@ -193,19 +201,28 @@ class LocalPacer:
         passed = now - self.now
         if passed <= 0.0:
             if passed < -JUMP:  # it was set back: go on from there, and lose no more than this step
-                self.now, self.second = now, now
+                self.now = self.second = self.faded = now
                 self.back = min(self.back, now + LONGEST_BACK)
             return
         self.now = now
-        fade = math.exp(-passed / FADING)
-        self.succeeded *= fade
-        self.failed *= fade
         if self.trouble:
-            self.tokens = min(self.tokens + self.rate * passed, max(BURST, self.rate / 10.0))
+            tokens = self.tokens + self.rate * passed
+            most = self.rate / 10.0
+            most = max(most, BURST)
+            self.tokens = min(most, tokens)
             if now - self.second >= 1.0:
                 self._look_back()
-            if not self.queue and now >= self.back and self.failed <= self.succeeded + 2.0:
-                self._rest()
+        if now - self.faded >= STEP:
+            self._fade()
+
+    def _fade(self) -> None:
+        """Forget a little, and see whether the trouble is over."""
+        fade = math.exp((self.faded - self.now) / FADING)
+        self.faded = self.now
+        self.succeeded *= fade
+        self.failed *= fade
+        if self.trouble and not self.queue and self.now >= self.back and self.failed <= self.succeeded + 2.0:
+            self._rest()
 
     def _look_back(self) -> None:
         """Set the rate by the outcomes of the second that has passed."""
@@ -213,7 +230,10 @@ class LocalPacer:
         outcomes = self.good + self.bad
         # What chance may do is no sign of overload.
         failing = (self.bad - 1.0 - 0.5 * math.sqrt(outcomes)) / outcomes if outcomes else 0.0
-        if failing > (GROWING if self.bad > self.went else DRAINING):
+        too_much = GROWING if self.bad > self.went else min(GROWING, DRAINING + 1.25 * self.usual)
+        if outcomes and failing <= GROWING:
+            self.usual = max(0.0, self.usual + (failing - self.usual) * (0.1 if failing > self.usual else 0.5))
+        if failing > too_much:
             rate = self.rate * CUT if failing <= GROWING else min(self.rate * CUT, self.rate - self.bad / took)
             self.rate = max(LOWEST, rate)
             self.fast = self.rate == LOWEST

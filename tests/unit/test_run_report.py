@@ -300,3 +300,16 @@ def test_the_logger_s_lines_go_to_the_program_s_files_and_not_to_standard_error_
         root.handlers[:] = []  # and without handlers Python's last resort stays out of it
         logger.warning("what attach says")
         assert log.getvalue() == ""
+
+
+def test_a_wait_for_a_slot_is_said_in_words_and_is_no_second_retry():
+    """How long it takes nobody knows, so there is no countdown, and the summary counts one retry."""
+    own = retry(failed(request_id=None, wait=1.0), method="GET /servers")
+    paced = retry(failed(request_id=None, wait=300.0), method="GET /servers", source="pacing")
+    events = [words.retry_event(own), words.retry_event(paced)]
+    assert [event["event"] for event in events] == ["retry", "paced"]
+    assert words.retry_line(events[1], 2.0).endswith("retry 1 of 5 as soon as the service can take it")
+    assert words.summary(events).splitlines() == [
+        "os-retries: 1 request repeated (1 retry, 1 s of waiting), 1 retry held back until the service could take them",
+        "  compute GET /servers: 503",
+    ]

@@ -149,8 +149,8 @@ class Service:
         """Whether it would take an attempt now."""
         passed, self.now = now - self.now, now
         capacity = self.capacity(now)
-        # A tenth of a second's work may come at once.
-        self.room = min(self.room + passed * capacity, max(2.0, capacity / 10.0)) if capacity else 0.0
+        # A tenth of a second's work may come at once, or five attempts.
+        self.room = min(self.room + passed * capacity, max(5.0, capacity / 10.0)) if capacity else 0.0
         self.offered *= max(0.0, 1.0 - passed)
         return self.room >= 1.0
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
 _PICTURES = {
     "attempts": "attempts a second (the service's load)",
-    "waiting": "calls that have failed and are still on their way",
-    "given_up": "calls given up, all told",
+    "waiting": "calls waiting (those that have failed and are still on their way)",
+    "given_up": "calls given up (all told)",
 }
 
 

@@ -1,0 +1,86 @@
+"""What the pacer costs: one decision, and ten thousand calls that wait, in ten thousand threads.
+
+``python bench/pacer.py [--threads N] [--seconds N]``; ends with 1 if a number of the issue's is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import sys
+import threading
+import time
+
+from os_retries import RetryPolicy, slots
+from os_retries.pacing import LocalPacer
+
+DECISION, SHARE = 2.0, 0.05  # microseconds; of one core
+
+
+class RefusedError(Exception):
+    code = 503
+
+
+def decision(waiting: int, turns: int = 20_000) -> float:
+    """Microseconds that one question of a waiting call takes."""
+    best = float("inf")
+    for _ in range(5):
+        pacer = LocalPacer(0.0)
+        for _ in range(waiting + 100):
+            pacer.begin()
+        pacer.note(0.0, 0, 1000, 10.0)
+        for who in range(waiting):
+            pacer.ask(0.0, who, who / 100)
+        pacer.tokens = 0.0
+        start = time.perf_counter()
+        for turn in range(turns):
+            pacer.ask(turn * 1e-6, turn % waiting, 0.0)
+        best = min(best, time.perf_counter() - start)
+    return 1e6 * best / turns
+
+
+def share_of_a_core(threads: int, seconds: float) -> float:
+    """Share of one core that so many calls take that wait for slots of a service that is down."""
+    policy = RetryPolicy(retry_after=0.01, retry_max_wait=3600.0)
+    stop = threading.Event()
+
+    def call() -> str:
+        if stop.is_set():
+            return "stopped"
+        raise RefusedError
+
+    def run() -> None:
+        with contextlib.suppress(RefusedError):
+            policy.execute(call)
+
+    threading.stack_size(256 * 1024)
+    for _ in range(threads):
+        threading.Thread(target=run, daemon=True).start()
+    time.sleep(15.0)  # until all wait
+    ((pacer, _),) = slots._pacers.values()  # noqa: SLF001
+    waiting = len(pacer._pacer.queue)  # type: ignore[attr-defined]  # noqa: SLF001
+    used, start = time.process_time(), time.monotonic()
+    time.sleep(seconds)
+    share = (time.process_time() - used) / (time.monotonic() - start)
+    print(f"{waiting} calls wait, each in its thread: {share:.1%} of one core")
+    stop.set()
+    return share
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--threads", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    options = parser.parse_args()
+    missed = False
+    for waiting in (10, 1000, 10_000):
+        took = decision(waiting)
+        missed |= took > DECISION
+        print(f"one decision with {waiting} waiting: {took:.2f} us")
+    logging.getLogger("os_retries").setLevel(logging.ERROR)
+    return int(share_of_a_core(options.threads, options.seconds) > SHARE or missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

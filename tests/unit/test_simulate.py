@@ -1,0 +1,152 @@
+"""The policy lab: the promises of pacing, kept in a virtual world; the command, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from os_retries import RetryPolicy
+from os_retries.cli import main
+from os_retries.simulate.command import contestant
+from os_retries.simulate.model import AwsStandard, Contestant, Result, Scenario, World, clairvoyant
+
+OUTAGE = Scenario(calls=15_000, lasts=25.0)
+
+
+def paced(scenario: Scenario, **policy: float) -> Result:
+    return World(scenario, contestant(RetryPolicy(**policy), shared=True)(scenario)).run()
+
+
+def plain(scenario: Scenario) -> Result:
+    return World(scenario, contestant(RetryPolicy(pacing=False), shared=True)(scenario)).run()
+
+
+# The promises of the design
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        OUTAGE,
+        Scenario(calls=15_000, lasts=60.0, left=0.5),
+        Scenario(calls=20_000, lasts=25.0, collapses=True),
+        Scenario(calls=20_000, lasts=25.0, failing=0.2, capacity=200.0),
+        Scenario(calls=15_000, lasts=25.0, processes=200),
+        Scenario(calls=15_000, lasts=25.0, latency=2.0),
+    ],
+    ids=["outage", "half", "collapsing", "20 % at random too", "200 processes", "slow answers"],
+)
+def test_in_trouble_next_to_no_call_fails_the_load_stays_and_it_is_drained_soon(scenario):
+    result = paced(scenario)
+    assert result.failed / result.calls <= 0.0005
+    assert result.amplification <= 1.15
+    assert result.peak_of_five <= 1.2 * scenario.capacity
+    assert result.drained <= 1.5 * clairvoyant(scenario)
+
+
+def test_the_same_outage_breaks_hundreds_of_calls_and_storms_without_pacing():
+    """Without this the test above would say nothing."""
+    result = plain(dataclasses.replace(OUTAGE, lasts=60.0))
+    assert result.failed > 500
+    assert result.amplification > 2.0
+    assert result.peak > 2 * OUTAGE.capacity
+
+
+@pytest.mark.parametrize("failing", [0.01, 0.1, 0.2, 0.3])
+def test_a_service_that_fails_at_random_sees_exactly_what_it_would_see_without_pacing(failing):
+    scenario = Scenario(rate=200.0, capacity=1e5, lasts=0.0, failing=failing, calls=8_000)
+    assert paced(scenario).seconds == plain(scenario).seconds
+
+
+def test_a_call_that_gives_up_has_waited_as_long_as_it_may():
+    result = paced(Scenario(rate=50.0, lasts=200.0, calls=8_000), retry_max_wait=60.0)
+    assert result.failed > 1000
+    assert result.waits[-1] <= 60.0 + 5 * 10.0 + 6 * 0.1 + 1e-6
+    given_up = [at for at, each in enumerate(result.seconds) if each.given_up]
+    assert given_up[0] >= 30 + 60
+
+
+# The world
+
+
+def test_the_same_seed_gives_the_same_world_and_another_one_another():
+    assert paced(OUTAGE).seconds == paced(OUTAGE).seconds
+    assert paced(OUTAGE).seconds != paced(dataclasses.replace(OUTAGE, seed=2)).seconds
+
+
+def test_every_call_ends_and_is_counted_once():
+    result = plain(Scenario(calls=5_000, lasts=60.0))
+    assert result.calls == 5_000 == sum(each.began for each in result.seconds)
+    assert result.failed == sum(each.given_up for each in result.seconds)
+    attempts = sum(each.attempts for each in result.seconds)
+    failed = sum(each.failed for each in result.seconds)
+    assert attempts - failed == result.calls - result.failed
+
+
+def test_a_service_takes_no_more_than_it_can():
+    seconds = plain(OUTAGE).seconds
+    works = [each.attempts - each.failed for each in seconds]
+    assert max(works) <= OUTAGE.capacity * 1.1 + 1
+    assert set(works[31:54]) == {0}
+
+
+def test_aws_s_quota_gives_up_when_it_is_used_up():
+    how = AwsStandard(RetryPolicy(), lambda: 0.5)
+    result = World(OUTAGE, how).run()
+    assert how.quota[0] <= 500
+    assert result.failed > 0.95 * OUTAGE.rate * OUTAGE.lasts
+
+
+def test_nobody_drains_faster_than_the_one_who_knows():
+    how = Contestant(RetryPolicy(retries_number=1000), lambda: 0.5)
+    assert World(OUTAGE, how).run().drained >= clairvoyant(OUTAGE) - 1.0
+
+
+# The command
+
+FEW = ["simulate", "--rate", "20", "--capacity", "30", "--begins", "5", "--lasts", "10", "--calls", "500"]
+
+
+def test_the_command_prints_a_row_for_each_policy(capsys, tmp_path):
+    conf = tmp_path / "nova.conf"
+    conf.write_text("[timeouts]\nretries_number = 1\nretry_after = 1\npacing = false\n")
+    assert main([*FEW, "--config-file", str(conf)]) == 0
+    said = capsys.readouterr().out
+    rows = {line[:18].strip(): line for line in said.splitlines()}
+    for name in ("the specification", "keystoneauth", "AWS standard", "os-retries"):
+        assert "%" in rows[name]
+    failed = {name: int(re.search(r"  (\d+) \(", line)[1]) for name, line in rows.items() if "%)" in line}
+    assert failed["os-retries"] == 0
+    assert next(number for name, number in failed.items() if name.startswith(str(tmp_path)[:10])) > 100
+
+
+def test_the_page_holds_everything_itself(tmp_path, capsys):
+    page = tmp_path / "lab.html"
+    assert main([*FEW, "--html", str(page)]) == 0
+    text = page.read_text()
+    assert str(page) in capsys.readouterr().out
+    assert text.count("<svg") == 3
+    assert not re.search(r"<script|<link|<img|@import|(src|href)=\"(?!#)", text)
+    assert len(text) < 500_000
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--rate", "0"], "--rate must be from 0.001"),
+        (["--left", "2"], "--left must be from 0 to 1"),
+        (["--random", "1"], "--random must be"),
+        (["--calls", "0"], "--calls must be"),
+        (["--config-file", "/no/such/file"], "/no/such/file"),
+        (["--html", "/no/such/folder/lab.html"], "No such file or directory"),
+        (["--rate", "many"], "invalid float value"),
+        (["--rate", "nan"], "--rate must be"),
+    ],
+)
+def test_a_mistake_gets_a_clear_error(options, says, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(["simulate", *options])
+    assert raised.value.code == 2
+    assert says in capsys.readouterr().err
