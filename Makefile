@@ -52,6 +52,10 @@ bench: env  ## what a call and an import cost, against the peers
 	$(BIN)/python bench/success_path.py
 	$(BIN)/python bench/attached.py
 	$(BIN)/python bench/import_time.py
+	$(BIN)/python bench/pacer.py
+
+storm: env  ## the outages of docs/pacing.md, on a virtual clock, and its picture
+	$(BIN)/python bench/storm.py --picture docs/storm.svg
 
 lint: env  ## ruff, mypy --strict, the import contract
 	$(BIN)/ruff check .

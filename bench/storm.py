@@ -20,7 +20,7 @@ from typing import Any
 from os_retries import RetryPolicy
 from os_retries.simulate.command import contestant, field, run
 from os_retries.simulate.model import Scenario, clairvoyant
-from os_retries.simulate.report import picture, table
+from os_retries.simulate.report import picture, svg, table
 
 OURS = "os-retries"
 FAILED, AMPLIFICATION, PEAK, DRAINED = 0.0005, 1.15, 1.2, 1.5
@@ -91,7 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sweep", action="store_true", help="many other scenarios, ours alone")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--picture", metavar="FILE", help="draw the outage of 40 s (.svg or .png; needs matplotlib)")
+    parser.add_argument("--picture", metavar="FILE", help="draw the outage of 40 s, as SVG (needs matplotlib)")
     options = parser.parse_args()
     all_figures, missed = {}, []
     for name, scenario in (sweep() if options.sweep else SCENARIOS).items():
@@ -117,8 +117,7 @@ def main() -> int:
                 )
             print(flush=True)
         if options.picture and name == "outage of 40 s":
-            Path(options.picture).parent.mkdir(exist_ok=True)
-            picture(scenario, results, ("attempts", "waiting")).savefig(options.picture)
+            Path(options.picture).write_text(svg(picture(scenario, results, ("attempts", "waiting"))) + "\n")
     if options.json:
         print(json.dumps(all_figures, indent=2))
     for line in missed:
