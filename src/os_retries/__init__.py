@@ -6,12 +6,14 @@
 
 from typing import TYPE_CHECKING
 
+from os_retries import slots
 from os_retries.clients import client_options, execute_with_retries
 from os_retries.config import configure
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
 from os_retries.policy import RetryPolicy
 
 if TYPE_CHECKING:
+    from os_retries.pacing import Pacer
     from os_retries.session import attach, detach
 
 __all__ = [
@@ -35,3 +37,14 @@ def __getattr__(name: str) -> object:
 
         return getattr(session, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _shared_pacer(endpoint: str, url: str) -> "Pacer":
+    import time  # noqa: PLC0415
+
+    from os_retries.fleet import pacer_for  # noqa: PLC0415
+
+    return pacer_for(url, endpoint, time.monotonic())
+
+
+slots.shared = _shared_pacer

@@ -48,10 +48,12 @@ def configure(
     :param sleep: see :class:`RetryPolicy`
     :param on_retry: see :class:`RetryPolicy`
     :raises TypeError: if ``conf`` is no oslo.config object
-    :raises ImportError: if oslo.config is not installed
+    :raises ImportError: if oslo.config is not installed; if there is a ``pacing_url`` and redis-py is not
     :raises ValueError: for a value that ``conf`` holds already and that is out of its range
     """
-    provide(ConfiguredPolicy(conf, group, sleep=sleep, on_retry=on_retry))
+    policy = ConfiguredPolicy(conf, group, sleep=sleep, on_retry=on_retry)
+    policy.check_pacing()
+    provide(policy)
 
 
 def list_opts() -> list[tuple[Any, list[Any]]]:
@@ -96,6 +98,17 @@ class ConfiguredPolicy:
         self._register(None)
         for service in (None, *SERVICE_TYPES.values()):
             self._good[service] = self._read(service)
+
+    def check_pacing(self) -> None:
+        """Find out whether each ``pacing_url`` can be used here.
+
+        :raises ImportError: if redis-py is not installed
+        :raises ValueError: for what is no URL of a Redis
+        """
+        for url in {policy.pacing_url for policy in self._good.values() if policy.pacing and policy.pacing_url}:
+            from os_retries.fleet import check  # noqa: PLC0415
+
+            check(url)
 
     def __call__(self, service: str | None) -> RetryPolicy:
         """Return the policy for ``service`` (a service type, or None where it is not known)."""
@@ -168,8 +181,9 @@ _HELP = {
     "a service that accepts a request and never answers is waited for without end.",
     "pacing": "Whether the retries of all calls to a service in trouble go out one after the other, as fast as it "
     "recovers.",
-    "pacing_url": "Where all processes share one queue of retries, such as redis://host:6379/0; not set, each has its "
-    "own.",
+    "pacing_url": "URL of the Redis through which all processes share one queue of retries, such as "
+    "redis://host:6379/0, rediss://user:password@host or unix:///path; needs os-retries[fleet]. Not set, each process "
+    "has its own.",
     "safe_creates": "Whether an attached session marks creates (a tag, a metadata key or the like named os-retries), "
     "looks up what became of one whose answer was lost, and repeats it when it is surely not there.",
     "settle_time": "Seconds during which a create that is not found may still appear, after a lost connection, a 500, "
@@ -210,6 +224,7 @@ def _options(service: str | None = None) -> list[Any]:
             deprecated_name=name if name in _SAHARA_OPTIONS and not service else None,
             deprecated_group=_SAHARA_GROUP if name in _SAHARA_OPTIONS and not service else None,
             mutable=True,
+            secret=name == "pacing_url",  # it may have a password in it
         )
         for name, kind in kinds.items()
     ]

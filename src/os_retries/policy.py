@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from os_retries.call import run
@@ -69,7 +69,7 @@ class RetryPolicy:
     settle_time_after_timeout: float = 120.0
     reap_late_duplicates: bool = False
     pacing: bool = True
-    pacing_url: str | None = None
+    pacing_url: str | None = field(default=None, repr=False)  # it may have a password in it
     sleep: Callable[[float], object] | None = None
     on_retry: Callable[[Retry], object] | None = None
 

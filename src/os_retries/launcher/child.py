@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 from os_retries import call
 from os_retries.launcher import swift
-from os_retries.launcher.report import Elsewhere, Reporter
+from os_retries.launcher.report import Complaints, Elsewhere, Reporter
 from os_retries.policy import RetryPolicy, provide
 from os_retries.session import attach
 
@@ -25,6 +26,7 @@ def set_up() -> Reporter:
     provide(lambda service: policies.get(service) or policies[None])
     call.on_give_up = reporter.on_give_up
     Elsewhere.install()
+    logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))
     return reporter
 
 

@@ -138,3 +138,15 @@ class Elsewhere(logging.Handler):
         log = logging.getLogger("os_retries")
         log.propagate = False
         log.addHandler(cls())
+
+
+class Complaints(logging.Handler):
+    """Says what one of our modules warns of to the operator, who may be the only one to read it."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        self._reporter.complain(record.getMessage())

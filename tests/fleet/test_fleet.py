@@ -1,0 +1,528 @@
+"""A pacer that a fleet shares never gets in a caller's way: Redis slow, away, full, flushed, restarted, not installed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from oslo_config import cfg, fixture
+
+import os_retries
+from os_retries import fleet, slots
+from os_retries.pacing import BURST, LocalPacer
+from tests.unit.conftest import HttpError
+
+if TYPE_CHECKING:
+    from tests.fleet.conftest import Server
+
+ENDPOINT = "nova:8774 compute"
+LONG = 1.0  # seconds: far longer than anything here may take, and far shorter than a wait for Redis would be
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "os_retries.fleet")
+    slots.forget()
+    yield
+    slots.forget()
+    for each in fleet._fleets.values():
+        each.close()
+    fleet._fleets.clear()
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.levelname for record in caplog.records if record.name == "os_retries.fleet"]
+
+
+def evaluations(server: Server) -> int:
+    """How often this Redis has been asked."""
+    with server.client() as client:
+        stats = client.info("commandstats")
+        return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))
+
+
+def numbers(server: Server, endpoint: str = ENDPOINT) -> dict[str, str]:
+    with server.client() as client:
+        return client.hgetall(fleet.keys(endpoint)[0])
+
+
+def in_trouble(pacer: fleet.FleetPacer, now: float, calls: int = 30) -> None:
+    for _ in range(calls):
+        pacer.begin()
+        pacer.note(now, 0, 1, 1.0)
+
+
+# -- the fleet
+
+
+def test_two_processes_share_one_burst_of_slots(server: Server) -> None:
+    """What one has taken the other does not get."""
+    one, other = (fleet.FleetPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(2))
+    in_trouble(one, 0.0)
+    in_trouble(other, 0.0)
+    naps = [pacer.ask(0.0, who, 0.0) for who in range(50) for pacer in (one, other)]
+    # Ten at once, and ten a second at most while they ask.
+    assert BURST <= naps.count(0.0) < BURST + 60
+
+
+def test_two_calls_of_the_same_number_in_two_processes_are_two(server: Server) -> None:
+    pacers = [fleet.FleetPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(3)]
+    for pacer in pacers:
+        in_trouble(pacer, 0.0)
+        for who in range(40):
+            pacer.ask(0.0, 1000 + who, 0.0)
+    with server.client() as client:
+        waiting = client.zrange(fleet.keys(ENDPOINT)[1], 0, -1)
+    assert sum(name.endswith(":1039") for name in waiting) == 3
+
+
+def test_what_succeeds_does_not_talk_to_redis(server: Server) -> None:
+    asked = evaluations(server)
+    with server.client() as client:
+        before = client.info("stats")["total_connections_received"]
+        pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+        for _ in range(1000):
+            pacer.note(0.0, 1, 0)
+        policy = os_retries.RetryPolicy(pacing_url=server.url)
+        assert [policy.execute(lambda: "result") for _ in range(10)] == ["result"] * 10
+        assert client.info("stats")["total_connections_received"] == before
+    assert evaluations(server) == asked
+
+
+def test_a_failing_call_talks_to_redis_when_it_fails_asks_and_ends(server: Server) -> None:
+    """And its success is told at the end: it may have been this process's last call."""
+    with server.client() as client:
+        client.script_load(fleet.SCRIPT)
+    before = evaluations(server)
+    outcomes = [HttpError(503), "result"]
+    policy = os_retries.RetryPolicy(pacing_url=server.url, retry_after=0.01)
+    assert policy.execute(lambda: raise_or_return(outcomes.pop(0))) == "result"
+    assert evaluations(server) == before + 3
+    (endpoint,) = slots._pacers
+    assert float(numbers(server, endpoint)["succeeded"]) == pytest.approx(2, abs=0.1)  # one is assumed: see below
+
+
+def raise_or_return(outcome: object) -> object:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def test_at_rest_few_successes_are_told_and_in_trouble_all(server: Server) -> None:
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    pacer.note(0.0, 1000, 0)
+    pacer.note(0.0, 0, 1)
+    assert float(numbers(server)["succeeded"]) == fleet.SUCCESSES
+    in_trouble(pacer, 0.0, 60)
+    pacer.begin()
+    pacer.note(0.0, 7, 0)
+    pacer.end()
+    assert float(numbers(server)["good"]) == 7
+
+
+def test_only_who_knows_of_the_trouble_tells_what_share_fails(server: Server) -> None:
+    """The first failure of a process is none of a share: what has succeeded before it is not known."""
+    one, other = (fleet.FleetPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(2))
+    in_trouble(one, 0.0, 60)
+    before = numbers(server)
+    for known in (0, 1, 2):
+        other.note(0.0, 0, 1)
+        assert float(numbers(server)["bad"]) == float(before["bad"]) + 1 + known
+        assert float(numbers(server)["unaware"]) == float(before["unaware"]) + 1
+        assert numbers(server)["good"] == before["good"]
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "later", "told"),
+    [
+        (0, 0.0, 1),  # a new process: of what it has not seen nothing is known
+        (1, fleet.WATCH + 1, 1 + fleet.SUCCESSES),  # it went well when nobody counted any more
+        (1, fleet.WATCH - 1, 1 + 1),  # all that there was
+        (0, fleet.WATCH - 1, 1 + 0),  # an outage
+    ],
+)
+def test_what_was_not_counted_is_assumed(server: Server, succeeded: int, later: float, told: int) -> None:
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    pacer.note(0.0, 0, 1)
+    if later:
+        pacer.note(1.0, succeeded, 0)
+        pacer.note(later, 0, 1)
+    assert float(numbers(server)["succeeded"]) == pytest.approx(told, abs=0.1)
+
+
+def test_successes_are_counted_for_as_long_as_they_may_be_told() -> None:
+    """``slots`` counts while a pacer is not idle."""
+    pacer = fleet.FleetPacer(fleet.Fleet("unix:///nowhere"), ENDPOINT, 0.0)
+    pacer.note(0.0, 0, 1)
+    assert not pacer.idle(fleet.WATCH - 1)
+    assert pacer.idle(fleet.WATCH + 1)
+
+
+def test_many_threads_share_one_connection(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    in_trouble(pacer, 0.0)
+    naps: list[float] = []
+
+    def calls(first: int) -> None:
+        naps.extend(pacer.ask(0.0, who, 0.0) for who in range(first, first + 20))
+
+    threads = [threading.Thread(target=calls, args=(1000 * i,)) for i in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(naps) == 600
+    assert min(naps) >= 0
+    with server.client() as client:
+        assert client.info("clients")["connected_clients"] == 1 + 1
+    assert "ERROR" not in lines(caplog)
+
+
+def test_a_forked_process_uses_its_own_connection_and_names(server: Server) -> None:
+    """Also if a thread of the parent's was talking to Redis at that moment."""
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    in_trouble(pacer, 0.0)
+    (shared,) = fleet._fleets.values()
+    reader, writer = os.pipe()
+    with shared._lock:
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                mine = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+                began = time.monotonic()
+                mine.note(0.0, 0, 1)
+                told = mine._told == 0.0 and mine._trouble and time.monotonic() - began < LONG
+                os.write(writer, f"{told} {mine._fleet.name}".encode())
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    told, _, name = os.read(reader, 100).decode().partition(" ")
+    os.close(reader)
+    assert told == "True"
+    assert name != shared.name
+    assert pacer.ask(0.0, 1, 0.0) >= 0
+
+
+# -- Redis is not as it should be
+
+
+@contextlib.contextmanager
+def a_server_that_never_answers():
+    """Its URL, and the connections that were made to it."""
+    connections: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connections.append(listening.accept()[0])
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"redis://127.0.0.1:{listening.getsockname()[1]}", connections
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in connections:
+                connection.close()
+
+
+def test_the_local_pacer_decides_within_100_ms(caplog: pytest.LogCaptureFixture) -> None:
+    assert fleet.TIMEOUT <= 0.1
+    with a_server_that_never_answers() as (url, connections):
+        pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
+        began = time.monotonic()
+        in_trouble(pacer, 0.0)
+        naps = [pacer.ask(0.0, who, 0.0) for who in range(100)]
+        assert time.monotonic() - began < LONG  # one wait for all of them
+        assert len(connections) == 1
+    local = LocalPacer(0.0)
+    in_trouble(local, 0.0)
+    assert naps == [local.ask(0.0, who, 0.0) for who in range(100)]
+    assert lines(caplog) == ["WARNING"]
+
+
+def test_others_do_not_wait_for_the_one_who_finds_out(caplog: pytest.LogCaptureFixture) -> None:
+    with a_server_that_never_answers() as (url, _):
+        pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
+        pacer.note(0.0, 0, 1)  # away
+        (shared,) = fleet._fleets.values()
+        with shared._lock:  # a call tries again
+            began = time.monotonic()
+            for _ in range(100):
+                pacer.note(100.0, 0, 1)
+            assert time.monotonic() - began < fleet.TIMEOUT * 50
+    assert lines(caplog) == ["WARNING"]
+
+
+def test_who_has_waited_for_the_one_who_finds_out_does_not_try_again() -> None:
+    """A hundred threads that ask at once must not find out one after the other."""
+    with a_server_that_never_answers() as (url, connections):
+        pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
+        (shared,) = fleet._fleets.values()
+        other = threading.Thread(target=pacer.note, args=(0.0, 0, 1))
+        with shared._lock:
+            other.start()
+            time.sleep(fleet.TIMEOUT / 8)
+            shared._again = 1.0
+        other.join()
+        assert not connections
+
+
+def test_redis_is_tried_again_after_ever_longer_intervals(caplog: pytest.LogCaptureFixture) -> None:
+    with a_server_that_never_answers() as (url, connections):
+        pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
+        for tenth in range(1000):
+            pacer.note(tenth / 10, 0, 1)
+        # At 0, 1, 3, 7, 15, 31, 61 and 91 seconds.
+        assert len(connections) == 8
+    assert lines(caplog) == ["WARNING"]
+
+
+def test_a_redis_that_comes_and_goes_does_not_fill_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    (shared,) = fleet._fleets.values()
+    for second in range(200):
+        shared._url = server.url if second % 2 else "unix:///nowhere"
+        shared.close()
+        pacer.note(float(second), 0, 1)
+    assert len(lines(caplog)) < 30
+
+
+class Breakage:
+    """A way in which a Redis stops helping, and how it comes back."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def command(self, *words: str) -> None:
+        with self.server.client() as client:
+            client.execute_command(*words)
+
+
+class Away(Breakage):
+    def begin(self) -> None:
+        self.server.stop()
+
+    def end(self) -> None:
+        self.server.start()
+
+
+class Slow(Breakage):
+    def begin(self) -> None:
+        assert self.server.pid is not None
+        os.kill(self.server.pid, signal.SIGSTOP)
+
+    def end(self) -> None:
+        assert self.server.pid is not None
+        os.kill(self.server.pid, signal.SIGCONT)
+
+
+class Full(Breakage):
+    def begin(self) -> None:
+        self.command("CONFIG", "SET", "maxmemory", "1")
+
+    def end(self) -> None:
+        self.command("CONFIG", "SET", "maxmemory", "0")
+
+
+class Demoted(Breakage):
+    def begin(self) -> None:
+        self.command("CONFIG", "SET", "replica-read-only", "yes")
+        self.command("REPLICAOF", "127.0.0.1", "1")
+
+    def end(self) -> None:
+        self.command("REPLICAOF", "NO", "ONE")
+
+
+class Occupied(Breakage):
+    """Somebody else's keys have the names of ours."""
+
+    def begin(self) -> None:
+        with self.server.client() as client:
+            client.set(fleet.keys(ENDPOINT)[0], "not ours")
+
+    def end(self) -> None:
+        self.command("FLUSHALL")
+
+
+@pytest.mark.parametrize("kind", [Away, Slow, Full, Demoted, Occupied])
+def test_without_help_each_paces_alone_and_with_help_again_together(
+    server: Server, caplog: pytest.LogCaptureFixture, kind: type[Breakage]
+) -> None:
+    """One warning when it begins, one line when it ends, and never an error."""
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    in_trouble(pacer, 0.0)
+    broken = kind(server)
+    broken.begin()
+    try:
+        began = time.monotonic()
+        for tenth in range(100):
+            pacer.note(tenth / 10, 0, 1)
+            pacer.ask(tenth / 10, tenth, 0.0)
+        assert time.monotonic() - began < 5 * LONG
+        assert lines(caplog) == ["WARNING"]
+        assert pacer.local.queue
+        (shared,) = fleet._fleets.values()
+        assert shared._client is None  # a replica's address may have become the primary's
+    finally:
+        broken.end()
+    # At its second try it has been back for long.
+    naps = [pacer.ask(now, tenth, now) for now in (100.0, 200.0) for tenth in range(100)]
+    assert min(naps) >= 0
+    assert lines(caplog) == ["WARNING", "INFO"]
+    assert not pacer.local.queue
+    assert numbers(server)["trouble"]
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "SCRIPT FLUSH"])
+def test_a_flushed_redis_is_no_event(server: Server, caplog: pytest.LogCaptureFixture, command: str) -> None:
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    for _ in range(3):
+        in_trouble(pacer, 0.0)
+        pacer.ask(0.0, 1, 0.0)
+        with server.client() as client:
+            client.execute_command(command)
+    pacer.ask(0.0, 1, 0.0)
+    assert numbers(server)
+    assert lines(caplog) == []
+
+
+def test_a_call_ends_as_it_would_without_redis(server: Server) -> None:
+    """Away from the beginning: the client's own error after all attempts, the result after fewer."""
+    policy = os_retries.RetryPolicy(pacing_url="unix:///nowhere", retry_after=0.001, retries_number=2)
+    failures = [HttpError(503) for _ in range(3)]
+    with pytest.raises(HttpError) as raised:
+        policy.execute(lambda: raise_or_return(failures.pop(0)))
+    assert raised.value.os_retries.attempts[-1].number == 3
+    outcomes = [HttpError(503), "result"]
+    assert policy.execute(lambda: raise_or_return(outcomes.pop(0))) == "result"
+
+
+def test_an_interrupt_leaves_no_answer_for_the_next_question(server: Server) -> None:
+    """Ctrl-C while Redis is being asked: the next call gets its own answer."""
+    pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
+    in_trouble(pacer, 0.0)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    slow = Slow(server)
+    slow.begin()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, fleet.TIMEOUT / 4)
+        with pytest.raises(KeyboardInterrupt):
+            pacer.ask(0.0, 1, 0.0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        slow.end()
+    naps = [pacer.ask(0.0, who, 0.0) for who in range(100, 200)]
+    assert naps[0] < naps[-1]
+
+
+# -- what is configured
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "url", [f"redis://me:{SECRET}@127.0.0.1:1/0", f"unix:///nowhere?password={SECRET}", f"redis://me:{SECRET}#x@host/0"]
+)
+def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture, url: str) -> None:
+    fleet.pacer_for(url, ENDPOINT, 0.0).note(0.0, 0, 1)
+    assert lines(caplog) == ["WARNING"]
+    assert SECRET not in caplog.text
+
+
+def test_no_wrong_password_is_logged(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    fleet.pacer_for(f"{server.url}?username=me&password={SECRET}", ENDPOINT, 0.0).note(0.0, 0, 1)
+    assert lines(caplog) == ["WARNING"]
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("url", [f"http://{SECRET}@host", "host:6379", "redis://host:port", f"redis://u:{SECRET}#@h:1"])
+def test_what_is_no_url_is_said_at_once_and_without_secrets(url: str) -> None:
+    with pytest.raises(ValueError, match=r"pacing_url: .* is no URL of a Redis: redis://host:6379/0") as raised:
+        fleet.check(url)
+    assert SECRET not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+def test_without_redis_py_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Where it was asked for expressly; in somebody else's environment there is one warning, and no sharing."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ImportError, match=r"pip install 'os-retries\[fleet\]'"):
+        fleet.check("redis://host")
+    for endpoint in ("one", "two"):
+        pacer = fleet.pacer_for("redis://host", endpoint, 0.0)
+        in_trouble(pacer, 0.0)
+        assert [pacer.ask(0.0, who, 0.0) for who in range(11)].count(0.0) == BURST
+    assert lines(caplog) == ["WARNING"]
+    assert "os-retries[fleet]" in caplog.text
+
+
+def test_configure_refuses_what_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = fixture.Config(cfg.ConfigOpts())
+    conf.setUp()
+    os_retries.configure(conf.conf)
+    conf.config(group="timeouts", pacing_url="http://host")
+    with pytest.raises(ValueError, match="pacing_url"):
+        os_retries.configure(conf.conf)
+    conf.config(group="timeouts", pacing_url="redis://host")
+    os_retries.configure(conf.conf)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ImportError, match="pacing_url needs redis-py"):
+        os_retries.configure(conf.conf)
+    conf.config(group="timeouts", pacing=False)
+    os_retries.configure(conf.conf)
+    conf.cleanUp()
+
+
+def test_a_policy_shows_no_password() -> None:
+    assert SECRET not in repr(os_retries.RetryPolicy(pacing_url=f"redis://:{SECRET}@host"))
+
+
+def test_run_tells_the_operator_that_redis_does_not_help(tmp_path: Path) -> None:
+    """In the log of os_retries alone nobody would read it."""
+    config = tmp_path / "conf"
+    config.write_text(f"[timeouts]\npacing_url = unix:///nowhere?password={SECRET}\nretry_after = 0.001\n")
+    program = (
+        "import keystoneauth1.session, os_retries\n"
+        "class Unavailable(Exception): code = 503\n"
+        "outcomes = [1, 2]\n"
+        "def method():\n"
+        "    if outcomes.pop() == 2: raise Unavailable\n"
+        "    return 'result'\n"
+        "print(os_retries.execute_with_retries(method))\n"
+    )
+    run = (
+        Path(sys.executable).with_name("os-retries"),
+        "run",
+        "--config-file",
+        config,
+        "--",
+        sys.executable,
+        "-c",
+        program,
+    )
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "result\n"
+    told = [line for line in done.stderr.splitlines() if "Redis" in line]
+    assert len(told) == 1
+    assert told[0].startswith("os-retries: pacing: Redis at unix:///nowhere does not help (ConnectionError")
+    assert SECRET not in done.stderr

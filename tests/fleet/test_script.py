@@ -1,0 +1,248 @@
+"""The script in Redis decides as LocalPacer does, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from os_retries import fleet
+from os_retries.pacing import BURST, FADING, LONGEST_BACK, LocalPacer
+
+if TYPE_CHECKING:
+    import redis
+
+    from tests.fleet.conftest import Server
+
+NOW = 1_800_000_000.0
+# The script with a clock of ours in place of Redis's: seconds and microseconds, as TIME gives them.
+BY_OUR_CLOCK = fleet.SCRIPT.replace("redis.call('TIME')", "{ARGV[8], ARGV[9]}")
+
+
+class Script:
+    """The script, on a clock of ours."""
+
+    def __init__(self, client: redis.Redis, endpoint: str = "http://nova:8774 compute") -> None:
+        self.client = client
+        self.keys = fleet.keys(endpoint)
+        self.trouble = False
+
+    def run(
+        self, now: float, *outcomes: float, unaware: bool = False, what: str = "", who: int = 0, age: float = 0.0
+    ) -> float:
+        seconds, micros = divmod(round(now * 1e6), 1_000_000)
+        outcomes = outcomes or (0, 0, 0)
+        arguments = *map(repr, outcomes), int(unaware), what, f"me:{who}", repr(age), seconds, micros
+        nap, trouble = self.client.eval(BY_OUR_CLOCK, len(self.keys), *self.keys, *arguments)
+        self.trouble = bool(trouble)
+        return float(nap)
+
+    def ask(self, now: float, who: int, age: float = 0.0) -> float:
+        return self.run(now, what="ask", who=who, age=age)
+
+
+@pytest.fixture
+def script(server: Server):
+    assert BY_OUR_CLOCK != fleet.SCRIPT
+    with server.client() as client:
+        yield Script(client)
+
+
+def local_pacer() -> LocalPacer:
+    """A pacer with more than ten calls in trouble: fewer need no slots, and the fleet does not count them."""
+    pacer = LocalPacer(NOW)
+    for _ in range(int(BURST) + 1):
+        pacer.begin()
+    return pacer
+
+
+def exact(now: float) -> float:
+    """The instant as Redis's clock says it, in microseconds."""
+    seconds, micros = divmod(round(now * 1e6), 1_000_000)
+    return seconds + micros / 1_000_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: Script, seed: int) -> None:
+    dice = random.Random(seed)
+    local, now = local_pacer(), NOW
+    waiting: dict[int, tuple[float, float]] = {}  # who: since when, and when to ask again
+    answers = troubles = slots = 0
+    failing = 0.5
+    for who in range(1500):
+        if who % 100 == 0:
+            failing = dice.choice([0.0, 0.1, 0.3, 0.6, 1.0, 1.0])
+        now = exact(now + dice.choice([0.0, 0.001, 0.03, 0.3, 0.3, 3.0]) * dice.random())
+        if dice.random() < 0.01:
+            # Redis forgets whoever is too late, and after a jump back everybody: so nobody waits now.
+            for each in waiting:
+                local.leave(now, each)
+                script.run(now, what="leave", who=each)
+            waiting.clear()
+            now = exact(now + dice.choice([-20.0, -1.0, 5.0, 30.0]))
+        many = dice.choice([1, 1, 1, 5, 40])
+        failed = sum(dice.random() < failing for _ in range(many))
+        outcomes = many - failed, failed, dice.choice([0.0, 10.0, 500.0])
+        if dice.random() < 0.6:
+            local.note(now, *outcomes)
+            script.run(now, *outcomes)
+        if dice.random() < 0.5:
+            # No two of the same instant: among those the order is anybody's.
+            waiting[who] = now - dice.choice([0.0, 7.5, -30.0]) - who / 1000, now
+        for each, (since, due) in sorted(waiting.items()):
+            if due <= now:
+                nap = local.ask(now, each, now - since)
+                assert script.ask(now, each, now - since) == pytest.approx(nap, rel=1e-6, abs=1e-9), (who, each)
+                answers += 1
+                slots += not nap
+                if nap:
+                    waiting[each] = since, now + nap
+                else:
+                    del waiting[each]
+        for each in [each for each in waiting if dice.random() < 0.02]:
+            local.leave(now, each)
+            script.run(now, what="leave", who=each)
+            del waiting[each]
+        assert script.trouble == local.trouble
+        troubles += local.trouble
+    assert answers > 500
+    assert 100 < slots < answers
+    assert 100 < troubles < 1500
+
+
+def test_it_recovers_as_the_local_pacer_does(script: Script) -> None:
+    """From one slot a second on, while each slot is used with success."""
+    local, rates = local_pacer(), []
+    local.note(NOW, 0, 60)
+    script.run(NOW, 0, 60, 0.0)
+    due = dict.fromkeys(range(300), NOW)
+    for tenth in range(150):
+        now = exact(NOW + tenth / 10)
+        for who in [who for who, when in due.items() if when <= now]:
+            nap = local.ask(now, who, 1 - who / 1000)
+            assert script.ask(now, who, 1 - who / 1000) == pytest.approx(nap)
+            if nap:
+                due[who] = now + nap
+            else:
+                del due[who]
+                local.note(now, 1, 0)
+                script.run(now, 1, 0, 0.0)
+        rates.append(local.rate)
+        assert float(script.client.hget(script.keys[0], "rate")) == pytest.approx(local.rate)
+    assert min(rates) == 1
+    assert max(rates) > 2.5 * BURST
+
+
+def trouble(script: Script, now: float = NOW, *, unaware: bool = False) -> None:
+    script.run(now, 0, 60, 0.0)
+    if unaware:
+        script.client.hset(script.keys[0], "unaware", 60)
+    assert script.trouble
+
+
+def test_who_does_not_ask_again_loses_his_place(script: Script) -> None:
+    """A process that dies while it waits must not stand in the way."""
+    trouble(script)
+    for who in range(10):
+        assert script.ask(NOW, who) == 0  # the slots that are always there
+    dead, living = (script.ask(NOW, who) for who in (100, 101))
+    assert 0 < dead < living
+    now = NOW + dead + fleet.GRACE + 0.001
+    script.run(now, 0, 1, 0.0)
+    assert script.client.zcard(script.keys[1]) == 1  # the one who naps longer
+    script.run(NOW + living + fleet.GRACE + 0.001, 0, 1, 0.0)
+    assert script.client.zcard(script.keys[1]) == script.client.zcard(script.keys[2]) == 0
+
+
+def test_who_was_late_gets_his_old_place_again(script: Script) -> None:
+    trouble(script)
+    for who in range(10):
+        script.ask(NOW, who)
+    script.ask(NOW, 100)
+    now = NOW + 20
+    trouble(script, now)
+    for who in range(10):
+        script.ask(now, who)
+    script.ask(now, 101)
+    script.ask(now, 100, age=20.0)
+    assert [who for who, _ in script.client.zrange(script.keys[1], 0, -1, withscores=True)] == ["me:100", "me:101"]
+
+
+def test_all_keys_of_an_endpoint_are_ours_expire_and_share_a_node_of_a_cluster(script: Script) -> None:
+    trouble(script)
+    for who in range(20):
+        script.ask(NOW, who)
+    names = set(script.client.scan_iter())
+    assert names == set(script.keys)
+    assert len(names) == 3
+    for name in names:
+        assert name.startswith(f"{fleet.PREFIX}:{fleet.SHA[:8]}:")
+        assert 0 < script.client.ttl(name) <= fleet.FORGET
+        assert re.findall(r"\{(.*?)\}", name) == ["http://nova:8774%20compute"]
+
+
+def test_nothing_is_forgotten_that_still_matters() -> None:
+    """Redis keeps the numbers for longer than trouble lasts by itself, and than anybody naps."""
+    assert fleet.FORGET > LONGEST_BACK + 3 * FADING
+
+
+def test_no_name_of_an_endpoint_can_leave_its_hash_tag() -> None:
+    for name in fleet.keys("a}b{c} d\n:é"):
+        assert re.findall(r"\{(.*?)\}", name) == ["a%7Db%7Bc%7D%20d%0A:%C3%A9"]
+
+
+def test_other_endpoints_have_other_keys() -> None:
+    assert not set(fleet.keys("nova compute")) & set(fleet.keys("nova volume"))
+
+
+def test_a_clock_set_back_loses_nobody(script: Script) -> None:
+    """A replica with another clock takes over: those who wait come again, with their age."""
+    trouble(script)
+    for who in range(12):
+        script.ask(NOW, who)
+    back = NOW - 3600
+    script.run(back, 0, 1, 0.0)
+    assert script.client.zcard(script.keys[1]) == 0  # not even those who never come again
+    naps = [script.ask(back + 0.1 * i, who, age=1.0 + 0.1 * i) for i in range(1, 200) for who in (10, 11)]
+    assert 0 in naps
+
+
+def test_failures_of_those_who_did_not_know_of_the_trouble_do_not_slow_the_queue(script: Script) -> None:
+    """Processes that live for one call tell of their failures alone: that share says nothing of the service."""
+    trouble(script, unaware=True)
+    now, slots, rates = NOW, 0, []
+    for second in range(60):
+        for i in range(10):
+            now = NOW + second + i / 10
+            script.run(now, 0, 1, 0.0, unaware=True)  # they fail, and nobody knows how many do not
+            slots += (went := not script.ask(now, 1000 + 10 * second + i, age=0.0))
+            if went:
+                script.run(now, 1, 0, 0.0)
+        rates.append(float(script.client.hget(script.keys[0], "rate")))
+    assert min(rates) >= 10
+    assert slots == 600
+
+
+def test_it_uses_nothing_that_redis_6_2_or_a_cluster_refuses(server: Server) -> None:
+    """Every key is declared: the script names none that it was not given."""
+    calls = re.findall(r"redis\.call\('(\w+)'(?:, (\w+))?", fleet.SCRIPT)
+    assert {command for command, _ in calls} <= {
+        *("TIME", "HMGET", "HSET", "EXPIRE", "DEL"),
+        *("ZADD", "ZREM", "ZCARD", "ZRANK", "ZRANGEBYSCORE"),
+    }
+    assert {key for _, key in calls} <= {"NUMBERS", "QUEUE", "ALIVE", "key", ""}
+
+
+def test_one_decision_is_cheap_with_ten_thousand_waiting(script: Script) -> None:
+    trouble(script)
+    with script.client.pipeline(transaction=False) as pipe:
+        for who in range(10_000):
+            pipe.zadd(script.keys[1], {f"other:{who}": NOW})
+        pipe.execute()
+    began = time.monotonic()
+    for who in range(200):
+        script.ask(NOW + 0.001 * who, who)
+    assert (time.monotonic() - began) / 200 < 0.01  # seconds; a hundred times what it takes
