@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from keystoneauth1.exceptions import ServiceUnavailable
+from keystoneauth1.identity.v3 import Password
 from keystoneauth1.noauth import NoAuth
 from keystoneauth1.session import Session
 
@@ -45,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.answer())
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    do_POST = do_GET  # noqa: N815  http.server asks for it by that name
 
     def log_message(self, *_: object) -> None:
         pass
@@ -106,6 +110,18 @@ def test_services_that_share_a_host_are_paced_apart(outage):
     session.session.close()
     hosts = {endpoint.partition(" ")[::2] for endpoint in slots._pacers}
     assert hosts == {(f"127.0.0.1:{outage.server_port}", service) for service in ("compute", "image")}
+
+
+def test_a_token_that_fails_is_identity_s_failure_and_not_that_of_the_service(outage):
+    outage.over_at = time.monotonic() + 60.0
+    url = f"http://127.0.0.1:{outage.server_port}"
+    auth = Password(f"{url}/v3", username="u", password="p", user_domain_id="default", project_id="p")
+    session = Session(auth=auth)
+    attach(session, RetryPolicy(retries_number=1, retry_after=0.01))
+    with pytest.raises(ServiceUnavailable):
+        session.get("/v2/things", endpoint_filter={"service_type": "compute"})
+    session.session.close()
+    assert list(slots._pacers) == [f"127.0.0.1:{outage.server_port} identity"]
 
 
 def test_a_connection_that_was_refused_is_the_endpoint_s_failure_too(unused_port):

@@ -46,6 +46,13 @@ def test_in_trouble_next_to_no_call_fails_the_load_stays_and_it_is_drained_soon(
     assert result.drained <= 1.5 * clairvoyant(scenario)
 
 
+def test_at_a_small_service_chance_is_not_taken_for_overload():
+    scenario = Scenario(rate=10.0, capacity=15.0, calls=2_500)
+    result = paced(scenario)
+    assert result.failed == 0
+    assert result.drained <= 1.3 * clairvoyant(scenario)
+
+
 def test_the_same_outage_breaks_hundreds_of_calls_and_storms_without_pacing():
     """Without this the test above would say nothing."""
     result = plain(dataclasses.replace(OUTAGE, lasts=60.0))
