@@ -1,0 +1,282 @@
+"""The table of the OpenStack clients: which constructors make one, and which of its calls make a request.
+
+Facts only: how a value travels through a program is `origins.py`'s story. The lazy rows are kept true against the
+installed clients by `tests/unit/test_rewrite_services.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: What Python's own containers and strings can do. A client's data has these methods too, and they make no request.
+#: Taken away are the names that some client does give to a request, by the sources of the releases in CLIENTS.md.
+BUILTIN_METHODS = frozenset(
+    name
+    for kind in (str, bytes, list, dict, set)
+    for name in dir(kind)
+    if not name.startswith("_")
+    and name not in {"get", "find", "update", "extend", "index", "add", "format", "replace", "clear", "remove"}
+)
+#: ... and all of them, for a value of which nothing more is known than that a client returned it.
+ALL_BUILTIN_METHODS = BUILTIN_METHODS | {
+    "get",
+    "update",
+    "extend",
+    "index",
+    "add",
+    "format",
+    "replace",
+    "clear",
+    "remove",
+}
+
+#: Methods of every client's Resource and Manager classes that only look at what is in memory.
+LOCAL_METHODS = frozenset({
+    "to_dict", "toDict", "to_primitive", "is_loaded", "set_loaded", "set_info", "is_same_obj", "append_request_ids",
+    "request_ids_setup", "build_url", "build_key_only_query", "resource_class", "convert_into_with_meta",
+    "completion_cache", "write_to_completion_cache", "alternate_service_type", "add_hook", "run_hooks",
+    "get_timings", "reset_timings", "set_management_url", "set_service_catalog", "has_service_catalog",
+})  # fmt: skip
+
+#: What a manager's method returns, by its name. Any other name returns "other": nothing is claimed of it.
+RETURNS_ONE = frozenset({"get", "find", "create", "show"})
+RETURNS_MANY = frozenset({"list", "findall", "find_all", "list_all"})
+
+HTTP_VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "request"})
+
+
+class Judgement(NamedTuple):
+    """What is to be done with one call: `verdict` is wrap, silent, attach or unsure; `why` is for the reader."""
+
+    verdict: str
+    why: str = ""
+
+
+WRAP = Judgement("wrap")
+SILENT = Judgement("silent")
+LAZY = Judgement(
+    "attach",
+    "returns before the request is made, so wrapping it retries nothing: use os_retries.attach(session)",
+)
+BODY = Judgement(
+    "attach",
+    "sends a body: os_retries.attach(session) rewinds it before it is sent again, or does not send it again",
+)
+NO_RAISE = Judgement(
+    "attach",
+    "answers an error status without raising, so there is nothing to retry on: use os_retries.attach(session)",
+)
+SWIFT = Judgement(
+    "attach",
+    "repeats by itself: construct it with **os_retries.client_options('swift'), or each of its attempts is multiplied",
+)
+STORE = Judgement(
+    "attach",
+    "sends what .create() only built, a container with a request for each secret: use os_retries.attach(session)",
+)
+AWAITED = Judgement("unsure", "is awaited: execute_with_retries would return before the request is made")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One client library."""
+
+    package: str
+    constructors: tuple[str, ...] = ("Client",)
+    #: True where the methods are on the client itself (neutron.list_ports), not on its managers (nova.servers.list).
+    flat: bool = False
+    #: True where results are objects whose methods make requests (server.delete()); False: plain data.
+    resources: bool = True
+    #: Patterns of dotted paths under the client. A path that matches gets that judgement.
+    special: tuple[tuple[str, Judgement], ...] = ()
+
+
+SERVICES = {
+    "nova": Service("novaclient"),
+    "cinder": Service("cinderclient"),
+    "heat": Service("heatclient", special=(("stacks.list", LAZY),)),
+    "keystone": Service("keystoneclient"),
+    "neutron": Service("neutronclient", flat=True, resources=False),
+    "swift": Service("swiftclient", ("Connection", "SwiftService"), True, False, (("*", SWIFT),)),
+    "glance": Service(
+        "glanceclient",
+        resources=False,
+        special=(
+            ("images.upload", BODY),
+            ("images.stage", BODY),
+            ("metadefs_tag.create_multiple", LAZY),
+            ("metadefs_resource_type.get", LAZY),
+            ("*.list", LAZY),
+        ),
+    ),
+    "manila": Service("manilaclient"),
+    "barbican": Service(
+        "barbicanclient",
+        special=(
+            ("*.create*", SILENT),  # builds the object; .store() or .submit() sends it
+            ("secrets.get", LAZY),
+            ("@store", STORE),
+            ("@submit", STORE),
+            ("@add", SILENT),
+            ("@remove", SILENT),
+        ),
+    ),
+    "magnum": Service("magnumclient"),
+    "designate": Service("designateclient", resources=False),
+    "octavia": Service("octaviaclient", ("OctaviaAPI",), flat=True, resources=False),
+    "ironic": Service("ironicclient", ("Client", "get_client")),
+    "sahara": Service("saharaclient"),
+    "trove": Service("troveclient", special=(("*.log_generator", LAZY), ("*.execution_list", LAZY))),
+    "mistral": Service("mistralclient", ("Client", "client")),
+    "keystoneauth": Service(
+        "keystoneauth1",
+        (
+            "Session",
+            "Adapter",
+            "LegacyJsonAdapter",
+            "load_session_from_conf_options",
+            "load_adapter_from_conf_options",
+        ),
+        flat=True,
+        resources=False,
+    ),
+    "sdk": Service("openstack", ("connect", "Connection", "from_config"), flat=True),
+    # Declared with --client: nothing is known of its methods, so all of them count, and nothing of what they return.
+    "--client": Service("", (), flat=True),
+}
+_PACKAGES = {service.package: name for name, service in SERVICES.items() if service.package}
+PACKAGES = frozenset(_PACKAGES)
+
+# openstacksdk's proxies: a method that starts with a verb makes its request at once; one that is a plural noun
+# (compute.servers()) is a generator. Beside the rule stand its exceptions, by openstacksdk 4.22.0.
+SDK_VERBS = frozenset({
+    "abandon", "abort", "accept", "activate", "add", "adopt", "assign", "associate", "attach", "authorize", "backup",
+    "begin", "bind", "call", "change", "check", "clean", "cleanup", "clear", "complete", "configure", "confirm", "copy",
+    "create", "deactivate", "delete", "detach", "disable", "disassociate", "download", "enable", "ensure", "evacuate",
+    "export", "extend", "failover", "fetch", "find", "force", "freeze", "generate", "get", "grant", "import", "init",
+    "inject", "insert", "inspect", "is", "list", "live", "lock", "manage", "migrate", "onboard", "patch", "pause",
+    "perform", "post", "promote", "prune", "purge", "queue", "reactivate", "read", "reboot", "rebuild", "recover",
+    "register", "remove", "replace", "rescue", "reserve", "reset", "resize", "restore", "resume", "resync", "retype",
+    "revert", "revoke", "scale", "search", "set", "share", "shelve", "show", "sign", "soft", "stage", "start", "stop",
+    "suspend", "terminate", "thaw", "trigger", "unassign", "unbind", "unlock", "unmanage", "unpause", "unregister",
+    "unrescue", "unreserve", "unset", "unshelve", "update", "upload", "validate", "wait", "xfr",
+})  # fmt: skip
+SDK_GENERATORS = frozenset({
+    "get_service_log_levels", "create_server_external_events", "create_ports", "create_security_group_rules",
+    "export_locations", "share_attachments", "share_groups", "share_group_snapshots", "share_instances",
+    "share_networks", "share_network_subnets", "share_replicas", "share_snapshots", "share_snapshot_instances",
+    "share_transfers", "share_types",
+})  # fmt: skip
+SDK_REQUESTS = frozenset({
+    "flavor_add_tenant_access", "flavor_remove_tenant_access", "aggregate_precache_images", "cache_delete_image",
+    "cached_image_nodes", "share_group_snapshot_members", "node_set_provision_state", "volume_exists",
+    "available_floating_ip", "summary",
+})  # fmt: skip
+SDK_BODIES = frozenset({"upload_image", "stage_image", "create_image", "upload_object", "create_object"})
+SDK_LOCAL = frozenset({
+    "close", "pprint", "pformat", "range_search", "add_service", "set_global_request", "has_service",
+    "generate_form_signature", "generate_temp_url", "wait_for_status", "service_catalog",
+})  # fmt: skip
+SDK_CONNECTIONS = frozenset({"connect_as", "connect_as_project", "global_request"})
+
+
+def constructor(dotted: str) -> str | None:
+    """Return the service whose client (or keystoneauth session) calling `dotted` makes, or None."""
+    package, _, rest = dotted.partition(".")
+    service = _PACKAGES.get(package)
+    if service and rest.rpartition(".")[2] in SERVICES[service].constructors:
+        return service
+    return None
+
+
+def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object], *, body: bool) -> Judgement:
+    """Judge the call of the method at `path` under a client: ("servers", "list") for nova.servers.list().
+
+    `keywords` are the call's keyword arguments with their literal values; `body` says that an argument is a stream.
+    """
+    name = path[-1]
+    if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
+        return SILENT
+    if service == "sdk":
+        judgement = _judge_sdk(path)
+    elif service == "keystoneauth":
+        judgement = WRAP if name in HTTP_VERBS and len(path) == 1 else SILENT
+    else:
+        judgement = _special(service, ".".join(path)) or WRAP
+        if len(path) == 1 and not SERVICES[service].flat and judgement is WRAP:
+            return Judgement("unsure", f"is a method of the {service} client itself, and may or may not make a request")
+    if judgement is WRAP and (name.startswith("_") or "?" in path):
+        return Judgement("unsure", f"is a private or computed method of the {service} client")
+    if judgement is WRAP and keywords.get("retrieve_all", True) is False:
+        return LAZY
+    if judgement is WRAP and keywords.get("raise_exc", True) is False:
+        return NO_RAISE
+    return BODY if body and judgement is WRAP else judgement
+
+
+def judge_resource(  # noqa: PLR0911  one line a rule
+    service: str, shape: str, name: str, *, session_given: bool
+) -> Judgement:
+    """Judge the call of method `name` of what a client's call returned; `shape` is one or other."""
+    if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
+        return SILENT
+    if service == "sdk":  # a Resource of the SDK asks for the session that it is to use; without, it is a dictionary
+        return WRAP if session_given else SILENT
+    if special := _special(service, "@" + name):
+        return special
+    if name.startswith("_"):
+        return SILENT
+    if shape == "one":
+        return WRAP
+    if name in ALL_BUILTIN_METHODS:
+        return SILENT
+    return Judgement("unsure", f"is a method of something that the {service} client returned")
+
+
+def shape_of_result(service: str, path: tuple[str, ...]) -> str:  # noqa: PLR0911  one line a rule
+    """Say what calling `path` returns: client, one resource, many, data (nothing that makes requests), other."""
+    name = path[-1]
+    if service == "keystoneauth" and name.startswith("load_from_"):  # of its loading.Session and loading.Adapter
+        return "client"
+    if not SERVICES[service].resources or (
+        len(path) > 1 and path[-2] in {"client", "http_client", "httpclient", "api"}
+    ):
+        return "data"
+    if service == "--client":
+        return "other"
+    if service == "sdk":
+        if name in SDK_CONNECTIONS:
+            return "client"
+        return "many" if _judge_sdk(path) is LAZY or name.startswith(("list_", "search_")) else "one"
+    if name in RETURNS_MANY:
+        return "many"
+    if name in RETURNS_ONE or (service == "barbican" and name.startswith("create")):
+        return "one"
+    return "other"
+
+
+def _judge_sdk(path: tuple[str, ...]) -> Judgement:  # noqa: PLR0911  one line a rule
+    name = path[-1]
+    if path[0] in {"config", "session", "authenticate"} or name in SDK_LOCAL or name in SDK_CONNECTIONS:
+        return SILENT
+    if len(path) == 2 and name in HTTP_VERBS:
+        return NO_RAISE
+    if name in SDK_BODIES:
+        return BODY
+    if name in SDK_REQUESTS:
+        return WRAP
+    if name not in SDK_GENERATORS and name.split("_")[0] in SDK_VERBS:
+        return WRAP
+    if len(path) == 1:
+        return Judgement("unsure", "is a method of the SDK's connection that may or may not make a request")
+    return LAZY
+
+
+def _special(service: str, path: str) -> Judgement | None:
+    rows: Iterable[tuple[str, Judgement]] = SERVICES[service].special
+    return next((judgement for pattern, judgement in rows if fnmatchcase(path, pattern)), None)
