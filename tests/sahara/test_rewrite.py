@@ -1,4 +1,4 @@
-"""The proof of `os-retries rewrite`: Sahara 19.0.0 with every call unwrapped, and two services that never had a wrapper.
+"""The proof of `os-retries rewrite`: Sahara 19.0.0 with every call unwrapped, and three services that never had a wrapper.
 
 Whoever makes the tool find more, or less, sees it here first, and corrects docs/rewrite.md.
 """
@@ -52,7 +52,8 @@ MORE = {
 #: What is found in code that the tool was not written for. How many calls there are was counted by reading.
 UNTUNED = {
     "magnum": ({"wrap": 17, "attach": 9, "unsure": 5}, 31),
-    "zun": ({"wrap": 41, "attach": 2, "unsure": 6}, 50),
+    "blazar": ({"wrap": 52, "attach": 4, "unsure": 1}, 57),
+    "zun": ({"wrap": 45, "attach": 2, "unsure": 2}, 50),
 }
 
 

@@ -347,6 +347,16 @@ WRAPPED = {
         "import functools\ndef use(c):\n    return c\nrun = functools.partial(use, nova)\nrun().servers.list()",
         "import functools\ndef use(c):\n    return c\nrun = functools.partial(use, nova)\nexecute_with_retries(run().servers.list)",
     ),
+    "one half of a tuple": (
+        (
+            "class A:\n    c = None\n    def get(self):\n        if self.c:\n            return self.c, x\n        self.c = nova\n"
+            "        return self.c, x\nc, y = A().get()\nc.servers.list()"
+        ),
+        (
+            "class A:\n    c = None\n    def get(self):\n        if self.c:\n            return self.c, x\n        self.c = nova\n"
+            "        return self.c, x\nc, y = A().get()\nexecute_with_retries(c.servers.list)"
+        ),
+    ),
     "contextlib.closing": (
         "import contextlib\nwith contextlib.closing(nova) as c:\n    c.servers.list()",
         "import contextlib\nwith contextlib.closing(nova) as c:\n    execute_with_retries(c.servers.list)",
@@ -406,6 +416,11 @@ NO_REQUEST = {
     "a local variable of the same name": "def f():\n    nova = 1\n    return nova.servers.list()",
     "a deleted name": "del nova\nnova.servers.list()",
     "a name bound to something else": "nova = dict()\nnova.servers.list()",
+    "what keystoneauth's session does by itself": (
+        "import openstack\nfrom keystoneclient.v3 import client as k\nopenstack.connect().session.get_token()\n"
+        "class A:\n    def __init__(self):\n        self.k = k.Client()\n    def __getattr__(self, name):\n"
+        "        return getattr(self.k, name)\nA().session.get_endpoint()"
+    ),
     "repr and str": "repr(nova), str(nova.servers)",
     "a name with a star": "first, *nova = 1, 2\nnova.servers.list()",
     "a name in a match": "match x:\n    case [nova] if nova:\n        nova.servers.list()",

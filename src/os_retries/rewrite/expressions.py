@@ -34,6 +34,7 @@ from os_retries.rewrite.values import (
     Row,
     Super,
     Value,
+    below_client,
     clients_in,
     depth,
     elements,
@@ -230,9 +231,7 @@ class Expressions:
         program = self.program
         match atom:
             case Client(service, path):
-                if service == "sdk" and path == () and name == "session":
-                    return frozenset({Client("keystoneauth")})
-                return frozenset({Client(service, (*path, name))}) if len(path) < PATH_LIMIT else UNKNOWN
+                return frozenset({below_client(service, path, name)}) if len(path) < PATH_LIMIT else UNKNOWN
             case Ref(dotted):
                 return program.member(dotted, name)
             case Inst(cls):
@@ -435,7 +434,7 @@ class Expressions:
 
     def e_tuple(self, node: ast.Tuple) -> Value:
         values = tuple(self.value(part) for part in node.elts)
-        if any(interesting(v) for v in values) and max(map(depth, values)) < DEPTH_LIMIT:
+        if any(interesting(v) or v <= NONE for v in values) and max(map(depth, values)) < DEPTH_LIMIT:
             return frozenset({Row(values)})
         return UNKNOWN
 

@@ -28,6 +28,7 @@ from os_retries.rewrite.values import (
     Ref,
     Result,
     Value,
+    below_client,
     clients_in,
     collapsed,
 )
@@ -325,7 +326,7 @@ class Program:
                 out |= self._bind(atom, cls)
             return out
         if service := self.base_client(cls):
-            return frozenset({Client(service, (name,))})
+            return frozenset({below_client(service, (), name)})
         if value := self._delegated(ancestry, name):
             return value
         return UNKNOWN if any(a not in self.classes for a in ancestry) else self.at_a_loss()
@@ -349,7 +350,7 @@ class Program:
                     continue
                 returned = self.returned(atom.name)
                 computed = [a for a in returned if isinstance(a, Client) and a.path[-1:] == ("?",)]
-                value |= {Client(a.service, (*a.path[:-1], name)) for a in computed}
+                value |= {below_client(a.service, a.path[:-1], name) for a in computed}
                 if computed:
                     value |= returned & UNKNOWN
         return value

@@ -115,6 +115,13 @@ PATH_LIMIT = 4  # of names under a client
 SIZE_LIMIT = 40  # atoms of one value: beyond, it is unknown
 
 
+def below_client(service: str, path: tuple[str, ...], name: str) -> Client:
+    """Return what `name` of a client, or of what stands at `path` under one, is."""
+    if not path and name == "session":  # openstacksdk, keystoneclient and others have their keystoneauth session there
+        return Client("keystoneauth")
+    return Client(service, (*path, name))
+
+
 def clients_in(value: Value) -> Value:
     """Return what is a client's in a value. Sessions are left out: too much else in a program is called that."""
     return frozenset(atom for atom in value if isinstance(atom, (Client, Result, Many)) and atom[0] != "keystoneauth")
