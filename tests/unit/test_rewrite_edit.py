@@ -106,6 +106,13 @@ LAID_OUT = {
             "                         image=3)\n"
         ),
     ),
+    "so do the lines inside an argument that begins beside the parenthesis": (
+        "x = nova.servers.create({'name': 1,\n                         'flavor': 2})\n",
+        (
+            "x = execute_with_retries(nova.servers.create, {'name': 1,\n"
+            "                                               'flavor': 2})\n"
+        ),
+    ),
     "or are hung where the method is too long for that": (
         (
             "        x = nova.floating_ip_addresses_in_the_pool_x.create(name,\n"

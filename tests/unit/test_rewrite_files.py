@@ -131,6 +131,12 @@ def test_paths_that_are_not_there(tmp_path):
     assert WRAPPED in outcome.texts["main.py"]
 
 
+def test_an_empty_file_is_done(tmp_path):
+    """There is nothing in it to wrap, and nothing wrong with it."""
+    outcome = rewrite(tmp_path, "")
+    assert (outcome.status, outcome.texts["main.py"]) == (0, "")
+
+
 def test_a_folder_without_python_is_no_error(tmp_path):
     """Nothing to do is done."""
     outcome = rewrite(tmp_path)

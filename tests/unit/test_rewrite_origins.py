@@ -455,7 +455,7 @@ ALREADY = {
     "the function itself": "def execute_with_retries(method, *a):\n    return method(*a)\n"
     "execute_with_retries(nova.servers.get, 1)",
     "a method of that name": "class A:\n    def execute_with_retries(self, method, *a):\n        return method(*a)\n"
-    "    def f(self):\n        return self.execute_with_retries(nova.servers.get, 1)",
+    "    def f(self):\n        return self.execute_with_retries(lambda: nova.servers.get(1))",
     "a comment that says so": "nova.servers.get(1)  # os-retries: skip",
 }
 
@@ -651,6 +651,14 @@ def test_a_declared_client_may_be_of_a_known_service(tmp_path):
     text = "from elsewhere import get\nget().servers.get(1).delete()\n"
     outcome = rewrite(tmp_path, text, clients=["elsewhere.get=nova"])
     assert "execute_with_retries(execute_with_retries(get().servers.get, 1).delete)" in outcome.text
+
+
+def test_of_a_declared_client_of_no_service_the_results_are_unknown(tmp_path):
+    """--client NAME: every method is a request, and what it returns may be anything."""
+    text = "from elsewhere import get\nget().get(1).delete()\n"
+    outcome = rewrite(tmp_path, text, clients=["elsewhere.get"])
+    assert outcome.text.endswith("\nexecute_with_retries(get().get, 1).delete()\n")
+    assert "main.py:2:1: not sure: get().get(1).delete()" in outcome.err
 
 
 def test_a_declared_client_that_is_nowhere_is_an_error(tmp_path):

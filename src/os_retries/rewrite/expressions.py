@@ -278,9 +278,7 @@ class Expressions:
                 return result_of_call(service, path)
             case Result():
                 return UNKNOWN
-            case Ref(name) if program.is_wrapper(name):
-                return self.call_wrapper(node, args, keywords)
-            case Bound(name, _) if program.is_wrapper(name):
+            case Ref(name) | Bound(name, _) if program.is_wrapper(name):
                 return self.call_wrapper(node, args, keywords)
             case Ref(name):
                 return program.call_declared(name) or self.call_named(name, node, args, keywords)
