@@ -17,7 +17,7 @@ from os_retries import RetryPolicy, attach, call
 from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import AtRandom, Fault, Faults, Script, only
 
-from .creates import KINDS, RUN, Clients, Kind
+from .creates import KINDS, RUN, Clients, Kind, network
 
 pytestmark = [
     pytest.mark.cloud,
@@ -209,6 +209,38 @@ def test_a_success_costs_no_look_up(world: World, kind: Kind) -> None:
     made = kind.create(clients, setting, name)
     one_and_the_callers(world, kind, name, made)
     assert not [entry for entry in world.faults.record if entry.request.verb == "GET"]
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "body"),
+    [
+        (
+            "neutron-rule",
+            "/v2.0/security-group-rules",
+            lambda setting, name: {"security_group_rule": network.rule(setting, name)},
+        ),
+        (
+            "neutron-subnet-described",
+            "/v2.0/subnets",
+            lambda setting, name: {"subnet": network.subnet(setting, name) | {"description": name}},
+        ),
+        ("glance-member", "/v2/images/{}/members", lambda _setting, name: {"member": name}),
+    ],
+)
+def test_a_twin_that_was_there_before_is_never_handed_over(world: World, name: str, url: str, body: Any) -> None:
+    """Where no marker tells whose it is, its age does: the caller gets what the service says of a second one."""
+    kind = KINDS[name]
+    clients, clean, setting = world.ready(kind)
+    wanted = fresh()
+    request = {"json": body(setting, wanted), "endpoint_filter": {"service_type": kind.service}}
+    clean.session.post(url.format(setting), **request)
+    time.sleep(4)  # by the service's own clock
+    world.plan(kind, [Fault.lost(502)])
+    answer = clients.session.post(url.format(setting), raise_exc=False, **request)
+    assert answer.status_code in (400, 409)
+    assert world.sent(kind) == 2
+    (twin,) = kind.listed(clean, setting, wanted)
+    kind.delete(clean, setting, kind.id_of(twin))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from os_retries.creates import TABLE, network, rows_for
+from os_retries.creates import TABLE, elsewhere, network, rows_for
 from os_retries.creates.engine import Create, Finding, Get, Keeper, Reply, Tools, find_out, look, prepare
 from os_retries.creates.recipes import KEY, Attribute, ClientId, Description, Look, Metadata, Recipe, Tag
 
@@ -483,3 +484,99 @@ def test_a_row_may_match_by_a_function_and_answer_nothing() -> None:
     assert look(create, lambda _get: Reply(200, {"ports": [{"id": "1", "subnets": ["s"]}]})).found
     assert look(create, lambda _get: Reply(200, {"ports": [{"id": "1", "subnets": ["t"]}]})).absent
     assert create.answer([{"id": "1"}]) is None
+
+
+# -- natural keys: no marker tells whose it is
+
+
+RULE = {"security_group_id": "g", "direction": "ingress", "protocol": "tcp", "port_range_min": "22"}
+
+
+@pytest.mark.parametrize(
+    ("made", "since", "found"),
+    [
+        ("2026-11-22T10:00:30Z", "2026-11-22T10:00:30", True),
+        ("2026-11-22T10:00:29Z", "2026-11-22T10:00:30", True),  # whole seconds, and clocks that differ
+        ("2026-11-22T10:00:30.123456", "2026-11-22T10:00:30", True),
+        ("2026-11-22T10:00:20Z", "2026-11-22T10:00:30", False),
+        ("2026-11-22T10:00:30Z", None, None),
+        ("yesterday", "2026-11-22T10:00:30", None),
+        (None, "2026-11-22T10:00:30", None),
+    ],
+)
+def test_without_a_marker_what_is_older_than_the_request_is_not_its_doing(made: Any, since: Any, found: Any) -> None:
+    create = first_row("network", "/security-group-rules", {"security_group_rule": RULE})
+    assert create is not None
+    moment = None if since is None else datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp()
+    rule = RULE | {"id": "1", "ethertype": "IPv4", "port_range_min": 22, "created_at": made}
+    finding = look(create, lambda _get: Reply(200, {"security_group_rules": [rule]}, since=moment))
+    assert (finding.found, bool(finding.problem)) == (found is True, found is None)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"description": "another"}, True),
+        ({"protocol": "udp"}, False),
+        ({"remote_ip_prefix": "10.0.0.0/8"}, False),
+        ({"direction": "egress"}, False),
+        ({"port_range_min": None}, False),
+    ],
+)
+def test_a_rule_is_told_by_what_neutron_takes_for_its_key(change: dict[str, Any], same: bool) -> None:
+    create = first_row("network", "/security-group-rules", {"security_group_rule": RULE | {"protocol": "TCP"}})
+    assert create is not None
+    rule = RULE | {"ethertype": "IPv4", "port_range_min": 22} | change
+    assert create.recipe.shows(rule, create.sent[0], "") is same
+
+
+def test_the_port_of_another_router_is_no_answer_although_the_filter_is_ignored() -> None:
+    create = first_row("network", "/v2.0/routers/r1/add_router_interface", {"subnet_id": "s"}, verb="PUT")
+    assert create is not None
+    port = {"id": "p", "fixed_ips": [{"subnet_id": "s"}], "device_owner": "network:router_interface"}
+    assert create.is_ours(port | {"device_id": "r1"})
+    assert not create.is_ours(port | {"device_id": "r2"})
+    assert not create.is_ours(port | {"device_id": "r1", "device_owner": "network:router_gateway"})
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/networks", {"network": {"name": "x", "description": "mine"}}),
+        ("/subnets", {"subnet": {"network_id": "n", "prefixlen": 24, "description": "mine"}}),
+        ("/routers", {"routers": [{"name": "x"}, {"name": "y", "description": "mine"}]}),
+        ("/floatingips", {"floatingip": {"floating_network_id": "n", "description": "mine"}}),
+        ("/qos/policies", {"policy": {"name": "x", "description": "mine"}}),
+        ("/address-scopes", {"address_scope": {"name": "x", "ip_version": 4}}),
+    ],
+)
+def test_what_has_no_place_for_a_marker_is_refused_and_not_touched(path: str, body: Any) -> None:
+    create = first_row("network", path, body)
+    assert create is not None
+    assert create.recipe.refused
+    assert create.body == body
+
+
+@pytest.mark.parametrize("service", elsewhere.ROWS)
+def test_a_service_that_nobody_has_tried_is_refused_by_name(service: str) -> None:
+    create = first_row(service, "/v2/things", {"thing": {"name": "x"}})
+    assert create is not None
+    assert service in create.recipe.refused
+    assert create.body == {"thing": {"name": "x"}}
+
+
+@pytest.mark.parametrize(("action", "known"), [("suspend", True), ("check", True), ("cancel_update", False)])
+def test_an_action_of_a_stack_whose_state_does_not_say_it_is_refused(action: str, known: bool) -> None:
+    create = first_row("orchestration", "/stacks/s/1/actions", {action: None})
+    assert create is not None
+    assert bool(create.recipe.refused) is not known
+
+
+def test_a_stack_is_told_by_one_more_tag() -> None:
+    create = first_row("orchestration", "/stacks", {"stack_name": "s", "tags": "mine"})
+    assert create is not None
+    mine, marker = create.sent[0]["tags"].split(",")
+    assert (mine, marker) == ("mine", create.markers[0])
+    stack = {"id": "1", "links": [], "stack_name": "s", "tags": ["mine", marker]}
+    assert create.answer([stack]) == {"stack": {"id": "1", "links": []}}

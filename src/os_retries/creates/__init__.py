@@ -6,7 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from os_retries.creates import block_storage, compute, network
+from os_retries.creates import block_storage, compute, elsewhere, image, network, orchestration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,9 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "compute": compute.ROWS,
     "block-storage": block_storage.ROWS,
     "network": network.ROWS,
+    "image": image.ROWS,
+    "orchestration": orchestration.ROWS,
+    **elsewhere.ROWS,
 }
 
 

@@ -12,6 +12,7 @@ Pure: how to ask, to wait and to tell the time are arguments, so the rules can b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,18 +24,24 @@ if TYPE_CHECKING:
     from os_retries.creates.recipes import Item, Look, Microversion, Recipe, Value
 
 _PAGES = 100  # of a list whose filter was ignored: then it cannot be told
+_CLOCK = 2.0  # seconds that the clocks of a service's several hosts may differ, and that whole seconds take away
 
 Query = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a GET: ``status`` None and ``body`` None where nothing came; ``again`` if asking again may help."""
+    """What came of a GET: ``status`` None and ``body`` None where nothing came; ``again`` if asking again may help.
+
+    ``since`` is when the create was first sent, by the service's own clock, in seconds since the epoch; None where the
+    answer does not tell the time.
+    """
 
     status: int | None
     body: Any = None
     what: str = ""
     again: bool = False
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,18 @@ class Create:
         assert self.recipe.look is not None
         return self.recipe.look
 
-    def is_ours(self, found: Item) -> bool | None:
-        """Whether this resource was made by this create; None if it cannot be told."""
+    def is_ours(self, found: Item, since: float | None = None) -> bool | None:
+        """Whether this resource was made by this create; None if it cannot be told.
+
+        :param since: when the create was first sent, by the service's clock
+        """
+        values = self.values()
+        if any(str(found.get(name)) != text.format_map(values) for name, text in self.look.holds.items()):
+            return False
         answers = [self.recipe.shows(found, *each) for each in zip(self.sent, self.markers, strict=True)]
-        return True if True in answers else None if None in answers else False
+        if True in answers:
+            return True if self.look.born is None else _is_younger(found.get(self.look.born), since)
+        return None if None in answers else False
 
     def in_order(self, hits: Iterable[Item]) -> list[Item]:
         """Put what a bulk request has made into the order in which it was asked for."""
@@ -124,15 +139,30 @@ class Create:
         """Where one of the resources is."""
         return fill(self.recipe.member, {**_texts(item), **self.groups})
 
+    def values(self) -> dict[str, str]:
+        """Return what the templates of the row stand for."""
+        return {**_texts(self.sent[0]), **self.groups, "marker": self.markers[0]}
+
     def get(self, path: str, query: Mapping[str, Value], **how: str | None) -> Get:
         """Fill in a GET."""
-        values = {**_texts(self.sent[0]), **self.groups, "marker": self.markers[0]}
+        values = self.values()
         pairs: Query = []
         for name, value in query.items():
             filled = value.format_map(values) if isinstance(value, str) else value(self.sent[0], self.markers)
             if filled is not None:
                 pairs += [(name, each) for each in ([filled] if isinstance(filled, str) else filled)]
         return Get(fill(path, values), pairs, **how)
+
+
+def _is_younger(made: object, since: float | None) -> bool | None:
+    """Compare two times of one clock; services tell it in whole seconds."""
+    if since is None or not isinstance(made, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(made)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() > since - _CLOCK
 
 
 def _texts(item: Item) -> dict[str, str]:
@@ -207,7 +237,7 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
         if items is None:
             return Finding((), _failed(reply), reply.again or reply.status == 200)
         for item in items:
-            ours = create.is_ours(item)
+            ours = create.is_ours(item, reply.since)
             unclear = unclear or ours is None
             if ours:
                 hits.append(item)

@@ -170,6 +170,11 @@ class Look:
     microversion: str | None = None
     #: Another service than the one that was asked to create.
     service: str | None = None
+    #: Fields that must be what these templates say, whatever the filter did.
+    holds: Mapping[str, str] = field(default_factory=dict)
+    #: The field that tells when a thing was made, where no marker tells whose it is: what is older than the request is
+    #: not its doing.
+    born: str | None = None
     #: Says in what case a list that lacks the thing is no proof of its absence; asked before anything is sent again.
     blind: Blind | None = None
 

@@ -18,7 +18,7 @@ from os_retries.creates import rows_for
 from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare
 from os_retries.creates.recipes import Microversion, parse_microversion
 from os_retries.evidence import LookedUp
-from os_retries.http import Failure, Kind
+from os_retries.http import Failure, Kind, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -188,6 +188,7 @@ class Creation:
         self._policy: RetryPolicy | None = None
         self._reply: Any = None  # the response of the last look-up
         self._lost = "an answer was lost"
+        self._begun = time.monotonic()
         self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
 
     # -- what session.py asks, in the order of an attempt
@@ -248,7 +249,7 @@ class Creation:
         if not self._keeper.ambiguous and (carrier is None or carrier.taken_away is None):
             return response
         try:
-            made = self.create.made(response.json())
+            made = self.create.made(response.json()) if response.content else []
             late = self._keeper.after_success(made)
             if late:
                 self._late(made, late, policy())
@@ -330,10 +331,15 @@ class Creation:
                 codes = self._policy.retry_codes if self._policy is not None else ()
                 return Reply(status, again=status in codes)
             self._reply = response
-            return Reply(status, response.json())
+            return Reply(status, response.json(), since=self._since(response))
         except Exception as error:
             log.debug("a look-up failed", exc_info=True)
             return Reply(None, what=type(error).__name__, again=True)
+
+    def _since(self, response: Any) -> float | None:
+        """Tell when the create was first sent, by the clock of whoever answers now."""
+        now = parse_date(response.headers.get("Date", ""))
+        return None if now is None else now - (time.monotonic() - self._begun)
 
     def _wait(self, seconds: float) -> None:
         try:

@@ -3,7 +3,7 @@
 One file a service; to add a kind of create, add a row to its KINDS.  The matrix of test_creates_on_cloud.py follows.
 """
 
-from . import block_storage, compute, network
+from . import block_storage, compute, image, network, orchestration
 from .kinds import RUN, Clients, Kind
 
 __all__ = ["KINDS", "RUN", "Clients", "Kind"]
@@ -12,4 +12,6 @@ KINDS: dict[str, Kind] = {
     **compute.KINDS,
     **block_storage.KINDS,
     **network.KINDS,
+    **image.KINDS,
+    **orchestration.KINDS,
 }

@@ -1,0 +1,80 @@
+"""heat: CREATES.md §1.5."""
+
+from __future__ import annotations
+
+from os_retries.creates.recipes import Carrier, Item, Look, Recipe
+
+
+class StackTag(Carrier):
+    """One more of a stack's tags, which heat takes as one text with commas and shows as a list."""
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Append the marker to the caller's own."""
+        tags = item.get("tags")
+        if tags in (None, ""):
+            return item | {"tags": marker}
+        return item | {"tags": f"{tags},{marker}"} if isinstance(tags, str) else None
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Look among the tags."""
+        tags = found.get("tags", ...)
+        return None if tags is ... else marker in (tags or [])
+
+
+class Action(Carrier):
+    """No marker: an action brings the stack into a state, and heat notes when it has."""
+
+    def put(self, item: Item, marker: str) -> Item | None:  # noqa: ARG002
+        """Take the actions whose state says it; cancelling an update, for one, has none."""
+        return item if set(item) in ({"suspend"}, {"resume"}, {"check"}) else None
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Compare the state, ``SUSPEND_IN_PROGRESS``."""
+        return str(found.get("stack_status", "")).partition("_")[0].lower() in sent
+
+
+def _created(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more."""
+    return {"stack": {name: found[0][name] for name in ("id", "links") if name in found[0]}}
+
+
+def _location(_stack: Item, found: list[Item]) -> dict[str, str]:
+    links = [link["href"] for link in found[0].get("links", []) if link.get("rel") == "self"]
+    return {"Location": links[0]} if links else {}
+
+
+def _nothing(_sent: list[Item], _found: list[Item]) -> None:
+    return None
+
+
+_STACK = r"/stacks/[^/]+(/[^/]+)?"  # by name and id, or by one of them: then heat redirects
+
+ROWS = (
+    Recipe(
+        path=r"/stacks",
+        body=None,
+        carrier=StackTag(),
+        look=Look(path="{base}/stacks", list="stacks", query={"tags": "{marker}"}),
+        view=_created,
+        headers=_location,
+    ),
+    Recipe(
+        path=rf"(?P<stack>{_STACK})/actions",
+        body=None,
+        carrier=Action(),
+        look=Look(path="{base}{stack}", one="stack", born="updated_time"),
+        view=_nothing,
+        status=200,
+    ),
+    Recipe(
+        path=rf"{_STACK}/actions",
+        body=None,
+        refused="the state of the stack does not tell whether this action has begun",
+    ),
+    Recipe(path=rf"{_STACK}/snapshots", body=None, refused="a snapshot of a stack has no place for a marker"),
+    Recipe(
+        path=r"/software_(configs|deployments)",
+        body=None,
+        refused="heat has no place for a marker there, and takes the same one twice",
+    ),
+)

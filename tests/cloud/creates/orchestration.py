@@ -1,0 +1,74 @@
+"""heat."""
+
+from __future__ import annotations
+
+import functools
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from .kinds import RUN, Clients, Kind, listing
+
+TEMPLATE = {"heat_template_version": "2018-08-31", "resources": {"r": {"type": "OS::Heat::RandomString"}}}
+
+
+def no_stack(clients: Clients, _setting: Any, made: str) -> None:
+    clients.heat.stacks.delete(made)
+    wait(clients, made, "DELETE_COMPLETE")
+
+
+def wait(clients: Clients, stack: str, status: str) -> None:
+    for _ in range(300):
+        if clients.heat.stacks.get(stack).stack_status == status:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{stack} is not {status}")
+
+
+def a_stack(clients: Clients) -> tuple[Clients, str]:
+    stack = clients.heat.stacks.create(stack_name=f"{RUN}-{uuid.uuid4().hex[:6]}", template=TEMPLATE)["stack"]["id"]
+    wait(clients, stack, "CREATE_COMPLETE")
+    return clients, stack
+
+
+def suspend(act: Callable[[Clients, str], Any], clients: Clients, setting: tuple[Clients, str], _name: str) -> str:
+    clean, stack = setting
+    if clean.heat.stacks.get(stack).action == "SUSPEND":
+        wait(clean, stack, "SUSPEND_COMPLETE")
+        clean.heat.actions.resume(stack)
+        wait(clean, stack, "RESUME_COMPLETE")
+    act(clients, stack)
+    return stack
+
+
+def suspension(act: Callable[[Clients, str], Any]) -> Kind:
+    return Kind(
+        service="orchestration",
+        path=r"/stacks/[^/]+/[^/]+/actions",  # not the one that heat redirects to it
+        setting=a_stack,
+        create=functools.partial(suspend, act),
+        ids=lambda made: [made],
+        listed=lambda clients, setting, _name: [
+            {"id": setting[1]} for _ in "1" if clients.heat.stacks.get(setting[1]).action == "SUSPEND"
+        ],
+        delete=lambda _clients, _setting, _made: None,
+        shown=lambda _made, _name: True,
+    )
+
+
+KINDS = {
+    "heat-stack": Kind(
+        service="orchestration",
+        path="/stacks",
+        create=lambda clients, _setting, name: clients.heat.stacks.create(
+            stack_name=name, template=TEMPLATE, tags="mine"
+        ),
+        ids=lambda made: [made["stack"]["id"]],
+        listed=listing("orchestration", "/stacks", "stacks", by="stack_name"),
+        delete=no_stack,
+        shown=lambda made, name: name in made["stack"]["links"][0]["href"],
+    ),
+    "heat-suspend": suspension(lambda clients, stack: clients.heat.actions.suspend(stack)),
+    "sdk-suspend": suspension(lambda clients, stack: clients.sdk.orchestration.suspend_stack(stack)),
+}
