@@ -88,7 +88,7 @@ class World:
         self.plan(kind, [])
         self.real_time = False
         clients, clean = self.clients[kind.account], self.clean[kind.account]
-        _ = clients.flavor, clients.image, clients.network
+        _ = clients.flavor, clients.image, clients.network, kind.prepare(clients)
         if id(kind) not in self.settings:
             self.settings[id(kind)] = kind.setting(clean)
         return clients, clean, self.settings[id(kind)]

@@ -19,6 +19,7 @@ KINDS = {
     "glance-image": Kind(
         service="image",
         path="/images",
+        prepare=lambda clients: clients.glance.images.model,
         create=lambda clients, _setting, name: clients.glance.images.create(name=name, mine="1", **FORMAT),
         listed=IMAGES,
         delete=NO_IMAGE,
@@ -27,6 +28,7 @@ KINDS = {
     "glance-image-with-an-id": Kind(
         service="image",
         path="/images",
+        prepare=lambda clients: clients.glance.images.model,
         create=lambda clients, _setting, name: clients.glance.images.create(id=str(uuid.uuid4()), name=name, **FORMAT),
         listed=IMAGES,
         delete=NO_IMAGE,
@@ -44,6 +46,7 @@ KINDS = {
         service="image",
         path="/members",
         setting=image,
+        prepare=lambda clients: clients.glance.image_members.model,
         create=lambda clients, setting, name: clients.glance.image_members.create(setting, name),
         ids=lambda made: [made.member_id],
         listed=lambda clients, setting, name: [
@@ -58,6 +61,7 @@ KINDS = {
     "glance-namespace": Kind(
         service="image",
         path="/metadefs/namespaces",
+        prepare=lambda clients: clients.glance.metadefs_namespace.model,
         create=lambda clients, _setting, name: clients.glance.metadefs_namespace.create(namespace=name),
         ids=lambda made: [made.namespace],
         listed=listing("image", "/v2/metadefs/namespaces?limit=1000", "namespaces", by="namespace"),

@@ -116,6 +116,8 @@ class Kind:
     #: ``admin`` where only the operator may.
     account: str = "demo"
     verb: str = "POST"
+    #: What the client asks for before its first create: no fault is to hit that.
+    prepare: Callable[[Clients], Any] = lambda _clients: None
     #: False where the row says that it is never sent again.
     resend: bool = True
 

@@ -172,8 +172,9 @@ FORWARDINGS = "/floatingips/{}/port_forwardings"
 
 
 def floating_ips(clients: Clients) -> list[Any]:
-    """List those without a description: they have no name either."""
-    return [each for each in clients.get("network", "/v2.0/floatingips")["floatingips"] if not each["description"]]
+    """List those that are not needed for something else: they have no names."""
+    there = clients.get("network", "/v2.0/floatingips")["floatingips"]
+    return [each for each in there if not each["description"].startswith(RUN)]
 
 
 def project(name: str) -> str:
