@@ -580,3 +580,7 @@ def test_a_stack_is_told_by_one_more_tag() -> None:
     assert (mine, marker) == ("mine", create.markers[0])
     stack = {"id": "1", "links": [], "stack_name": "s", "tags": ["mine", marker]}
     assert create.answer([stack]) == {"stack": {"id": "1", "links": []}}
+
+
+def test_the_evidence_names_what_has_no_id_by_what_it_has() -> None:
+    assert Finding(({"id": "1", "name": "n"}, {"name": "n"}, {"member_id": "m"}, {})).ids == ("1", "n", "m", "?")

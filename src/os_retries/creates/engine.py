@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PAGES = 100  # of a list whose filter was ignored: then it cannot be told
 _CLOCK = 2.0  # seconds that the clocks of a service's several hosts may differ, and that whole seconds take away
+_IDS = "id", "name", "member_id", "namespace"  # what a thing is called, first come first
 
 Query = list[tuple[str, str]]
 
@@ -78,7 +79,7 @@ class Finding:
     @property
     def ids(self) -> tuple[str, ...]:
         """What was found."""
-        return tuple(str(hit.get("id", hit.get("name", "?"))) for hit in self.hits)
+        return tuple(str(next((hit[name] for name in _IDS if name in hit), "?")) for hit in self.hits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ ROWS = (
     Recipe(
         path=r"/metadefs/namespaces",
         body=None,
+        given=("namespace",),
         look=Look(path="{path}/{namespace}", born="created_at"),
         same=("namespace", "display_name", "description", "visibility"),
         member="{path}/{namespace}",

@@ -223,6 +223,7 @@ ROWS = (
     Recipe(
         path=r"/trunks",
         body="trunk",
+        given=("port_id",),
         look=Look(path="{base}/trunks", list="trunks", query={"port_id": "{port_id}"}, born="created_at"),
         same=("port_id", "name", "description"),
     ),
@@ -237,6 +238,7 @@ ROWS = (
     Recipe(
         path=r"/rbac-policies",
         body="rbac_policy",
+        given=("object_id",),
         look=Look(path="{base}/rbac-policies", list="rbac_policies", query={"object_id": "{object_id}"}),
         same=("object_type", "object_id", "action", "target_tenant"),
     ),
@@ -273,6 +275,12 @@ ROWS = (
         path=r"/routers/[^/]+/remove_router_interface",
         body=None,
         refused="its answer names the port that was removed, which nobody knows any more",
+    ),
+    Recipe(
+        verb="PUT",
+        path=r"/routers/[^/]+/(add|remove)_external_gateways",
+        body=None,
+        refused="no look-up of a change of a router's gateways has been tried yet",
     ),
     _trunk_change("add_subports", there=True),
     _trunk_change("remove_subports", there=False),
