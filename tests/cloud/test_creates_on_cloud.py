@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import keystoneauth1.exceptions
 import pytest
 
 from os_retries import RetryPolicy, attach, call
 from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import AtRandom, Fault, Faults, Script, only
 
-from .creates import KINDS, RUN, Clients, Kind, network
+from .creates import BACKUP, KINDS, RUN, Clients, Kind, network
 
 pytestmark = [
     pytest.mark.cloud,
@@ -76,7 +77,7 @@ class World:
             creates,
             only(service=kind.service, verb=kind.verb, path=f"{kind.path}$"),
         )
-        self.lookups.left[:], self.lookups.only = lookups or [], only(service=kind.service, verb="GET")
+        self.lookups.left[:], self.lookups.only = lookups or [], only(service=kind.asked or kind.service, verb="GET")
         self.faults.record.clear()
 
     def sent(self, kind: Kind) -> int:
@@ -86,7 +87,7 @@ class World:
     def ready(self, kind: Kind) -> tuple[Clients, Clients, Any]:
         """Return the clients above the faults, those beside them, and what the kind needs; unhurt by any fault."""
         self.plan(kind, [])
-        self.real_time = False
+        self.real_time = kind.later
         clients, clean = self.clients[kind.account], self.clean[kind.account]
         _ = clients.flavor, clients.image, clients.network, kind.prepare(clients)
         if id(kind) not in self.settings:
@@ -224,6 +225,7 @@ def test_a_success_costs_no_look_up(world: World, kind: Kind) -> None:
             "/v2.0/subnets",
             lambda setting, name: {"subnet": network.subnet(setting, name) | {"description": name}},
         ),
+        ("nova-aggregate", "/os-aggregates", lambda _setting, name: {"aggregate": {"name": name}}),
         ("glance-member", "/v2/images/{}/members", lambda _setting, name: {"member": name}),
     ],
 )
@@ -241,6 +243,77 @@ def test_a_twin_that_was_there_before_is_never_handed_over(world: World, name: s
     assert world.sent(kind) == 2
     (twin,) = kind.listed(clean, setting, wanted)
     kind.delete(clean, setting, kind.id_of(twin))
+
+
+@pytest.mark.parametrize("name", ["keystone-user", "keystone-project", "keystone-role"])
+def test_what_was_there_before_under_a_unique_name_is_never_taken_for_ones_own(world: World, name: str) -> None:
+    """The answer that is lost was a conflict: the repeat's is what the caller gets."""
+    kind = KINDS[name]
+    clients, clean, setting = world.ready(kind)
+    taken = fresh()
+    (theirs,) = kind.ids(kind.create(clean, setting, taken))
+    world.plan(kind, [Fault.lost(504)])
+    with pytest.raises(keystoneauth1.exceptions.Conflict):
+        kind.create(clients, setting, taken)
+    assert world.sent(kind) == 2
+    kind.delete(clean, setting, theirs)
+
+
+def test_a_backup_is_found(world: World) -> None:
+    clients, _clean, setting = world.ready(BACKUP)
+    name = fresh()
+    world.plan(BACKUP, [Fault.lost(504)])
+    made = BACKUP.create(clients, setting, name)
+    assert world.sent(BACKUP) == 1
+    one_and_the_callers(world, BACKUP, name, made)
+
+
+# In this order each has the state that it begins with.
+ACTIONS = {
+    "os-stop": "stopped",
+    "os-start": "active",
+    "pause": "paused",
+    "unpause": "active",
+    "suspend": "suspended",
+    "resume": "active",
+    "shelve": "shelved_offloaded",
+    "unshelve": "active",
+}
+
+
+def act(world: World, clients: Clients, action: dict[str, Any], way: Fault | None) -> tuple[str, int]:
+    """Do something to a server; return the server, and how often it was sent."""
+    kind = KINDS["nova-stop"]
+    _, _, server = world.ready(kind)
+    world.plan(kind, [way])
+    clients.session.post(f"/servers/{server}/action", json=action, endpoint_filter={"service_type": "compute"})
+    return server, world.sent(kind)
+
+
+@pytest.mark.parametrize(("way", "sent"), [(AFTER["504"], 1), (BEFORE["504"], 2)], ids=["after", "before"])
+def test_every_change_of_a_servers_state_is_told_by_the_state(world: World, way: Fault, sent: int) -> None:
+    for action, state in ACTIONS.items():
+        server, number = act(world, world.clients["demo"], {action: None}, way)
+        assert (action, number) == (action, sent)
+        world.clean["demo"].until(lambda: world.clean["demo"].state(server) == (state, None))
+
+
+@pytest.mark.parametrize("action", [{"lock": None}, {"unlock": None}, {"changePassword": {"adminPass": "x"}}], ids=str)
+def test_what_may_be_done_twice_to_a_server_is_sent_again(world: World, action: dict[str, Any]) -> None:
+    _, number = act(world, world.clients["demo"], action, Fault.lost(504))
+    assert number == 2
+
+
+@pytest.mark.parametrize(
+    ("action", "why"), [({"reboot": {"type": "SOFT"}}, "once more"), ({"rescue": {}}, "does not show")], ids=str
+)
+def test_what_a_server_would_do_twice_is_handed_to_the_caller(
+    world: World, action: dict[str, Any], why: str, given_up: list[Evidence]
+) -> None:
+    with pytest.raises(keystoneauth1.exceptions.GatewayTimeout):
+        act(world, world.clients["demo"], action, Fault.refused(504, html=True))
+    assert world.sent(KINDS["nova-stop"]) == 1
+    assert why in given_up[-1].detail
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from os_retries.creates import block_storage, compute, elsewhere, image, network, orchestration
+from os_retries.creates import block_storage, compute, elsewhere, identity, image, network, orchestration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "compute": compute.ROWS,
+    "identity": identity.ROWS,
     "block-storage": block_storage.ROWS,
     "network": network.ROWS,
     "image": image.ROWS,

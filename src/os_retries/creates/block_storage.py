@@ -2,7 +2,74 @@
 
 from __future__ import annotations
 
-from os_retries.creates.recipes import Look, Metadata, Recipe
+from os_retries.creates.recipes import Item, Look, Metadata, Recipe
+
+
+def _backup(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more."""
+    return {name: found[0][name] for name in ("id", "name", "volume_id", "links") if name in found[0]}
+
+
+def _snapshot(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more."""
+    return {name: value for name, value in found[0].items() if not name.startswith("os-extended-snapshot-attributes:")}
+
+
+# -- what has a name of its own ----------------------------------------------------------------------------------------
+
+_PUBLIC = "os-volume-type-access:is_public"
+
+
+def _is_type(found: Item, sent: Item) -> bool:
+    """Whether the type of this name, which is unique, is in all what was asked for."""
+    return (
+        found.get("name") == str(sent.get("name")).strip()
+        and found.get("description") == sent.get("description")
+        and found.get("is_public") is sent.get(_PUBLIC, True)
+        and found.get("extra_specs") == (sent.get("extra_specs") or {})
+    )
+
+
+def _type(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more."""
+    return {name: value for name, value in found[0].items() if name != "qos_specs_id"}
+
+
+def _is_qos(found: Item, sent: Item) -> bool:
+    """Whether the specs of this name, which is unique, are in all what was asked for."""
+    specs = {name: value for name, value in sent.items() if name not in ("name", "consumer")}
+    return (
+        found.get("name") == str(sent.get("name")).strip()
+        and found.get("consumer") == sent.get("consumer", "back-end")
+        and found.get("specs") == specs
+    )
+
+
+# -- actions -----------------------------------------------------------------------------------------------------------
+
+_ACTION = r"/volumes/(?P<volume>[^/]+)/action"
+
+
+def _is_extended(found: Item, sent: Item) -> bool | None:
+    """Whether it has the size.  While it is being extended, nobody is told to what size."""
+    if str(found.get("size")) == str(sent["os-extend"].get("new_size")):
+        return True
+    return None if found.get("status") == "extending" else False
+
+
+def _nothing(_sent: list[Item], _found: list[Item]) -> None:
+    return None
+
+
+_SETS = (
+    "os-set_bootable",
+    "os-update_readonly_flag",
+    "os-reset_status",
+    "os-set_image_metadata",
+    "os-show_image_metadata",
+)
+
+_ALIKE = "one is like the other, and the request has no room for a mark"
 
 ROWS = (
     Recipe(
@@ -18,4 +85,62 @@ ROWS = (
         ),
         status=202,
     ),
+    Recipe(
+        path=r"/snapshots",
+        body="snapshot",
+        carrier=Metadata(),
+        # The filter on metadata is newer than what it is to find: those of one volume are few.
+        look=Look(path="{base}/snapshots/detail", list="snapshots", query={"volume_id": "{volume_id}"}),
+        status=202,
+        view=_snapshot,
+    ),
+    Recipe(
+        path=r"/backups",
+        body="backup",
+        since=(3, 43),
+        carrier=Metadata(),
+        look=Look(path="{base}/backups/detail", list="backups", query={"volume_id": "{volume_id}"}),
+        status=202,
+        view=_backup,
+    ),
+    Recipe(path=r"/backups", body="backup", refused="a backup has metadata from 3.43 on"),
+    Recipe(path=r"/backups/[^/]+/restore", body="restore", refused="each makes a volume of its own"),
+    Recipe(
+        path=r"/types",
+        body="volume_type",
+        match=_is_type,
+        look=Look(path="{base}/types", list="volume_types", query={"is_public": "None"}),
+        status=200,
+        view=_type,
+    ),
+    Recipe(
+        path=r"/qos-specs",
+        body="qos_specs",
+        match=_is_qos,
+        look=Look(path="{base}/qos-specs", list="qos_specs"),
+        status=200,
+    ),
+    Recipe(path=r"/types/[^/]+/extra_specs", body="extra_specs", harmless=True),
+    Recipe(path=r"/(volumes|snapshots|backups)/[^/]+/metadata", body="metadata", harmless=True),
+    Recipe(
+        path=_ACTION,
+        body=None,
+        key="os-extend",
+        match=_is_extended,
+        look=Look(path="{base}/volumes/{volume}", one="volume"),
+        status=202,
+        view=_nothing,
+    ),
+    *(Recipe(path=_ACTION, body=None, key=action, harmless=True) for action in _SETS),
+    Recipe(path=_ACTION, body=None, key="os-volume_upload_image", refused="each makes an image of its own"),
+    Recipe(path=_ACTION, body=None, refused="the volume does not show whether this one has been done"),
+    Recipe(
+        path=r"/(os-volume-transfer|volume-transfers)",
+        body="transfer",
+        refused="the key of a transfer is told only once",
+    ),
+    Recipe(path=r"/attachments", body="attachment", refused="cinder takes two of one volume at one server"),
+    Recipe(path=r"/groups", body="group", refused=_ALIKE),
+    Recipe(path=r"/groups/action", body="create-from-src", refused=_ALIKE),
+    Recipe(path=r"/group_snapshots", body="group_snapshot", refused=_ALIKE),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from os_retries.creates.recipes import Blind, ClientId, Item, Look, Metadata, Recipe, Tag, password
+from os_retries.creates.recipes import KEY, Blind, ClientId, Item, Look, Metadata, Recipe, Tag, password
 
 # Schedulers' hints stand beside the server, under either name.
 _HINTS = frozenset({"os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"})
@@ -63,6 +63,142 @@ def _keypair(_sent: list[Item], found: list[Item]) -> Item:
     return {name: found[0][name] for name in shown if name in found[0]}
 
 
+def _aggregate(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more."""
+    return {name: value for name, value in found[0].items() if name not in ("hosts", "metadata")}
+
+
+# -- what is attached to a server --------------------------------------------------------------------------------------
+
+
+def _is_attached(found: Item, sent: Item) -> bool:
+    """Whether this is the volume, and attached as it was asked for, as far as this microversion shows."""
+    shown = [name for name in ("tag", "delete_on_termination") if name in sent and name in found]
+    return found.get("volumeId") == sent.get("volumeId") and all(found[name] == sent[name] for name in shown)
+
+
+def _attachment(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more from 2.89 on, and no id."""
+    shown = {
+        name: found[0][name] for name in ("serverId", "volumeId", "tag", "delete_on_termination") if name in found[0]
+    }
+    return shown | {"id": found[0]["volumeId"], "device": found[0].get("device")}
+
+
+def _attaching(microversion: str | None, **more: Any) -> Recipe:
+    return Recipe(
+        path=r"/servers/(?P<server>[^/]+)/os-volume_attachments",
+        body="volumeAttachment",
+        match=_is_attached,
+        look=Look(
+            path="{base}/servers/{server}/os-volume_attachments",
+            list="volumeAttachments",
+            microversion=microversion,
+        ),
+        # Between nova's services the request may wait for half an hour, and land then (CREATES.md §1.1).
+        resend=False,
+        **more,
+    )
+
+
+# -- actions -----------------------------------------------------------------------------------------------------------
+
+_ACTION = r"/servers/(?P<server>[^/]+)/action"
+
+
+class _Snapshot(Metadata):
+    """The metadata of a snapshot are properties of its image."""
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Look for our property."""
+        return bool(found.get(KEY) == marker)
+
+
+def _image_id(_sent: list[Item], found: list[Item]) -> Item:
+    return {"image_id": found[0]["id"]}
+
+
+def _nothing(_sent: list[Item], _found: list[Item]) -> None:
+    return None
+
+
+def _image_location(_answer: Item, found: list[Item]) -> dict[str, str]:
+    """Name the image as glance does itself; clients read the last part."""
+    return {"Location": str(found[0].get("self", f"/v2/images/{found[0]['id']}"))}
+
+
+_SNAPSHOT: dict[str, Any] = {
+    "path": _ACTION,
+    "body": "createImage",
+    "carrier": _Snapshot(),
+    "look": Look(path="/images", list="images", query={KEY: "{marker}"}, service="image", version="2"),
+    "status": 202,
+    "wrapped": False,
+}
+
+
+def _leads_to(action: str, states: str, tasks: str) -> Recipe:
+    """Row of an action that brings a server to a state: it is there, or on its way."""
+    wanted, ways = frozenset(states.split()), frozenset(tasks.split())
+
+    def is_there(found: Item, _sent: Item) -> bool:
+        task = found.get("OS-EXT-STS:task_state")
+        return task in ways or (task is None and found.get("OS-EXT-STS:vm_state") in wanted)
+
+    return Recipe(
+        path=_ACTION,
+        body=None,
+        key=action,
+        look=Look(path="{base}/servers/{server}", one="server"),
+        match=is_there,
+        status=202,
+        view=_nothing,
+    )
+
+
+def _harmless(action: str) -> Recipe:
+    return Recipe(path=_ACTION, body=None, key=action, harmless=True)
+
+
+def _refused(action: str, why: str) -> Recipe:
+    return Recipe(path=_ACTION, body=None, key=action, refused=why)
+
+
+_ACTIONS = (
+    _leads_to("os-start", "active", "powering-on"),
+    _leads_to("os-stop", "stopped", "powering-off"),
+    _leads_to("pause", "paused", "pausing"),
+    _leads_to("unpause", "active", "unpausing"),
+    _leads_to("suspend", "suspended", "suspending"),
+    _leads_to("resume", "active", "resuming"),
+    _leads_to(
+        "shelve",
+        "shelved shelved_offloaded",
+        "shelving shelving_image_pending_upload shelving_image_uploading shelving_offloading",
+    ),
+    _leads_to("shelveOffload", "shelved_offloaded", "shelving_offloading"),
+    _leads_to("unshelve", "active", "unshelving spawning networking block_device_mapping"),
+    *(
+        _harmless(action)
+        for action in (
+            "lock",
+            "unlock",
+            "changePassword",
+            "os-resetState",
+            "addSecurityGroup",
+            "os-getConsoleOutput",
+            "os-getVNCConsole",
+            "os-getSPICEConsole",
+            "os-getRDPConsole",
+            "os-getSerialConsole",
+        )
+    ),
+    _refused("reboot", "a second one reboots once more"),
+    _refused("createBackup", "a second one deletes one more of the older backups"),
+    Recipe(path=_ACTION, body=None, refused="the server does not show whether this one has been done"),
+)
+
+
 _SERVER: dict[str, Any] = {
     "path": r"/servers",
     "body": "server",
@@ -118,5 +254,41 @@ ROWS = (
         look=Look(path="{base}/flavors/{id}", one="flavor"),
         same=("name", "ram", "vcpus", "disk"),
         status=200,
+    ),
+    Recipe(path=r"/flavors/[^/]+/os-extra_specs", body="extra_specs", harmless=True),
+    _attaching("2.88", since=(2, 101), status=202, view=_nothing, lag=5.0),  # accepted, and listed when it is begun
+    _attaching("2.88", since=(2, 89), status=200, view=_attachment),
+    _attaching(None, status=200, view=_attachment),
+    Recipe(
+        path=r"/servers/(?P<server>[^/]+)/os-interface",
+        body="interfaceAttachment",
+        given=("port_id",),
+        look=Look(path="{base}/servers/{server}/os-interface/{port_id}", one="interfaceAttachment"),
+        same=("port_id",),
+        status=200,
+    ),
+    Recipe(
+        path=r"/servers/(?P<server>[^/]+)/os-interface",
+        body="interfaceAttachment",
+        not_given=("port_id",),
+        refused="each makes a port of its own; create the port first, and attach that",
+    ),
+    Recipe(path=r"/servers/[^/]+/metadata", body="metadata", harmless=True),
+    Recipe(path=r"/servers/[^/]+/remote-consoles", body="remote_console", harmless=True),
+    Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
+    Recipe(**_SNAPSHOT, view=_nothing, headers=_image_location),
+    *_ACTIONS,
+    Recipe(
+        path=r"/os-server-groups",
+        body="server_group",
+        refused="one is like the other, and the request has no room for a mark",
+    ),
+    Recipe(
+        path=r"/os-aggregates",
+        body="aggregate",
+        look=Look(path="{base}/os-aggregates", list="aggregates", born="created_at"),
+        same=("name", "availability_zone"),
+        status=200,
+        view=_aggregate,
     ),
 )

@@ -11,7 +11,7 @@ Pure: how to ask, to wait and to tell the time are arguments, so the rules can b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PAGES = 100  # of a list whose filter was ignored: then it cannot be told
 _CLOCK = 2.0  # seconds that the clocks of a service's several hosts may differ, and that whole seconds take away
-_IDS = "id", "name", "member_id", "namespace"  # what a thing is called, first come first
+_IDS = "id", "name", "member_id", "namespace", "port_id"  # what a thing is called, first come first
 
 Query = list[tuple[str, str]]
 
@@ -47,12 +47,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """A GET to be sent: ``microversion`` and ``service`` are None where they are those of the create."""
+    """A GET to be sent: what is None is as it was for the create."""
 
     path: str
     query: Query
     microversion: str | None = None
     service: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,13 @@ class Create:
         if self.bulk:
             return {self.recipe.bulk: hits}
         item = self.recipe.view(self.sent, hits)
-        return item if item is None or self.recipe.body is None else {self.recipe.body: item}
+        return item if item is None or self.recipe.body is None or not self.recipe.wrapped else {self.recipe.body: item}
 
     def made(self, answer: Any) -> list[Item]:
         """Read the resources off the answer to a create; none if it is not as it should be."""
         item = answer
+        if not self.recipe.wrapped:  # it is told in words of its own
+            return []
         if self.bulk or self.recipe.body is not None:
             item = answer.get(self.recipe.bulk if self.bulk else self.recipe.body) if isinstance(answer, dict) else None
         return [each for each in (item if isinstance(item, list) else [item]) if isinstance(each, dict)]
@@ -200,7 +203,7 @@ def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:
     if not isinstance(body, dict):
         return [], False
     if recipe.body is None:
-        return [body], False
+        return ([body] if recipe.key is None or set(body) == {recipe.key} else []), False
     if recipe.bulk is not None and set(body) == {recipe.bulk}:
         items = body[recipe.bulk]
         if not isinstance(items, list) or len(items) > 100 or not all(isinstance(item, dict) for item in items):
@@ -227,7 +230,7 @@ _NOTHING: tuple[object, ...] = (None, "", False)
 def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
     """Look once: every page, compared here, whatever the service has made of the filter."""
     how = create.look
-    get = create.get(how.path, how.query, microversion=how.microversion, service=how.service)
+    get = create.get(how.path, how.query, microversion=how.microversion, service=how.service, version=how.version)
     hits: list[Item] = []
     unclear = False
     for _ in range(_PAGES):
@@ -245,12 +248,27 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
         following = _next(reply.body, how.list)
         if following is None or following == get.query:
             break
-        get = Get(get.path, following, get.microversion, get.service)
+        get = replace(get, query=following)
     else:
         return Finding(tuple(hits), "the service lists too many to look through")
     if unclear and not hits:
         return Finding((), "what the service lists does not say whose it is", again=True)
-    return _judged(create, hits)
+    finding = _judged(create, hits)
+    return _in_full(create, finding, send) if how.then is not None and finding.found else finding
+
+
+def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> Finding:
+    """Ask for each of those found, where a list shows less than the create's answer."""
+    how = create.look
+    whole: list[Item] = []
+    assert how.then is not None
+    for hit in finding.hits:
+        reply = send(Get(fill(how.then, {**_texts(hit), **create.groups}), [], how.microversion))
+        item = reply.body.get(create.recipe.body) if reply.status == 200 and isinstance(reply.body, dict) else None
+        if not isinstance(item, dict):
+            return Finding(finding.hits, _failed(reply), reply.again)
+        whole.append(item)
+    return Finding(tuple(whole))
 
 
 def _judged(create: Create, hits: list[Item]) -> Finding:

@@ -92,13 +92,15 @@ class Metadata(Carrier):
 class Attribute(Carrier):
     """An attribute of its own, where the service keeps what it does not know."""
 
+    field: str = KEY
+
     def put(self, item: Item, marker: str) -> Item | None:
         """Add the attribute."""
-        return None if KEY in item else item | {KEY: marker}
+        return None if self.field in item else item | {self.field: marker}
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
         """Look for it: what others have made lacks it."""
-        return bool(found.get(KEY) == marker)
+        return bool(found.get(self.field) == marker)
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class Look:
     #: The member of the answer that holds the one thing; None where the answer is the thing itself.
     one: str | None = None
     query: Mapping[str, Value] = field(default_factory=dict)
+    #: A list shows less than the create's answer: the GET that shows one of those found, by ``{id}``.
+    then: str | None = None
     #: The microversion to look with; None: that of the caller's request.
     microversion: str | None = None
     #: Another service than the one that was asked to create.
@@ -175,6 +179,8 @@ class Look:
     #: The field that tells when a thing was made, where no marker tells whose it is: what is older than the request is
     #: not its doing.
     born: str | None = None
+    #: Which of its versions: what the catalog says may be that or the one above it.
+    version: str | None = None
     #: Says in what case a list that lacks the thing is no proof of its absence; asked before anything is sent again.
     blind: Blind | None = None
 
@@ -221,6 +227,8 @@ class Recipe:
     path: str
     #: The one member of the request's body; None where the body is the thing itself.
     body: str | None
+    #: Where that is None: the one key that the thing has, whatever its value is.
+    key: str | None = None
     #: Further members that may stand beside it.
     beside: frozenset[str] = frozenset()
     #: The same in a body that asks for several at once: the member that holds the list.
@@ -234,6 +242,8 @@ class Recipe:
     extension: str | None = None
     #: Why a create of this kind cannot be made safe.  Such a row has nothing else.
     refused: str = ""
+    #: Whether a second one does no more than the first, so that it needs no look.  Such a row has nothing else either.
+    harmless: bool = False
 
     # the marker
     carrier: Carrier | None = None
@@ -248,6 +258,8 @@ class Recipe:
     match: Callable[[Item, Item], bool | None] | None = None
     #: How many one request makes, at least and at most.
     count: Callable[[Item], tuple[int, int]] = _one
+    #: Seconds, at least, during which "not there" means "not yet", where the service answers first and acts later.
+    lag: float = 0.0
     #: Whether it may be sent again once it is surely not there.
     resend: bool = True
 
@@ -255,6 +267,8 @@ class Recipe:
     status: int | Callable[[Microversion | None], int] = 201
     #: The answer's one item, made of what was sent and found; None where the answer has no body.
     view: Callable[[list[Item], list[Item]], Item | None] = _as_found
+    #: Whether it stands under the same member in the answer as in the request; if not, it is the whole answer.
+    wrapped: bool = True
     headers: Callable[[Item, list[Item]], dict[str, str]] = _no_headers
     #: Where one of them is, to take a marker away or a late duplicate back.
     member: str = "{path}/{id}"

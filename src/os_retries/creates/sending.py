@@ -72,7 +72,7 @@ def begin(
             create = prepare(row, groups, body, around.microversion)
             if create is None:
                 continue
-            if not row.refused:
+            if not row.refused and not row.harmless:
                 _write_body(kwargs, create.body)
             return Creation(create, around, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
     except Exception:  # a fault of ours must not keep the request from being sent
@@ -116,10 +116,18 @@ class _Around:
         self._send = send
 
     def request(
-        self, verb: str, url: str, *, service: str | None = None, microversion: str | None = None, **more: Any
+        self,
+        verb: str,
+        url: str,
+        *,
+        service: str | None = None,
+        version: str | None = None,
+        microversion: str | None = None,
+        **more: Any,
     ) -> Any:
         """Send it, and return the response whatever its status is.
 
+        :param service: another service's type, at its API's ``version``
         :raises Exception: if there is none
         """
         kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_CREATE}
@@ -138,7 +146,8 @@ class _Around:
             kept = {"interface", "region_name"}
             given = kwargs.get("endpoint_filter") or {}
             kwargs["endpoint_filter"] = {name: given[name] for name in kept if name in given} | {
-                "service_type": service
+                "service_type": service,
+                "version": version,
             }
         if microversion is not None:
             at = service or self.service
@@ -203,6 +212,8 @@ class Creation:
         if self.create.recipe.refused:
             lost = failure.kind is Kind.MAYBE_PROCESSED
             return None, replace(failure, note=self.create.recipe.refused) if lost else failure
+        if self.create.recipe.harmless:
+            return None, replace(failure, repeatable=failure.repeatable or _listed(failure, policy))
         return self._guarded(
             self._after_ambiguous if failure.kind is Kind.MAYBE_PROCESSED else self._after_other, failure
         )
@@ -221,7 +232,7 @@ class Creation:
         assert policy is not None
         self._lost = f"answered {failure.status}" if failure.status else f"failed ({failure.what})"
         finding, waited = self._keeper.after_ambiguous(
-            settle=settle_time(failure, policy),
+            settle=max(settle_time(failure, policy), self.create.recipe.lag),
             patience=sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
             allowance=policy.retry_max_wait - current().extra_waited,
         )
@@ -229,9 +240,8 @@ class Creation:
             return self._answer(finding), failure
         if finding.absent:
             self._tell("not there", f"looked up for {waited:g} s and it is not there")
-            in_list = failure.status is None or failure.status in policy.retry_codes
-            note = "looked up, and it is not there"
-            return None, replace(failure, repeatable=in_list and self.create.recipe.resend, note=note)
+            repeatable = self.create.recipe.resend and _listed(failure, policy)
+            return None, replace(failure, repeatable=repeatable, note="looked up, and it is not there")
         return None, self._unclear(failure, finding)
 
     def _after_other(self, failure: Failure) -> tuple[Any, Failure]:
@@ -324,7 +334,12 @@ class Creation:
     def _get(self, get: Get) -> Reply:
         try:
             response = self.around.request(
-                "GET", get.path, params=get.query, service=get.service, microversion=get.microversion
+                "GET",
+                get.path,
+                params=get.query,
+                service=get.service,
+                version=get.version,
+                microversion=get.microversion,
             )
             status = response.status_code
             if status != 200:
@@ -371,6 +386,11 @@ class Creation:
             for each in late:
                 status = self.around.request("DELETE", self.create.member({"id": each})).status_code
                 log.warning("%s: late duplicate %s deleted (%s)", self._who, each, status)
+
+
+def _listed(failure: Failure, policy: RetryPolicy) -> bool:
+    """Whether the policy repeats after such a failure at all."""
+    return failure.status is None or failure.status in policy.retry_codes
 
 
 def settle_time(failure: Failure, policy: RetryPolicy) -> float:

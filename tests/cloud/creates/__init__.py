@@ -3,14 +3,16 @@
 One file a service; to add a kind of create, add a row to its KINDS.  The matrix of test_creates_on_cloud.py follows.
 """
 
-from . import block_storage, compute, image, network, orchestration
+from . import block_storage, compute, identity, image, network, orchestration
+from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
 
-__all__ = ["KINDS", "RUN", "Clients", "Kind"]
+__all__ = ["BACKUP", "KINDS", "RUN", "Clients", "Kind"]
 
 KINDS: dict[str, Kind] = {
     **compute.KINDS,
     **block_storage.KINDS,
+    **identity.KINDS,
     **network.KINDS,
     **image.KINDS,
     **orchestration.KINDS,

@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
-from .kinds import Kind, listing, removal
+from typing import Any
+
+from .kinds import RUN, Clients, Kind, listing, removal
+
+
+def a_volume(clients: Clients) -> str:
+    volume = clients.cinder.volumes.create(1, name=f"{RUN}-disk").id
+    clients.until(lambda: is_free(clients, volume))
+    return volume
+
+
+def shown(clients: Clients, volume: str) -> dict[str, Any]:
+    found: dict[str, Any] = clients.get("block-storage", f"/volumes/{volume}")["volume"]
+    return found
+
+
+def is_free(clients: Clients, volume: str) -> bool:
+    return bool(shown(clients, volume)["status"] == "available")
+
+
+def extend(clients: Clients, volume: dict[str, Any], _name: str) -> int:
+    """Extend it by one: what there is to be found is the size."""
+    clients.cinder.volumes.extend(volume["id"], volume["size"] + 1)
+    return volume["size"] + 1
+
+
+def extended(clients: Clients, volume: dict[str, Any], _name: str) -> list[dict[str, Any]]:
+    clients.until(lambda: is_free(clients, volume["id"]))
+    size = shown(clients, volume["id"])["size"]
+    return [{"size": size}] if size > volume["size"] else []
+
+
+def from_there(_clients: Clients, volume: dict[str, Any], made: int) -> None:
+    """A volume never shrinks: the next one begins where this one has ended."""
+    volume["size"] = made
+
 
 KINDS = {
     "cinder-volume": Kind(
@@ -13,4 +48,53 @@ KINDS = {
         delete=removal("block-storage", "/volumes"),
         shown=lambda made, name: made.name == name and made.size == 1 and made.metadata["mine"] == "1",
     ),
+    "cinder-snapshot": Kind(
+        service="block-storage",
+        path="/snapshots",
+        setting=a_volume,
+        create=lambda clients, volume, name: clients.cinder.volume_snapshots.create(volume, name=name),
+        listed=listing("block-storage", "/snapshots/detail", "snapshots"),
+        delete=removal("block-storage", "/snapshots"),
+        shown=lambda made, name: made.name == name and bool(made.volume_id),
+    ),
+    "cinder-type": Kind(
+        service="block-storage",
+        path="/types",
+        create=lambda clients, _setting, name: clients.cinder.volume_types.create(name, description="ours"),
+        listed=listing("block-storage", "/types", "volume_types"),
+        delete=removal("block-storage", "/types"),
+        account="admin",
+    ),
+    "cinder-qos-specs": Kind(
+        service="block-storage",
+        path="/qos-specs",
+        create=lambda clients, _setting, name: clients.cinder.qos_specs.create(name, {"consumer": "both", "x": "1"}),
+        listed=listing("block-storage", "/qos-specs", "qos_specs"),
+        delete=removal("block-storage", "/qos-specs"),
+        shown=lambda made, name: made.name == name and made.specs == {"x": "1"},
+        account="admin",
+    ),
+    "cinder-extend": Kind(
+        service="block-storage",
+        path="/action",
+        setting=lambda clients: shown(clients, a_volume(clients)),
+        create=extend,
+        ids=lambda made: [made],
+        id_of=lambda item: item["size"],
+        listed=extended,
+        delete=from_there,
+        shown=lambda _made, _name: True,
+        later=True,
+    ),
 }
+
+#: There is no backup service in the sandbox: what is made is there at once, in error, and nobody can delete it.
+BACKUP = Kind(
+    service="block-storage",
+    path="/backups",
+    setting=a_volume,
+    create=lambda clients, volume, name: clients.cinder.backups.create(volume, name=name),
+    listed=listing("block-storage", "/backups/detail", "backups"),
+    delete=lambda _clients, _volume, _made: None,
+    shown=lambda made, name: made.name == name and bool(made.volume_id),
+)

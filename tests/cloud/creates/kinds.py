@@ -91,6 +91,28 @@ class Clients:
         networks = self.get("network", "/v2.0/networks?name=private")["networks"]
         return networks[0]["id"]
 
+    @functools.cached_property
+    def server(self) -> str:
+        """Boot a server, for what is done to servers."""
+        body = {"name": f"{RUN}-host", "imageRef": self.image, "flavorRef": self.flavor, "networks": "none"}
+        headers = {"OpenStack-API-Version": "compute 2.60"}
+        filters = {"service_type": "compute"}
+        made = self.session.post("/servers", json={"server": body}, endpoint_filter=filters, headers=headers).json()
+        self.until(lambda: self.state(made["server"]["id"]) == ("active", None))
+        return made["server"]["id"]
+
+    def state(self, server: str) -> tuple[str, str | None]:
+        """Return a server's state, and what is being done to it."""
+        shown = self.get("compute", f"/servers/{server}")["server"]
+        return shown["OS-EXT-STS:vm_state"], shown["OS-EXT-STS:task_state"]
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        for _ in range(150):
+            if is_so():
+                return
+            time.sleep(0.2)
+        raise AssertionError("not in half a minute")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
@@ -103,6 +125,8 @@ class Kind:
     """
 
     service: str
+    #: The service that is asked, where it is another one.
+    asked: str | None = None
     #: The end of the create's path: what the faults hit.
     path: str
     create: Callable[[Clients, Any, str], Any]
@@ -118,6 +142,8 @@ class Kind:
     verb: str = "POST"
     #: What the client asks for before its first create: no fault is to hit that.
     prepare: Callable[[Clients], Any] = lambda _clients: None
+    #: Whether the service answers first and acts later, so that waits must be real.
+    later: bool = False
     #: False where the row says that it is never sent again.
     resend: bool = True
 

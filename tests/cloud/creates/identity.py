@@ -1,0 +1,128 @@
+"""keystone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from .kinds import Clients, Kind, listing, removal
+
+
+def row(collection: str, create: Callable[[Clients, Any, str], Any], *, by: str = "name", **more: Any) -> Kind:
+    """What the operator makes, and what keystone lists by a field of its own."""
+    path = f"/{collection}"
+    given: dict[str, Any] = {
+        "service": "identity",
+        "path": path,
+        "create": create,
+        "listed": listing("identity", path, collection.rpartition("/")[2], by),
+        "delete": removal("identity", path),
+        "account": "admin",
+    }
+    return Kind(**given | more)
+
+
+def region(clients: Clients, _setting: Any, name: str) -> Any:
+    return clients.keystone.regions.create(id=name, description="here")
+
+
+def endpoint(clients: Clients, service: str, name: str) -> Any:
+    return clients.keystone.endpoints.create(service, f"http://{name}", interface="public", region="RegionOne")
+
+
+def domain_off(clients: Clients, _setting: Any, made: str) -> None:
+    """A domain goes only when it is disabled."""
+    clients.keystone.domains.update(made, enabled=False)
+    clients.delete("identity", f"/domains/{made}")
+
+
+def trust(clients: Clients, trustee: str, name: str) -> Any:
+    """``note`` is not keystone's: it keeps what it does not know, and so the trusts can be told apart."""
+    session = clients.session
+    return clients.keystone.trusts.create(
+        trustee_user=trustee,
+        trustor_user=session.get_user_id(),
+        project=session.get_project_id(),
+        role_names=["member"],
+        impersonation=True,
+        note=name,
+    )
+
+
+def trusts(clients: Clients, _setting: Any, name: str) -> list[dict[str, Any]]:
+    mine = f"/OS-TRUST/trusts?trustor_user_id={clients.session.get_user_id()}"
+    return [each for each in clients.get("identity", mine)["trusts"] if each.get("note") == name]
+
+
+def credential(clients: Clients, _setting: Any, name: str) -> Any:
+    user = clients.session.get_user_id()
+    return clients.keystone.credentials.create(user, "certificate", json.dumps({"name": name}))
+
+
+KINDS = {
+    "keystone-user": row(
+        "users",
+        lambda clients, _setting, name: clients.keystone.users.create(name, domain="default", password="x"),
+        shown=lambda made, name: made.name == name and made.enabled,
+    ),
+    "keystone-user-domain-unsaid": row(
+        "users", lambda clients, _setting, name: clients.keystone.users.create(name, password="x")
+    ),
+    "keystone-group": row(
+        "groups", lambda clients, _setting, name: clients.keystone.groups.create(name, domain="default")
+    ),
+    "keystone-project": row(
+        "projects", lambda clients, _setting, name: clients.keystone.projects.create(name, domain="default")
+    ),
+    "keystone-role": row("roles", lambda clients, _setting, name: clients.keystone.roles.create(name)),
+    "keystone-domain": row(
+        "domains", lambda clients, _setting, name: clients.keystone.domains.create(name), delete=domain_off
+    ),
+    "keystone-project-as-domain": row(
+        "projects",
+        lambda clients, _setting, name: clients.keystone.projects.create(name, domain=None, is_domain=True),
+        listed=listing("identity", "/domains", "domains"),
+        delete=domain_off,
+    ),
+    "keystone-service": row(
+        "services", lambda clients, _setting, name: clients.keystone.services.create(name, type="nothing")
+    ),
+    "keystone-endpoint": row(
+        "endpoints",
+        endpoint,
+        by="url",
+        listed=lambda clients, _setting, name: [
+            each for each in clients.get("identity", "/endpoints")["endpoints"] if name in each["url"]
+        ],
+        setting=lambda clients: clients.keystone.services.create("nothing", type="nothing").id,
+        shown=lambda made, name: made.url == f"http://{name}" and made.region == "RegionOne",
+    ),
+    "keystone-policy": row(
+        "policies",
+        lambda clients, _setting, name: clients.keystone.policies.create(name, type="text/plain"),
+        by="blob",
+        shown=lambda made, name: made.blob == name,
+    ),
+    "keystone-region": row("regions", region, by="id", shown=lambda made, name: made.id == name),
+    "keystone-trust": row(
+        "OS-TRUST/trusts",
+        trust,
+        setting=lambda clients: clients.session.get_user_id(),
+        listed=trusts,
+        account="demo",
+        shown=lambda made, name: made.note == name and [role["name"] for role in made.roles] == ["member"],
+    ),
+    "keystone-credential": row(
+        "credentials",
+        credential,
+        account="demo",
+        listed=lambda clients, _setting, name: [
+            each for each in clients.get("identity", "/credentials")["credentials"] if name in each["blob"]
+        ],
+        shown=lambda made, name: json.loads(made.blob) == {"name": name},
+    ),
+    "sdk-project": row(
+        "projects", lambda clients, _setting, name: clients.sdk.identity.create_project(name=name, domain_id="default")
+    ),
+}
