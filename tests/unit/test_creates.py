@@ -392,6 +392,7 @@ def test_the_callers_own_password_is_kept() -> None:
         ("compute", "/os-server-groups", {"server_group": {"name": "x", "policy": "affinity"}}),
         ("compute", "/servers/1/os-interface", {"interfaceAttachment": {"net_id": "n"}}),
         ("compute", "/servers/1/action", {"reboot": {"type": "HARD"}}),
+        ("compute", "/servers/1/action", {"addSecurityGroup": {"name": "x"}}),  # nova: 400, duplicate items
         ("compute", "/servers/1/action", {"createBackup": {"name": "x"}}),
         ("compute", "/servers/1/action", {"resize": {"flavorRef": "1"}}),
         ("identity", "/users/1/credentials/OS-EC2", {"tenant_id": "1"}),
@@ -724,3 +725,22 @@ def test_a_type_of_the_same_name_must_be_the_same_in_all(found: Any, there: bool
     assert create is not None
     shown = {"id": "1", "name": "x", "description": None, "is_public": True, "extra_specs": {}, **found}
     assert look(create, lambda _get: Reply(200, {"volume_types": [shown]})).found is there
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body"),
+    [
+        ("compute", "/servers/1/action", {"lock": None}),
+        ("compute", "/servers/1/action", {"os-resetState": {"state": "error"}}),
+        ("compute", "/servers/1/metadata", {"metadata": {"a": "b"}}),
+        ("compute", "/flavors/1/os-extra_specs", {"extra_specs": {"a": "b"}}),
+        ("block-storage", "/volumes/1/action", {"os-set_bootable": {"bootable": True}}),
+        ("block-storage", "/volumes/1/metadata", {"metadata": {"a": "b"}}),
+        ("block-storage", "/types/1/extra_specs", {"extra_specs": {"a": "b"}}),
+    ],
+)
+def test_what_a_second_one_does_not_change_needs_no_look(service: str, path: str, body: Any) -> None:
+    create = first_row(service, path, body)
+    assert create is not None
+    assert create.recipe.harmless
+    assert create.body == body

@@ -121,7 +121,7 @@ ROWS = (
         status=200,
     ),
     Recipe(path=r"/types/[^/]+/extra_specs", body="extra_specs", harmless=True),
-    Recipe(path=r"/(volumes|snapshots|backups)/[^/]+/metadata", body="metadata", harmless=True),
+    Recipe(path=r"/(volumes|snapshots)/[^/]+/metadata", body="metadata", harmless=True),
     Recipe(
         path=_ACTION,
         body=None,

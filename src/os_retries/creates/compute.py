@@ -185,7 +185,6 @@ _ACTIONS = (
             "unlock",
             "changePassword",
             "os-resetState",
-            "addSecurityGroup",
             "os-getConsoleOutput",
             "os-getVNCConsole",
             "os-getSPICEConsole",
