@@ -18,7 +18,7 @@ from os_retries import RetryPolicy, attach, call
 from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import AtRandom, Fault, Faults, Script, only
 
-from .creates import BACKUP, KINDS, RUN, Clients, Kind, network
+from .creates import BACKUP, BRIEF, KINDS, RUN, Clients, Kind, network
 
 pytestmark = [
     pytest.mark.cloud,
@@ -107,7 +107,7 @@ def given_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Evidence]]:
     return seen
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[name for name in KINDS if name not in BRIEF])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
@@ -156,6 +156,13 @@ def test_what_the_service_has_never_seen_is_sent_again(
     made = kind.create(clients, setting, name)
     assert world.sent(kind) == 2
     one_and_the_callers(world, kind, name, made)
+
+
+@pytest.mark.parametrize("name", BRIEF)
+def test_a_kind_like_another_one_is_found_too_and_sent_again(world: World, name: str, given_up: list[Evidence]) -> None:
+    """The row and the client are those of a kind that goes through all the ways."""
+    test_what_the_service_has_done_is_found_and_not_sent_again(world, KINDS[name], "504")
+    test_what_the_service_has_never_seen_is_sent_again(world, KINDS[name], "reset", given_up)
 
 
 def test_a_late_winner_is_found_within_the_settle_time(world: World, kind: Kind) -> None:

@@ -7,7 +7,7 @@ from . import block_storage, compute, identity, image, network, orchestration
 from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
 
-__all__ = ["BACKUP", "KINDS", "RUN", "Clients", "Kind"]
+__all__ = ["BACKUP", "BRIEF", "KINDS", "RUN", "Clients", "Kind"]
 
 KINDS: dict[str, Kind] = {
     **compute.KINDS,
@@ -17,3 +17,17 @@ KINDS: dict[str, Kind] = {
     **image.KINDS,
     **orchestration.KINDS,
 }
+
+# Of one row, and through one client, with another kind: what differs is a path, or what the service shows.
+BRIEF = (
+    "nova-volume-attachment-newer",
+    "nova-snapshot-older",
+    "keystone-user-domain-unsaid",
+    "keystone-group",
+    "keystone-role",
+    "keystone-domain",
+    "keystone-project-as-domain",
+    "keystone-policy",
+    "keystone-region",
+    "keystone-credential",
+)
