@@ -737,6 +737,9 @@ def test_a_type_of_the_same_name_must_be_the_same_in_all(found: Any, there: bool
         ("block-storage", "/volumes/1/action", {"os-set_bootable": {"bootable": True}}),
         ("block-storage", "/volumes/1/metadata", {"metadata": {"a": "b"}}),
         ("block-storage", "/types/1/extra_specs", {"extra_specs": {"a": "b"}}),
+        ("network", "/v2.0/networks/1/tags", {"tags": ["a"]}),
+        ("orchestration", "/stacks/preview", {"stack_name": "s", "template": {}}),
+        ("orchestration", "/validate", {"template": {}}),
     ],
 )
 def test_what_a_second_one_does_not_change_needs_no_look(service: str, path: str, body: Any) -> None:

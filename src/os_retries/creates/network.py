@@ -256,6 +256,7 @@ ROWS = (
     _described("/segments", "segment"),
     _own_description("/segments", "segment"),
     # -- requests that change what is there
+    Recipe(path=r"/[^/]+/[^/]+/tags", body=None, key="tags", harmless=True),
     Recipe(
         verb="PUT",
         path=r"/routers/(?P<router>[^/]+)/add_router_interface",

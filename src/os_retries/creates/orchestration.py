@@ -21,16 +21,9 @@ class StackTag(Carrier):
         return None if tags is ... else marker in (tags or [])
 
 
-class Action(Carrier):
-    """No marker: an action brings the stack into a state, and heat notes when it has."""
-
-    def put(self, item: Item, marker: str) -> Item | None:  # noqa: ARG002
-        """Take the actions whose state says it; cancelling an update, for one, has none."""
-        return item if set(item) in ({"suspend"}, {"resume"}, {"check"}) else None
-
-    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
-        """Compare the state, ``SUSPEND_IN_PROGRESS``."""
-        return str(found.get("stack_status", "")).partition("_")[0].lower() in sent
+def _in_state(found: Item, sent: Item) -> bool:
+    """Compare the state, ``SUSPEND_IN_PROGRESS``."""
+    return str(found.get("stack_status", "")).partition("_")[0].lower() in sent
 
 
 def _created(_sent: list[Item], found: list[Item]) -> Item:
@@ -56,15 +49,20 @@ ROWS = (
         carrier=StackTag(),
         look=Look(path="{base}/stacks", list="stacks", query={"tags": "{marker}"}),
         view=_created,
+        wrapped=False,
         headers=_location,
     ),
-    Recipe(
-        path=rf"(?P<stack>{_STACK})/actions",
-        body=None,
-        carrier=Action(),
-        look=Look(path="{base}{stack}", one="stack", born="updated_time"),
-        view=_nothing,
-        status=200,
+    *(
+        Recipe(
+            path=rf"(?P<stack>{_STACK})/actions",
+            body=None,
+            key=action,
+            look=Look(path="{base}{stack}", one="stack", born="updated_time"),
+            match=_in_state,
+            view=_nothing,
+            status=200,
+        )
+        for action in ("suspend", "resume", "check")
     ),
     Recipe(
         path=rf"{_STACK}/actions",
@@ -77,4 +75,5 @@ ROWS = (
         body=None,
         refused="heat has no place for a marker there, and takes the same one twice",
     ),
+    Recipe(path=r"/validate|/stacks/preview", body=None, harmless=True),
 )
