@@ -31,8 +31,9 @@ Why it is as it is:
   grows by a share of what has succeeded (at first it doubles, up to ten a second more), so that the whole load cannot
   overshoot the capacity by more than that share.  Too many: it shrinks to 0.7 of itself, or, when it is bad, by what
   has failed.
-* *Too many* is little while the queue gets shorter, and three tenths while it gets longer: a service that fails a
-  fifth of all requests whatever the load must not starve the queue, and one that drains it needs no failures.
+* *Too many* is little more than usual while the queue gets shorter, and three tenths while it gets longer.  What is
+  usual is learned from the seconds in which less was sent: a service that fails a fifth of all requests whatever the
+  load must not starve the queue, and a service that drains it needs no failures.
 * *Trouble lasts until those who failed in it have come back*, or the end of an outage would be a stampede.
 * A call that has used a slot in vain queues as if it had come 30 seconds later: while the service is down each probe is
   another call's, and nobody's attempts are used up.
@@ -42,7 +43,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from dataclasses import dataclass
 from typing import Protocol
 
 MARGIN = 10.0  # failures more than successes: the endpoint is in trouble
@@ -246,16 +246,18 @@ class LocalPacer:
         self.good = self.bad = self.went = 0
 
 
-@dataclass(slots=True)
 class Turn:
     """One call's asking for slots, over all its retries.
 
     ``since`` is the instant of its first question, later by ``LATER`` for each slot that it has used in vain.
     """
 
-    who: int
-    since: float | None = None
-    until: float = 0.0
+    __slots__ = ("since", "until", "who")
+
+    def __init__(self, who: int) -> None:
+        self.who = who
+        self.since: float | None = None
+        self.until = 0.0
 
     def begin(self, now: float, extra_left: float) -> None:
         """Begin to wait for a slot, for ``extra_left`` seconds at most."""
