@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from os_retries import slots
-from os_retries.evidence import Attempt, Evidence, GiveUp, Retry, Wait
+from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry, Wait
 from os_retries.http import Kind
 from os_retries.reading import chain, get
 
@@ -90,6 +90,8 @@ _given_up_lock = threading.Lock()
 instead_of_sleep: Callable[[Retry], None] | None = None
 #: Set by os_retries.testing and by the launcher: told of each call given up.
 on_give_up: Callable[[Evidence], None] | None = None
+#: Set by the launcher: told of each create that is looked up, as the log is.
+on_look_up: Callable[[LookedUp], None] | None = None
 
 
 def run(  # noqa: C901  the one loop

@@ -103,7 +103,8 @@ class Evidence:
 class LookedUp:
     """Goes with the line of the log about a create that was looked up.
 
-    ``outcome`` is ``found``, ``not there``, ``unclear`` or ``late duplicate``; ``ids`` names what was found.
+    ``outcome`` is ``looking`` (before the first wait), ``found``, ``not there``, ``unclear`` or ``late duplicate``;
+    ``ids`` names what was found; ``status``, ``what``, ``request_id`` and ``kind`` are those of the failed attempt.
     """
 
     method: str
@@ -111,3 +112,7 @@ class LookedUp:
     outcome: str
     ids: tuple[str, ...] = ()
     detail: str = ""
+    status: int | None = None
+    what: str = ""
+    request_id: str | None = None
+    kind: Kind = Kind.MAYBE_PROCESSED

@@ -17,9 +17,9 @@ from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from os_retries import RetryPolicy, attach, execute_with_retries
+from os_retries import RetryPolicy, attach, call, execute_with_retries
 from os_retries.creates.recipes import KEY
-from os_retries.evidence import GiveUp
+from os_retries.evidence import GiveUp, LookedUp
 
 VOLUMES = {"service_type": "block-storage"}
 NETWORK = {"service_type": "network"}
@@ -358,3 +358,24 @@ def test_several_ports_with_lent_descriptions_are_answered_in_the_order_of_the_r
     ports = [{"name": name} for name in ("c", "a", "b")]
     made = session.post("/v2.0/ports", json={"ports": ports}, endpoint_filter=NETWORK).json()["ports"]
     assert [(each["name"], each["description"]) for each in made] == [("c", ""), ("a", ""), ("b", "")]
+
+
+def test_each_outcome_of_a_look_up_is_told_with_the_failure_that_led_to_it(
+    service: Service, session: Session, naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[LookedUp] = []
+    monkeypatch.setattr(call, "on_look_up", told.append)
+
+    def two(request: requests.PreparedRequest) -> requests.Response:
+        service.make(request, count=2)
+        return answer(request, 502)
+
+    service.plan = [(504, True)]
+    create(session)
+    assert [(each.outcome, each.ids, each.status, each.detail) for each in told] == [("found", ("id0",), 504, "")]
+    told.clear()
+    service.plan = [502, two]
+    with pytest.raises(BadGateway):
+        create(session)
+    assert [(each.outcome, len(each.ids)) for each in told] == [("looking", 0), ("not there", 0), ("unclear", 2)]
+    assert {(each.service, each.method, each.status) for each in told} == {("block-storage", "POST /v3/volumes", 502)}

@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
+from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry
 from os_retries.http import Kind
 from os_retries.launcher import report, words
 from os_retries.launcher.report import Elsewhere, Reporter
@@ -27,6 +27,10 @@ def retry(attempt=None, service="compute", method="GET /servers/detail", source=
 
 def given_up(*attempts, reason=GiveUp.ATTEMPTS, detail="", service="compute", method="GET /servers/detail"):
     return Evidence(method, service, attempts or (failed(wait=None),), reason, detail)
+
+
+def looked_up(outcome="found", ids=("id0",), detail="", status=504, what=""):
+    return LookedUp("POST /servers", "compute", outcome, ids, detail, status, what, "req-1")
 
 
 @pytest.fixture
@@ -122,6 +126,57 @@ def test_a_request_given_up_is_told_with_the_reason():
     assert "retry_max_wait allows (Retry-After: 86400 s)" in words.give_up_line(words.give_up_event(asked))
 
 
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            looked_up(),
+            "os-retries: compute answered 504 to POST /servers · it was done, and is the answer: id0 · req-1",
+        ),
+        (
+            looked_up(status=None, what="connection reset"),
+            "os-retries: compute: POST /servers failed (connection reset) · it was done, and is the answer: id0 · req-1",
+        ),
+        (
+            looked_up("looking", ()),
+            "os-retries: compute answered 504 to POST /servers · looking it up · req-1",
+        ),
+        (
+            looked_up("late duplicate", ("a",), "beside b"),
+            "os-retries: compute answered 504 to POST /servers · DUPLICATE: an earlier attempt has landed late: a beside b · req-1",
+        ),
+        # What follows says it: the line of the retry, or of the give-up.
+        (looked_up("not there", ()), ""),
+        (looked_up("unclear", ("id0", "id1"), "2 are there, and 1 were asked for"), ""),
+    ],
+)
+def test_what_became_of_a_create_is_told_in_an_operator_s_words(told, line):
+    assert words.look_up_line(words.look_up_event(told)) == line
+
+
+def test_a_summary_names_what_was_found_and_counts_no_answer_twice():
+    post = {"method": "POST /servers"}
+    events = [
+        words.look_up_event(looked_up()),
+        words.look_up_event(looked_up("not there", (), "after 120 s")),
+        words.retry_event(retry(failed(1, 504, None, 1.0), **post)),
+        words.look_up_event(looked_up(ids=("id2",), detail="before the repeat")),
+        words.look_up_event(looked_up("late duplicate", ("id3",), "beside id4")),
+        words.look_up_event(looked_up("unclear", ("id5", "id6"), "2 are there, and 1 were asked for")),
+        words.give_up_event(given_up(failed(1, 502, None, None), reason=GiveUp.NOT_REPEATABLE, **post)),
+    ]
+    head, line = words.summary(events).splitlines()
+    assert head == (
+        "os-retries: 1 request repeated (1 retry, 1 s of waiting), 2 creates looked up and found, "
+        "1 late duplicate, 1 request given up"
+    )
+    assert line.startswith(
+        "  compute POST /servers: 504 \N{MULTIPLICATION SIGN} 2, 502 · found: id0, id2 · LATE DUPLICATE: id3 · given up:"
+    )
+    many = words.summary([words.look_up_event(looked_up(ids=(f"id{number}",))) for number in range(8)])
+    assert many.endswith("504 \N{MULTIPLICATION SIGN} 8 · found: id0, id1, id2, id3, id4 and 3 more")
+
+
 def test_a_summary_counts_requests_and_names_them():
     events = [
         words.retry_event(retry(failed(1, 503, None, 1.0))),
@@ -162,7 +217,8 @@ def test_an_event_has_the_documented_fields():
         "request_id",
     }
     assert set(words.retry_event(retry())) == fields | {"attempts", "wait", "source"}
-    assert set(words.give_up_event(given_up())) == fields | {"reason", "unrepeated"}
+    assert set(words.give_up_event(given_up())) == fields | {"reason", "unrepeated", "found"}
+    assert set(words.look_up_event(looked_up())) == fields - {"attempt"} | {"outcome", "found", "detail"}
 
 
 def test_a_terminal_without_unicode_gets_ascii():
@@ -190,6 +246,29 @@ def test_a_line_longer_than_the_terminal_is_cut(terminal, quick):
     reporter.on_retry(retry(method="GET /" + "x" * 200))
     reporter.sleep(1)
     assert {len(line) for line in terminal.getvalue().split("\r\x1b[K")[1:-1]} == {79}
+
+
+def test_on_a_terminal_a_look_up_is_counted_down_and_what_it_found_stays(terminal, quick):
+    reporter = Reporter({})
+    reporter.on_look_up(looked_up("looking", ()))
+    reporter.sleep(2.0)
+    reporter.on_look_up(looked_up())
+    first, *_, last = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert first == "os-retries: compute answered 504 to POST /servers · looking it up, again in 2 s"
+    assert last.endswith("is the answer: id0 · req-1\n")
+
+
+def test_in_a_log_a_look_up_is_a_line_before_it_and_one_after(log, tmp_path, quick):
+    reporter = Reporter({"OSRETRIES_LOG_JSON": str(tmp_path / "log")})
+    reporter.on_look_up(looked_up("looking", ()))
+    reporter.sleep(2.0)
+    reporter.on_look_up(looked_up())
+    assert [line.split(" · ")[1] for line in log.getvalue().splitlines()] == [
+        "looking it up",
+        "it was done, and is the answer: id0",
+    ]
+    (event,) = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    assert (event["event"], event["outcome"], event["found"]) == ("look_up", "found", ["id0"])
 
 
 def test_in_a_log_a_wait_is_one_line(log, quick):

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from os_retries import call
 from os_retries.call import current, pause
 from os_retries.creates import rows_for
 from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare
@@ -196,15 +197,16 @@ class Creation:
         self.woken = False
         self._policy: RetryPolicy | None = None
         self._reply: Any = None  # the response of the last look-up
-        self._lost = "an answer was lost"
         self._begun = time.monotonic()
+        self._failure: Failure | None = None  # the last one that was looked into
+        self._told = False  # that the present look-up takes its time
         self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
 
     # -- what session.py asks, in the order of an attempt
 
     def before_send(self, failure: Failure) -> tuple[Any, Failure]:
         """Look once more before a re-send; return what :meth:`after_failure` does, for the attempt before."""
-        return self._guarded(self._after_other, failure)
+        return self._guarded(lambda judged: self._after_other(judged, "before the repeat"), failure)
 
     def after_failure(self, failure: Failure, policy: RetryPolicy) -> tuple[Any, Failure]:
         """Find out what became of an attempt; return the response if it took effect, and how to read the failure."""
@@ -230,7 +232,7 @@ class Creation:
     def _after_ambiguous(self, failure: Failure) -> tuple[Any, Failure]:
         policy = self._policy
         assert policy is not None
-        self._lost = f"answered {failure.status}" if failure.status else f"failed ({failure.what})"
+        self._failure, self._told = failure, False
         finding, waited = self._keeper.after_ambiguous(
             settle=max(settle_time(failure, policy), self.create.recipe.lag),
             patience=sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
@@ -239,18 +241,19 @@ class Creation:
         if finding.found:
             return self._answer(finding), failure
         if finding.absent:
-            self._tell("not there", f"looked up for {waited:g} s and it is not there")
+            self._tell("not there", f"looked up for {waited:g} s and it is not there", detail=f"after {waited:g} s")
             repeatable = self.create.recipe.resend and _listed(failure, policy)
             return None, replace(failure, repeatable=repeatable, note="looked up, and it is not there")
         return None, self._unclear(failure, finding)
 
-    def _after_other(self, failure: Failure) -> tuple[Any, Failure]:
+    def _after_other(self, failure: Failure, when: str = "") -> tuple[Any, Failure]:
         """Look once, if an attempt before may have been processed."""
         finding = self._keeper.one_look()
         if finding is None:
             return None, failure
+        self._failure = failure
         if finding.found:
-            return self._answer(finding), failure
+            return self._answer(finding, when), failure
         return None, self._unclear(failure, finding)
 
     def after_success(self, response: Any, policy: Callable[[], RetryPolicy]) -> Any:
@@ -271,7 +274,7 @@ class Creation:
 
     # -- answering
 
-    def _answer(self, finding: Finding) -> Any:
+    def _answer(self, finding: Finding, when: str = "") -> Any:
         """Answer as the create would have."""
         import requests  # noqa: PLC0415  who has a session has it
 
@@ -288,7 +291,7 @@ class Creation:
         response.headers.update(create.recipe.headers(made[0] if made else {}, hits))
         response.request, response.url = self._reply.request, self._reply.url
         _fill(response, item)
-        self._tell("found", "looked up and found, taken as the answer", finding.ids)
+        self._tell("found", "looked up and found, taken as the answer", finding.ids, when)
         return response
 
     def _headers(self) -> dict[str, str]:
@@ -357,6 +360,9 @@ class Creation:
         return None if now is None else now - (time.monotonic() - self._begun)
 
     def _wait(self, seconds: float) -> None:
+        if not self._told:
+            self._told = True
+            self._tell("looking", "looking up what became of it")
         try:
             pause(seconds, self._policy.sleep if self._policy is not None else None)
         except BaseException:
@@ -370,9 +376,19 @@ class Creation:
         return f"{self.around.service}: {self.name}"
 
     def _tell(self, outcome: str, words: str, ids: Iterable[str] = (), detail: str = "") -> None:
+        failure = self._failure
         record = LookedUp(self.name, self.around.service, outcome, tuple(ids), detail)
+        lost = "an answer was lost"
+        if failure is not None:
+            lost = f"answered {failure.status}" if failure.status else f"failed ({failure.what})"
+            record = replace(
+                record, status=failure.status, what=failure.what, request_id=failure.request_id, kind=failure.kind
+            )
         named = f": {', '.join(record.ids)}" if record.ids else ""
-        log.warning("%s %s; %s%s", self._who, self._lost, words, named, extra={"os_retries": record})
+        level = logging.INFO if outcome == "looking" else logging.WARNING
+        log.log(level, "%s %s; %s%s", self._who, lost, words, named, extra={"os_retries": record})
+        if call.on_look_up is not None:
+            call.on_look_up(record)
 
     def _unclear(self, failure: Failure, finding: Finding) -> Failure:
         self._tell("unclear", f"looked up without a result: {finding.problem}", finding.ids, finding.problem)
@@ -381,7 +397,8 @@ class Creation:
 
     def _late(self, made: list[Item], late: tuple[str, ...], policy: RetryPolicy) -> None:
         own = ", ".join(Finding(tuple(made)).ids)
-        self._tell("late duplicate", f"the repeat made {own}, and an earlier attempt has landed late beside it", late)
+        words = f"the repeat made {own}, and an earlier attempt has landed late beside it"
+        self._tell("late duplicate", words, late, f"beside {own}")
         if policy.reap_late_duplicates and len(made) == self.create.high:
             for each in late:
                 status = self.around.request("DELETE", self.create.member({"id": each})).status_code

@@ -25,6 +25,7 @@ def set_up() -> Reporter:
     policies = read_policies(os.environ["OSRETRIES_POLICY"], reporter)
     provide(lambda service: policies.get(service) or policies[None])
     call.on_give_up = reporter.on_give_up
+    call.on_look_up = reporter.on_look_up
     Elsewhere.install()
     logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))
     return reporter

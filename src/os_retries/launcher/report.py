@@ -16,12 +16,22 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from os_retries.launcher.words import fitting, give_up_event, give_up_line, printable, retry_event, retry_line
+from os_retries.launcher.words import (
+    fitting,
+    give_up_event,
+    give_up_line,
+    look_up_event,
+    look_up_line,
+    printable,
+    retry_event,
+    retry_line,
+    waiting_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from os_retries.evidence import Evidence, Retry
+    from os_retries.evidence import Evidence, LookedUp, Retry
     from os_retries.launcher.words import Event
 
 _ERASE = "\r\x1b[K"
@@ -55,6 +65,18 @@ class Reporter:
         self._record(event)
         self._say(give_up_line(event))
 
+    def on_look_up(self, record: LookedUp) -> None:
+        """Tell what became of a create whose answer was lost, or that finding out takes its time."""
+        event = look_up_event(record)
+        line = look_up_line(event)
+        if record.outcome == "looking":  # no outcome yet, and a terminal counts it down
+            _about.set(event)
+            line = "" if _is_terminal() else line
+        else:
+            self._record(event)
+        if line:
+            self._say(line)
+
     def complain(self, text: str) -> None:
         """Say what does not work of ours."""
         self._say(printable(f"os-retries: {text}"))
@@ -82,7 +104,7 @@ class Reporter:
     def _count_down(self) -> None:
         """Show the wait that ends first; there is one line for all threads."""
         (until, event), *others = sorted(self._waiting.values(), key=lambda wait: wait[0])
-        line = retry_line(event, max(0.0, until - time.monotonic()))
+        line = waiting_line(event, max(0.0, until - time.monotonic()))
         more = f" · and {len(others)} more waiting" if others else ""
         columns = 80
         with contextlib.suppress(Exception):

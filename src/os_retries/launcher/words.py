@@ -17,11 +17,12 @@ from os_retries.evidence import GiveUp
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from os_retries.evidence import Attempt, Evidence, Retry
+    from os_retries.evidence import Attempt, Evidence, LookedUp, Retry
 
 Event = dict[str, Any]
 
 _LINES = 10  # of a summary
+_IDS = 5  # of one line of it
 
 
 def retry_event(retry: Retry) -> Event:
@@ -30,6 +31,7 @@ def retry_event(retry: Retry) -> Event:
     One that has had its own wait and now waits for a slot, at a service in trouble, is the event ``paced``.
     """
     return _event("paced" if retry.source == "pacing" else "retry", retry.service, retry.method, retry.attempt) | {
+        "attempt": retry.attempt.number,
         "attempts": retry.attempts,
         "wait": round(retry.attempt.wait or 0.0, 3),
         "source": retry.source,
@@ -39,12 +41,23 @@ def retry_event(retry: Retry) -> Event:
 def give_up_event(evidence: Evidence) -> Event:
     """Describe a request after which there was no further attempt."""
     return _event("give_up", evidence.service, evidence.method, evidence.attempts[-1]) | {
+        "attempt": evidence.attempts[-1].number,
         "reason": str(evidence.reason) + evidence.detail,
         "unrepeated": evidence.reason is GiveUp.NOT_REPEATABLE and len(evidence.attempts) == 1,
+        "found": list(evidence.found),
     }
 
 
-def _event(event: str, service: str | None, request: str, attempt: Attempt) -> Event:
+def look_up_event(record: LookedUp) -> Event:
+    """Describe a look-up of a create whose answer was lost: that it takes its time, or what came of it."""
+    return _event("look_up", record.service, record.method, record) | {
+        "outcome": record.outcome,
+        "found": list(record.ids),
+        "detail": record.detail,
+    }
+
+
+def _event(event: str, service: str | None, request: str, attempt: Attempt | LookedUp) -> Event:
     now = time.time()
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z",
@@ -53,7 +66,6 @@ def _event(event: str, service: str | None, request: str, attempt: Attempt) -> E
         "pid": os.getpid(),
         "service": service,
         "request": request,
-        "attempt": attempt.number,
         "status": attempt.status,
         "failure": attempt.what or None,
         "kind": str(attempt.kind),
@@ -80,6 +92,23 @@ def retry_line(event: Event, seconds: float | None = None) -> str:
     return _line(
         what_happened(event), f"retry {event['attempt']} of {event['attempts'] - 1} {_in(seconds)}{says}", event
     )
+
+
+def waiting_line(event: Event, seconds: float) -> str:
+    """Say what is waited for, for so many seconds more."""
+    return look_up_line(event, seconds) if event["event"] == "look_up" else retry_line(event, seconds)
+
+
+def look_up_line(event: Event, seconds: float | None = None) -> str:
+    """Say what became of a create; empty where the line of the retry, or of the give-up, which follows says it."""
+    ids = ", ".join(event["found"])
+    again = "" if seconds is None else f", again {_in(seconds)}"
+    then = {
+        "looking": f"looking it up{again}",
+        "found": f"it was done, and is the answer: {ids}",
+        "late duplicate": f"DUPLICATE: an earlier attempt has landed late: {ids} {event['detail']}",
+    }.get(event["outcome"])
+    return "" if then is None else _line(what_happened(event), then, event)
 
 
 def give_up_line(event: Event) -> str:
@@ -133,6 +162,11 @@ def summary(events: Sequence[Event]) -> str:
         parts[-1] += f"{_seconds(waited)} of waiting)"
     if paced:
         parts.append(f"{_count(paced, 'retry', 'retries')} held back until the service could take them")
+    outcomes = collections.Counter(event["outcome"] for event in events if event["event"] == "look_up")
+    if outcomes["found"]:
+        parts.append(f"{_count(outcomes['found'], 'create')} looked up and found")
+    if outcomes["late duplicate"]:
+        parts.append(f"{_count(outcomes['late duplicate'], 'late duplicate')}")
     if given_up:
         parts.append(f"{_count(given_up, 'request')} given up")
     lines = ["os-retries: " + ", ".join(parts)]
@@ -142,17 +176,37 @@ def summary(events: Sequence[Event]) -> str:
             continue
         by_request[event["service"], event["request"]].append(event)
     for (service, request), its in list(by_request.items())[:_LINES]:
-        answers = collections.Counter(str(event["failure"] or event["status"]) for event in its)
+        answers = collections.Counter(str(event["failure"] or event["status"]) for event in its if _counts(event))
         met = ", ".join(
             answer + (f" \N{MULTIPLICATION SIGN} {number}" if number > 1 else "") for answer, number in answers.items()
         )
         reasons = dict.fromkeys(event["reason"] for event in its if event["event"] == "give_up")
         ids = [event["request_id"] for event in its if event["event"] == "give_up" and event["request_id"]]
-        outcome = "".join(f" · given up: {reason}" for reason in reasons) + "".join(f" · {each}" for each in ids[:3])
+        outcome = _looked_up(its)
+        outcome += "".join(f" · given up: {reason}" for reason in reasons) + "".join(f" · {each}" for each in ids[:3])
         lines.append(printable(f"  {service + ' ' if service else ''}{request}: {met}{outcome}"))
     if len(by_request) > _LINES:
         lines.append(f"  and {len(by_request) - _LINES} more")
     return "\n".join(lines)
+
+
+def _counts(event: Event) -> bool:
+    """Whether the event is the one that stands for its attempt: a look-up's often comes beside a retry's."""
+    return event["event"] != "look_up" or (event["outcome"] == "found" and not event["detail"])
+
+
+def _looked_up(events: Sequence[Event]) -> str:
+    """Say what look-ups have found of one request."""
+    words = {"found": "found", "late duplicate": "LATE DUPLICATE"}
+    ids: dict[str, list[str]] = {each: [] for each in words}
+    for event in events:
+        if event["event"] == "look_up" and event["outcome"] in words:
+            ids[event["outcome"]] += event["found"]
+    return "".join(
+        f" · {words[outcome]}: {', '.join(those[:_IDS])}" + (f" and {len(those) - _IDS} more" if those[_IDS:] else "")
+        for outcome, those in ids.items()
+        if those
+    )
 
 
 def _count(number: int, one: str, many: str = "") -> str:
