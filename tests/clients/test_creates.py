@@ -39,6 +39,7 @@ class Service(BaseAdapter):
         self.things: dict[str, dict[str, Any]] = {}
         self.seen: list[requests.PreparedRequest] = []
         self.extensions = False
+        self.keeps_tags = True
 
     def make(self, request: requests.PreparedRequest, *, count: int = 1) -> dict[str, Any]:
         ((member, item),) = json.loads(request.body or b"").items()
@@ -48,6 +49,8 @@ class Service(BaseAdapter):
             return {member: made}
         for _ in range(count):
             made = {"description": ""} | item | {"id": f"id{len(self.things)}"}
+            if not self.keeps_tags:
+                made["tags"] = []
             self.things[made["id"]] = made
         return {member: made}
 
@@ -342,6 +345,46 @@ def test_a_port_is_tagged_only_where_tags_are_kept_and_that_is_asked_once(servic
     assert len(service.sent("GET")) == 1
     assert all(json.loads(each.body)["port"]["tags"] for each in service.sent("POST"))
     assert not service.sent("PUT")
+
+
+def test_tags_that_a_success_lacks_are_not_sent_again_although_the_extension_says_so(
+    service: Service, session: Session
+) -> None:
+    service.extensions, service.keeps_tags = True, False
+    port(session)
+    service.plan = [(504, True)]
+    assert port(session, name="y").json()["port"]["description"] == ""
+    first, second = (json.loads(each.body)["port"] for each in service.sent("POST"))
+    assert ("tags" in first, "tags" in second) == (True, False)
+    assert second["description"].startswith("os-retries-")
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_until_tags_are_seen_to_be_kept_a_port_like_it_without_one_is_no_proof_of_absence(
+    service: Service, session: Session, another: bool
+) -> None:
+    """The create that is lost may be the first one: there is nothing yet to tell that its tag was thrown away."""
+    service.extensions, service.keeps_tags = True, False
+    if another:
+        service.things["other"] = {"id": "other", "name": "of somebody else", "tags": []}
+    service.plan = [(504, True)]
+    with pytest.raises(GatewayTimeout) as caught:
+        port(session)
+    assert len(service.sent("POST")) == 1
+    assert "not known yet" in caught.value.response.os_retries.detail
+
+
+@pytest.mark.parametrize("proven", [False, True])
+def test_a_port_that_is_not_there_is_sent_again_whether_tags_are_known_to_be_kept_or_not(
+    service: Service, session: Session, proven: bool
+) -> None:
+    service.extensions = True
+    if proven:
+        service.things["twin"] = {"id": "twin", "name": "x", "tags": []}
+        port(session)
+    service.plan = [504]
+    assert port(session).status_code == 202
+    assert len(service.sent("POST")) == 2 + proven
 
 
 def test_without_that_extension_a_ports_description_carries_the_marker(service: Service, session: Session) -> None:

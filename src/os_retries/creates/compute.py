@@ -15,7 +15,7 @@ _DOWN_CELL = Blind(
     path="{base}/servers",
     list="servers",
     microversion="2.69",
-    where=lambda server: server.get("status") == "UNKNOWN",
+    where=lambda server, _sent: server.get("status") == "UNKNOWN",
     words="a cell of the compute service is down",
 )
 

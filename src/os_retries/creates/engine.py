@@ -370,13 +370,13 @@ def _confirmed(create: Create, tools: Tools) -> Finding:
     blind = create.look.blind
     if blind is None:
         return Finding()
-    reply = tools.send(create.get(blind.path, {}, microversion=blind.microversion))
+    reply = tools.send(create.get(blind.path, blind.query, microversion=blind.microversion))
     if reply.status == 406:  # older than that microversion: it cannot say, and never could
         return Finding()
     items = reply.body.get(blind.list) if reply.status == 200 and isinstance(reply.body, dict) else None
     if not isinstance(items, list):
         return Finding((), _failed(reply))
-    return Finding((), blind.words) if any(blind.where(item) for item in items) else Finding()
+    return Finding((), blind.words) if any(blind.where(item, create.sent) for item in items) else Finding()
 
 
 # -- the whole of it ---------------------------------------------------------------------------------------------------

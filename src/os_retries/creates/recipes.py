@@ -10,7 +10,7 @@ import re
 import secrets
 import string
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -191,9 +191,10 @@ class Blind:
 
     path: str
     list: str
-    microversion: str
-    #: Whether this entry says so.
-    where: Callable[[Item], bool]
+    query: Mapping[str, Value] = field(default_factory=dict)
+    microversion: str | None = None
+    #: Whether this entry says so; the second argument is what was sent.
+    where: Callable[[Item, Sequence[Item]], bool]
     words: str
 
 

@@ -40,8 +40,9 @@ _CALLED = {"block-storage": "volume"}
 # Of a look-up's answer, what the create's would say otherwise.
 _OF_THE_LOOKUP = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "etag"})
 
-# By session: whether an endpoint has an extension, so that it is asked for once.
+# By session: whether an endpoint has an extension, so that it is asked for once; whether it keeps what is sent by it.
 _extensions: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+_kept: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
 
 
 def begin(
@@ -70,6 +71,9 @@ def begin(
         for row, groups in rows:
             if row.extension is not None and not around.has_extension(groups["base"], row.extension):
                 continue
+            if row.extension is not None and around.keeps(groups["base"], row.extension):
+                assert row.look is not None
+                row = replace(row, look=replace(row.look, blind=None))  # noqa: PLW2901
             create = prepare(row, groups, body, around.microversion)
             if create is None:
                 continue
@@ -161,9 +165,7 @@ class _Around:
 
     def has_extension(self, base: str, alias: str) -> bool:
         """Whether the endpoint has an extension; asked once, and taken for absent while that cannot be told."""
-        known = _extensions.setdefault(self.session, {})
-        given = self._kwargs.get("endpoint_filter") or {}
-        key = (base, alias, self._kwargs.get("endpoint_override"), *(str(each) for each in sorted(given.items())))
+        known, key = _extensions.setdefault(self.session, {}), self._key(base, alias)
         if key not in known:
             try:
                 status = self.request("GET", f"{base}/extensions/{alias}").status_code
@@ -174,6 +176,21 @@ class _Around:
                 return False
             known[key] = status == 200
         return known[key]
+
+    def keeps(self, base: str, alias: str) -> bool:
+        """Whether the endpoint has shown that it keeps what is sent by this extension."""
+        return _kept.get(self.session, {}).get(self._key(base, alias), False)
+
+    def has_shown(self, base: str, alias: str, *, kept: bool) -> None:
+        """Remember what a success has shown; an extension that says it is there and is not is none (CREATES.md T3)."""
+        key = self._key(base, alias)
+        _kept.setdefault(self.session, {})[key] = kept
+        if not kept:
+            _extensions.setdefault(self.session, {})[key] = False
+
+    def _key(self, base: str, alias: str) -> tuple[object, ...]:
+        given = self._kwargs.get("endpoint_filter") or {}
+        return (base, alias, self._kwargs.get("endpoint_override"), *(str(each) for each in sorted(given.items())))
 
 
 def _microversion(kwargs: Mapping[str, Any]) -> Microversion | None:
@@ -258,11 +275,17 @@ class Creation:
 
     def after_success(self, response: Any, policy: Callable[[], RetryPolicy]) -> Any:
         """Report what has landed twice, and take the marker away where people would read it."""
-        carrier = self.create.recipe.carrier
-        if not self._keeper.ambiguous and (carrier is None or carrier.taken_away is None):
+        carrier, alias, base = self.create.recipe.carrier, self.create.recipe.extension, self.create.groups["base"]
+        unshown = alias is not None and not self.around.keeps(base, alias)
+        if not (self._keeper.ambiguous or unshown) and (carrier is None or carrier.taken_away is None):
             return response
         try:
             made = self.create.made(response.json()) if response.content else []
+            if unshown and made:
+                kept = all(self.create.is_ours(each) for each in made)
+                self.around.has_shown(base, str(alias), kept=kept)
+                if not kept:
+                    log.warning("%s: the service says that it has %s, and does not keep the marker", self._who, alias)
             late = self._keeper.after_success(made)
             if late:
                 self._late(made, late, policy())
