@@ -8,7 +8,7 @@ export PYTHON
 BIN := .venv/bin
 
 help:  ## what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 17
 
 env:
 	@tools/venv .venv requirements/dev.txt .
@@ -56,6 +56,10 @@ bench: env  ## what a call and an import cost, against the peers
 
 storm: env  ## the outages of docs/pacing.md, on a virtual clock, and its picture
 	$(BIN)/python bench/storm.py --picture docs/storm.svg
+
+bench-duplicates: env  ## what becomes of creates whose answers are lost: plain, keystoneauth, a loop, ours; ARGS=--help
+	@sandbox/cloud up
+	@$(BIN)/python bench/duplicates.py $(ARGS)
 
 lint: env  ## ruff, mypy --strict, the import contract
 	$(BIN)/ruff check .

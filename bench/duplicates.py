@@ -1,0 +1,385 @@
+"""What becomes of 90 creates when answers are lost: plain clients, keystoneauth's retries, a loop around calls, ours.
+
+Servers, volumes and ports are created in turn on the real services of the sandbox, through novaclient, cinderclient and
+neutronclient.  Below the clients seeded dice lose answers (the service has done it; the caller gets a 502 or a 504, a
+reset or nothing in time) and refuse requests with a 503 (the service has not seen it).  All four get the same dice;
+nobody really waits between attempts.  Then the service itself is asked, without faults, what there is:
+
+  failed      the caller got an error
+  orphans     of these, how many exist all the same: nobody knows of them
+  duplicates  what exists beside the one that was asked for
+
+  plain         the clients as they come
+  keystoneauth  its own retries: connect_retries and status_code_retries, for the statuses of the specification
+  the loop      execute_with_retries around the clients' methods, as the specification describes it
+  os-retries    the same clients on an attached session
+
+Each has a project of its own, removed at the end, after Ctrl-C too.  Ends with 1 if os-retries has any of the three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cinderclient.client
+import neutronclient.v2_0.client
+import novaclient.client
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
+
+from os_retries import RetryPolicy, attach
+from os_retries.faults import AtRandom, Faults, only
+from os_retries.http import RETRY_CODES
+from provision import Mistake, administrator, removed_afterwards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tenancy import Tenancy
+
+RETRIES = 5  # of everybody who has any
+COLUMNS = "failed", "orphans", "duplicates"
+SERVICES = {"server": "compute", "volume": "block-storage", "port": "network"}
+
+EPILOG = """\
+examples:
+  make bench-duplicates                       # brings the sandbox up, draws a seed and prints it
+  make bench-duplicates ARGS="--seed 4711"    # the same faults at any time
+  .venv/bin/python bench/duplicates.py --seed 4711 --lost 0.5 --refused 0.2 --picture duplicates.svg
+
+The n-th request of a kind (POST /servers, GET /volumes/detail ...) meets the same fault under one seed.  Who sends more
+requests rolls more dice.  --refused holds for our look-ups too.
+"""
+
+
+# -- who competes ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of calling: what the clients are made with, what is done to the session, how a method is called."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Session], object] = lambda _session: None
+    call: Callable[..., Any] = lambda method, *args, **kwargs: method(*args, **kwargs)
+
+
+def no_wait(_seconds: float) -> None:
+    """Stand in for every sleep."""
+
+
+POLICY = RetryPolicy(retries_number=RETRIES, sleep=no_wait)
+OURS = "os-retries"
+WAYS = (
+    Way("plain"),
+    Way(
+        "keystoneauth",
+        options={
+            "connect_retries": RETRIES,
+            "connect_retry_delay": 0.001,
+            "status_code_retries": RETRIES,
+            "status_code_retry_delay": 0.001,
+            "retriable_status_codes": sorted(RETRY_CODES),
+        },
+    ),
+    Way("the loop", call=POLICY.execute),
+    Way(OURS, prepare=lambda session: attach(session, POLICY)),
+)
+
+
+# -- one of them -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Result:
+    """What one way has led to."""
+
+    name: str
+    failed: int = 0
+    orphans: int = 0
+    duplicates: int = 0
+    #: Creates that were reported as a success and are not there, or are another one's.
+    untrue: int = 0
+    #: POSTs that create, and everything else that was sent beside them.
+    creates: int = 0
+    others: int = 0
+    faults: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether every create was made once, and its caller knows it."""
+        return not (self.failed or self.orphans or self.duplicates or self.untrue)
+
+
+def is_create(service: str | None, verb: str, path: str) -> bool:
+    """Whether this request creates one of the things that are counted."""
+    return verb == "POST" and service is not None and path.endswith(("/servers", "/volumes", "/ports"))
+
+
+def faults_of(arguments: argparse.Namespace) -> Faults:
+    """Make the dice; everybody gets his own, which fall alike."""
+    counted = AtRandom(
+        lost=arguments.lost,
+        refused=arguments.refused,
+        statuses=(503,),
+        retry_after=(None,),
+        only=lambda request: is_create(request.service, request.verb, request.path),
+    )
+    looks = AtRandom(refused=arguments.refused, statuses=(503,), retry_after=(None,), only=only(verb="GET"))
+    return Faults(counted, looks, seed=arguments.seed)
+
+
+def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result:
+    """Create in one way, and count."""
+    network = tenancy.clients.neutron.create_network({"network": {"name": "bench"}})["network"]["id"]
+    flavor = next(each.id for each in tenancy.clients.nova.flavors.list() if each.name == "tiny")
+    image = next(each["id"] for each in tenancy.clients.glance.images.list() if each["name"] == "cirros")
+
+    faults = faults_of(arguments)
+    session = Session(v3.Password(**tenancy.auth), session=faults.session())
+    nova = novaclient.client.Client("2.60", session=session, **way.options)
+    cinder = cinderclient.client.Client("3.43", session=session, **way.options)
+    neutron = neutronclient.v2_0.client.Client(session=session, **way.options)
+    session.get_token()
+    way.prepare(session)
+
+    def server(name: str) -> str:
+        return str(way.call(nova.servers.create, name, image, flavor, nics="none").id)
+
+    def volume(name: str) -> str:
+        return str(way.call(cinder.volumes.create, 1, name=name).id)
+
+    def port(name: str) -> str:
+        body = {"port": {"name": name, "network_id": network}}
+        return str(way.call(neutron.create_port, body)["port"]["id"])
+
+    told: dict[tuple[str, str], str | None] = {}
+    result = Result(way.name)
+    makers = {"server": server, "volume": volume, "port": port}
+    for number in range(arguments.creates):
+        kind = list(makers)[number % len(makers)]
+        key = kind, f"{kind}-{number:03}"
+        try:
+            told[key] = makers[kind](key[1])
+        except Exception:  # whichever client's
+            told[key] = None
+        progress(way.name, number + 1, arguments.creates)
+
+    there: dict[tuple[str, str], list[str]] = {key: [] for key in told}
+    for key, identity in existing(tenancy):
+        there.setdefault(key, []).append(identity)
+    for key, identities in there.items():
+        answer = told.get(key)
+        result.failed += answer is None
+        result.orphans += answer is None and bool(identities)
+        result.duplicates += max(0, len(identities) - 1)
+        result.untrue += answer is not None and answer not in identities
+    seen = Counter(is_create(each.request.service, each.request.verb, each.request.path) for each in faults.record)
+    tokens = sum(each.request.token or each.request.discovery for each in faults.record)
+    result.creates, result.others, result.faults = seen[True], seen[False] - tokens, len(faults.injected)
+    return result
+
+
+def existing(tenancy: Tenancy) -> Iterator[tuple[tuple[str, str], str]]:
+    """Ask the services what there is, by clients that meet no faults."""
+    clients = tenancy.clients
+    yield from ((("server", each.name), each.id) for each in clients.nova.servers.list())
+    yield from ((("volume", each.name), each.id) for each in clients.cinder.volumes.list())
+    for each in clients.neutron.list_ports(project_id=tenancy.project.id)["ports"]:
+        if each["name"].startswith("port-"):
+            yield ("port", each["name"]), each["id"]
+
+
+def empty(tenancy: Tenancy, limit: float = 600) -> None:
+    """Delete what there is until nothing is: a busy machine takes its time to build servers and to end them."""
+    clients = tenancy.clients
+    delete = {
+        "server": clients.nova.servers.delete,
+        "volume": clients.cinder.volumes.delete,
+        "port": clients.neutron.delete_port,
+    }
+    deadline, asked = time.monotonic() + limit, set[str]()
+    while left := list(existing(tenancy)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still there after {limit:g} s: {left}")
+        for (kind, _name), identity in left:
+            if identity not in asked:
+                with contextlib.suppress(Exception):  # not to be deleted yet, or gone already: the next round tells
+                    delete[kind](identity)
+                    asked.add(identity)
+        time.sleep(0.5)
+
+
+# -- what is shown -----------------------------------------------------------------------------------------------------
+
+
+def progress(name: str, done: int, of: int) -> None:
+    """Count in place on a terminal; elsewhere say it three times."""
+    if sys.stderr.isatty():
+        print(f"\r  {name:13} {done} of {of} ", end="\n" if done == of else "", file=sys.stderr, flush=True)
+    elif done * 3 // of > (done - 1) * 3 // of:
+        print(f"  {name:13} {done} of {of}", file=sys.stderr, flush=True)
+
+
+def table(results: list[Result]) -> Iterator[str]:
+    """Set all of them side by side."""
+    head = f"{'failed':>7} {'orphans':>8} {'duplicates':>11} {'creates sent':>13} {'other requests':>15}"
+    yield f"{'':13} {head} {'faults':>7}"
+    for each in results:
+        numbers = f"{each.failed:7} {each.orphans:8} {each.duplicates:11} {each.creates:13} {each.others:15}"
+        yield f"{each.name:13} {numbers} {each.faults:7}"
+
+
+def draw(results: list[Result], arguments: argparse.Namespace) -> None:
+    """Draw the same as bars, into the file that --picture names."""
+    import matplotlib as mpl  # noqa: PLC0415  only a picture needs it, and it takes a second
+
+    mpl.use("Agg")
+    mpl.rcParams |= {"svg.hashsalt": "os-retries", "svg.fonttype": "none"}
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    colours = "#c9a227", "#d1495b", "#30638e"
+    for offset, (column, colour) in enumerate(zip(COLUMNS, colours, strict=True)):
+        places = [number + (offset - 1) * 0.27 for number in range(len(results))]
+        bars = axes.bar(places, [getattr(each, column) for each in results], 0.25, label=column, color=colour)
+        axes.bar_label(bars, padding=2)
+    axes.set_xticks(range(len(results)), [each.name for each in results])
+    axes.set_ylabel("creates")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(y=0.12)
+    axes.legend(frameon=False)
+    axes.set_title(
+        f"{arguments.creates} creates, {arguments.lost:.0%} of the answers lost, {arguments.refused:.0%} refused "
+        f"(seed {arguments.seed})",
+        fontsize=11,
+    )
+    figure.savefig(arguments.picture, metadata={"Date": None} if arguments.picture.suffix == ".svg" else None)
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def whole(text: str) -> int:
+    """Read a seed."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def some(text: str) -> int:
+    """Read how many creates."""
+    if not 1 <= whole(text) <= 3000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 3000")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """Read a rate."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1
+    if not 0 <= rate <= 0.5:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 0.5")
+    return rate
+
+
+def picture(text: str) -> Path:
+    """Read where to draw to, before there is anything to draw."""
+    path = Path(text)
+    if path.suffix not in (".svg", ".png"):
+        raise argparse.ArgumentTypeError(f"{text!r} ends neither in .svg nor in .png")
+    if not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {path.parent}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise argparse.ArgumentTypeError("matplotlib is not installed here; it is in requirements/dev.txt")
+    return path
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=whole, metavar="N", help="of the dice (default: drawn, and printed)")
+    parser.add_argument("--creates", type=some, default=90, metavar="N", help="how many creates (default: %(default)s)")
+    parser.add_argument("--lost", type=share, default=0.3, metavar="R", help="share of answers lost (%(default)s)")
+    parser.add_argument("--refused", type=share, default=0.1, metavar="R", help="share of 503s (%(default)s)")
+    parser.add_argument("--picture", type=picture, metavar="FILE", help="draw it as well: a file .svg or .png")
+    arguments = parser.parse_args()
+    arguments.seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Let all of them compete; the exit status."""
+    admin = administrator()
+    begun = time.monotonic()
+    print(
+        f"seed {arguments.seed}: {arguments.creates} creates, {arguments.lost:.0%} of the answers lost, "
+        f"{arguments.refused:.0%} refused",
+        flush=True,
+    )
+    results: list[Result] = []
+    for way in WAYS:
+        with removed_afterwards(admin) as tenancy:
+            try:
+                results.append(compete(way, tenancy, arguments))
+            finally:
+                empty(tenancy)
+    print("\n" + "\n".join(table(results)) + "\n")
+    if arguments.picture:
+        draw(results, arguments)
+        print(f"drawn: {arguments.picture}")
+    for each in results:
+        if each.untrue:
+            print(f"{each.name}: {each.untrue} reported as made and not there, or another one's")
+    ours = results[-1]
+    verdict = "every create made once, and known to its caller" if ours.clean else "NOT clean"
+    print(f"{OURS}: {verdict} ({time.monotonic() - begun:.0f} s for all four)")
+    return 0 if ours.clean else 1
+
+
+def interrupt(*_: object) -> None:
+    """Make a SIGTERM what Ctrl-C is."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Compare; the exit status."""
+    arguments = parse()
+    signal.signal(signal.SIGTERM, interrupt)
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # the sandbox is never behind one
+    warnings.filterwarnings("ignore", module="(cinder|glance|heat|keystone|neutron|nova|swift)client")  # not ours
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    try:
+        return run(arguments)
+    except Mistake as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        for number in signal.SIGINT, signal.SIGTERM:  # nothing is left to interrupt
+            signal.signal(number, signal.SIG_IGN)
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
