@@ -120,6 +120,8 @@ class Result:
     creates: int = 0
     others: int = 0
     faults: int = 0
+    #: What the callers were told.
+    errors: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -177,8 +179,9 @@ def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result
         key = kind, f"{kind}-{number:03}"
         try:
             told[key] = makers[kind](key[1])
-        except Exception:  # whichever client's
+        except Exception as error:  # whichever client's
             told[key] = None
+            result.errors.append(f"{key[1]}: {' '.join([str(error), *getattr(error, '__notes__', ())])}")
         progress(way.name, number + 1, arguments.creates)
 
     there: dict[tuple[str, str], list[str]] = {key: [] for key in told}
@@ -353,6 +356,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{each.name}: {each.untrue} reported as made and not there, or another one's")
     ours = results[-1]
     verdict = "every create made once, and known to its caller" if ours.clean else "NOT clean"
+    for each in () if ours.clean else ours.errors:
+        print(f"  {each}")
     print(f"{OURS}: {verdict} ({time.monotonic() - begun:.0f} s for all four)")
     return 0 if ours.clean else 1
 

@@ -455,6 +455,21 @@ def test_a_down_cell_makes_an_empty_list_no_proof() -> None:
     assert finding.problem == "a cell of the compute service is down"
 
 
+def test_the_look_for_a_down_cell_is_made_again_when_it_fails() -> None:
+    create = first_row("compute", "/servers", {"server": {"name": "x"}}, (2, 60))
+    assert create is not None
+    cells = [Reply(503, again=True), Reply(200, {"servers": []})]
+
+    def get(get: Get) -> Reply:
+        return cells.pop(0) if get.path == "/servers" else Reply(200, {"servers": []})
+
+    tools = Tools(get, lambda _seconds: None, lambda: 0.0)
+    assert find_out(create, tools, settle=0, patience=9, allowance=9)[0].absent
+    assert not cells
+    cells = [Reply(503, again=True)] * 9
+    assert find_out(create, tools, settle=0, patience=9, allowance=9)[0].problem == "the look-up failed (503)"
+
+
 @pytest.mark.parametrize("row", [row for rows in TABLE.values() for row in rows], ids=lambda row: row.path)
 def test_every_row_can_find_what_it_marks_or_says_why_it_refuses(row: Recipe) -> None:
     if row.refused or row.harmless:

@@ -349,7 +349,9 @@ def find_out(
         if finding.found and (len(finding.hits) == create.high or finding.ids == before):
             return finding, waited
         if finding.absent and at >= settle:
-            return _confirmed(create, tools), waited
+            finding = _confirmed(create, tools)
+            if finding.absent:
+                return finding, waited
         limit = patience if finding.problem and not finding.hits else settle
         if (finding.problem and not finding.again) or (not finding.absent and at >= limit):
             return finding, waited
@@ -375,7 +377,7 @@ def _confirmed(create: Create, tools: Tools) -> Finding:
         return Finding()
     items = reply.body.get(blind.list) if reply.status == 200 and isinstance(reply.body, dict) else None
     if not isinstance(items, list):
-        return Finding((), _failed(reply))
+        return Finding((), _failed(reply), reply.again)
     return Finding((), blind.words) if any(blind.where(item, create.sent) for item in items) else Finding()
 
 
