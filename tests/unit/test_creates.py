@@ -247,6 +247,19 @@ def test_a_look_up_that_fails_is_made_again_while_there_is_patience(failing: int
     assert find_out(create, service.tools(), settle=0, patience=50, allowance=100)[0].found
 
 
+@given(at=st.integers(0, 5), failing=st.integers(1, 3))
+def test_a_look_up_that_fails_at_the_end_of_the_settle_time_is_made_again_as_well(at: int, failing: int) -> None:
+    """Whichever of 0, 1, 2, 4, 8 and 15 seconds: one that fails late has the same patience."""
+    service = Service()
+    create = prepared()
+    assert create is not None
+    replies = iter([Reply(200, {"things": []})] * at + [Reply(503, again=True)] * failing)
+    tools = Tools(lambda _get: next(replies, Reply(200, {"things": []})), service.wait, lambda: service.now)
+    finding, waited = find_out(create, tools, settle=15, patience=10, allowance=100)
+    assert finding.absent
+    assert 15 <= waited <= 25
+
+
 def test_a_denied_look_up_is_not_made_again_and_proves_nothing() -> None:
     service = Service()
     create = prepared()

@@ -332,12 +332,13 @@ def find_out(
     """Look at 0, 1, 2, 4, 8, ... seconds until it is clear; return what was found, and the seconds waited.
 
     :param settle: seconds during which "not there" means "not yet"
-    :param patience: seconds during which a look-up that fails is tried again
+    :param patience: seconds during which look-ups that fail are made again, from the first that fails after one that
+        did not; and not less than ``settle`` from the beginning
     :param allowance: seconds that may be waited altogether; without them it stays unclear
     """
     begun, waited, pause = tools.clock(), 0.0, 1.0
     before: tuple[str, ...] = ()
-    patience = max(settle, patience)
+    failing: float | None = None  # since when
 
     def passed() -> float:
         # By the waits as well as by the clock: where a test has taken the waiting out of sleep, nothing must spin.
@@ -346,14 +347,17 @@ def find_out(
     while True:
         at = passed()
         finding = look(create, tools.send)
-        if finding.found and (len(finding.hits) == create.high or finding.ids == before):
-            return finding, waited
         if finding.absent and at >= settle:
             finding = _confirmed(create, tools)
-            if finding.absent:
-                return finding, waited
-        limit = patience if finding.problem and not finding.hits else settle
-        if (finding.problem and not finding.again) or (not finding.absent and at >= limit):
+        if finding.found and (len(finding.hits) == create.high or finding.ids == before):
+            return finding, waited
+        if not finding.problem or finding.hits:
+            limit, failing = settle, None
+        else:
+            if failing is None:
+                failing, pause = at, 1.0
+            limit = max(settle, failing + patience)
+        if (finding.problem and not finding.again) or at >= limit:  # absent too: that was confirmed
             return finding, waited
         before = finding.ids
         pause, this = pause * 2 if waited else pause, max(0.0, min(pause, limit - passed()))
