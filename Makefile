@@ -20,6 +20,10 @@ test: env  ## everything: the pure tests, every client, Sahara's own tests, the 
 	$(BIN)/python -m pytest
 	$(MAKE) --no-print-directory lowest
 
+test-full: env  ## every create x every way of losing it x drawn seeds, for hours; ARGS="--seed N --repeat N -k ..."
+	@sandbox/cloud up
+	$(BIN)/python -m pytest --full tests/cloud/test_creates_together.py $(ARGS)
+
 demo: env  ## a cluster provisioned under faults, plainly and with retries; ARGS=--help
 	@sandbox/cloud up
 	@$(BIN)/python examples/provision.py $(ARGS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keystoneauth1.exceptions
@@ -16,7 +15,7 @@ import pytest
 
 from os_retries import RetryPolicy, attach, call
 from os_retries.evidence import Evidence, GiveUp
-from os_retries.faults import AtRandom, Fault, Faults, Script, only
+from os_retries.faults import Fault, Faults, Script, only
 
 from .creates import BACKUP, BRIEF, KINDS, RUN, Clients, Kind, network
 
@@ -341,32 +340,3 @@ def test_where_the_cloud_has_no_place_for_a_tag_and_no_filter(poorer: World, nam
     made = kind.create(clients, setting, wanted)
     assert poorer.sent(kind) == (1 if way == "after" else 2)
     one_and_the_callers(poorer, kind, wanted, made)
-
-
-@pytest.mark.parametrize("seed", [4711])
-def test_many_at_once_with_one_name_under_all_faults_make_one_each(cloud: Any, seed: int) -> None:
-    """Nothing is there twice, nothing is there that nobody knows of, and nobody gets what another one has made."""
-    faults = Faults(
-        AtRandom(refused=0.1, lost=0.3, reset=0.05, stall=0.02, statuses=(503, 429), only=only(verb="POST")),
-        AtRandom(refused=0.05, reset=0.05, statuses=(503,), only=only(verb="GET")),
-        seed=seed,
-    )
-    session = cloud.session(session=faults.session())
-    attach(session, RetryPolicy(retries_number=8, settle_time_after_timeout=15, sleep=lambda _seconds: None))
-    clean, kinds = Clients(cloud.session()), [KINDS["cinder-volume"], KINDS["neutron-port"]]
-    name = fresh()
-
-    def work(number: int) -> list[str]:
-        own, kind = Clients(session), kinds[number % 2]
-        own.network = clean.network
-        return kind.ids(kind.create(own, None, name))
-
-    with ThreadPoolExecutor(8) as pool:
-        made = [each for ids in pool.map(work, range(60)) for each in ids]
-    there = [kind.id_of(each) for kind in kinds for each in kind.listed(clean, None, name)]
-    for kind in kinds:
-        for each in kind.listed(clean, None, name):
-            kind.delete(clean, None, kind.id_of(each))
-    assert len(faults.injected) > 20
-    assert sorted(made) == sorted(set(made)) == sorted(there)
-    assert len(made) == 60
