@@ -7,6 +7,7 @@ import collections
 import hashlib
 import http.client
 import http.server
+import json
 import os
 import socket
 import struct
@@ -48,6 +49,8 @@ class Proxy(http.server.ThreadingHTTPServer):
         self.seen = collections.Counter()
         self.processed = collections.Counter()
         self.lock = threading.Lock()
+        #: What meets the first requests to create, instead of the above: "504" and "close", "before" and "after".
+        self.creates = None
         threading.Thread(target=self.serve_forever).start()
 
     @property
@@ -74,9 +77,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         request = self.command, parts.port, parts.path
         number = self.server.next(request)
         discovery = self.command == "GET" and "X-Auth-Token" not in self.headers
+        if self.server.creates is not None:
+            self.handle_create(parts, body, request)
+            return
         if number == 1 and not discovery:
             self.refuse(429 if self.command == "POST" else 503)
             return
+        response, content = self.forward(parts, body, request)
+        if number == 2 and self.command != "POST" and not discovery and not parts.path.endswith("/file"):
+            self.hang_up()
+            return
+        self.pass_on(response, content)
+
+    def handle_create(self, parts, body, request):
+        creates = self.command == "POST" and parts.path.endswith(("/volumes", "/ports", "/servers"))
+        way, _, when = (self.server.creates.pop(0) if creates and self.server.creates else "").partition(" ")
+        if when != "before":
+            response, content = self.forward(parts, body, request)
+        if way == "504":
+            self.refuse(504)
+        elif way == "close":
+            self.hang_up()
+        else:
+            self.pass_on(response, content)
+
+    def forward(self, parts, body, request):
         wire = http.client.HTTPConnection(parts.netloc, timeout=60)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
         wire.request(self.command, parts._replace(scheme="", netloc="").geturl(), body, headers)
@@ -84,10 +109,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content = response.read()
         wire.close()
         self.server.processed[request] += 1
-        if number == 2 and self.command != "POST" and not discovery and not parts.path.endswith("/file"):
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            return
+        return response, content
+
+    def hang_up(self):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def pass_on(self, response, content):
         self.send_response(response.status)
         for name, value in response.getheaders():
             if name.lower() not in {*HOP_BY_HOP, "date", "server"}:
@@ -186,6 +214,47 @@ def test_what_creates_creates_once(cloud, proxy, demo):
     posts = {path: times for (verb, _, path), times in proxy.processed.items() if verb == "POST" and "auth" not in path}
     assert len(posts) == 2
     assert set(posts.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("way", "sent", "said"),
+    [
+        ("504 after", 1, "block-storage answered 504 to POST /volumes · it was done, and is the answer: "),
+        ("close after", 1, "block-storage: POST /volumes failed (closed without an answer) · it was done, and is the "),
+        ("504 before", 2, "block-storage answered 504 to POST /volumes · looking it up"),
+    ],
+    ids=["504 after", "close after", "504 before"],
+)
+def test_a_create_whose_answer_is_lost_is_made_once_and_the_operator_told(
+    cloud, proxy, demo, tmp_path, way, sent, said
+):
+    (tmp_path / "conf").write_text("[timeouts]\nretry_after = 0.1\nsettle_time = 1\nsettle_time_after_timeout = 2\n")
+    proxy.creates = [way]
+    name = f"{NAME}-{way.replace(' ', '-')}"
+    done = subprocess.run(
+        [
+            *(BIN / "os-retries", "run", "--config-file", tmp_path / "conf", "--log-json", tmp_path / "log", "--"),
+            *(BIN / "openstack", "volume", "create", "--size", "1", "-f", "value", "-c", "id", name),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"OS_CLOUD": "demo", "http_proxy": proxy.url},
+    )
+    made = list(demo.block_storage.volumes(name=name))
+    for each in made:
+        demo.block_storage.delete_volume(each)
+    assert (done.returncode, done.stdout.split()) == (0, [each.id for each in made]), done.stderr
+    assert len(made) == 1
+    assert sum(times for (verb, _, path), times in proxy.processed.items() if path.endswith("/volumes")) == 1
+    assert not proxy.creates
+    assert said in done.stderr
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    outcomes = [event["outcome"] for event in events if event["event"] == "look_up"]
+    assert outcomes == (["found"] if sent == 1 else ["not there"])
+    summary = "1 create looked up and found" if sent == 1 else "1 request repeated (1 retry"
+    assert f"os-retries: {summary}" in done.stderr
 
 
 def test_an_image_and_an_object_are_stored_whole(cloud, proxy, demo, tmp_path):
