@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from os_retries.evidence import GiveUp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from os_retries.evidence import Attempt, Evidence, LookedUp, Retry
 
@@ -151,25 +151,7 @@ def summary(events: Sequence[Event]) -> str:
     """Sum up what a whole run has met, in one block; empty if it met nothing."""
     if not events:
         return ""
-    retries = [event for event in events if event["event"] == "retry"]
-    given_up = sum(event["event"] == "give_up" for event in events)
-    paced = sum(event["event"] == "paced" for event in events)
-    parts = []
-    if retries:
-        requests = sum(event["attempt"] == 1 for event in retries)
-        waited = sum(event["wait"] for event in retries)
-        parts.append(f"{_count(requests, 'request')} repeated ({_count(len(retries), 'retry', 'retries')}, ")
-        parts[-1] += f"{_seconds(waited)} of waiting)"
-    if paced:
-        parts.append(f"{_count(paced, 'retry', 'retries')} held back until the service could take them")
-    outcomes = collections.Counter(event["outcome"] for event in events if event["event"] == "look_up")
-    if outcomes["found"]:
-        parts.append(f"{_count(outcomes['found'], 'create')} looked up and found")
-    if outcomes["late duplicate"]:
-        parts.append(f"{_count(outcomes['late duplicate'], 'late duplicate')}")
-    if given_up:
-        parts.append(f"{_count(given_up, 'request')} given up")
-    lines = ["os-retries: " + ", ".join(parts)]
+    lines = ["os-retries: " + ", ".join(_numbers(events))]
     by_request: dict[tuple[str | None, str], list[Event]] = collections.defaultdict(list)
     for event in events:
         if event["event"] == "paced":  # it says again what the retry before it has said
@@ -188,6 +170,25 @@ def summary(events: Sequence[Event]) -> str:
     if len(by_request) > _LINES:
         lines.append(f"  and {len(by_request) - _LINES} more")
     return "\n".join(lines)
+
+
+def _numbers(events: Sequence[Event]) -> Iterator[str]:
+    """Count what there was of everything."""
+    retries = [event for event in events if event["event"] == "retry"]
+    if retries:
+        requests = sum(event["attempt"] == 1 for event in retries)
+        waited = _seconds(sum(event["wait"] for event in retries))
+        number = _count(len(retries), "retry", "retries")
+        yield f"{_count(requests, 'request')} repeated ({number}, {waited} of waiting)"
+    kinds = collections.Counter((event["event"], event.get("outcome")) for event in events)
+    for kind, one, many, then in (
+        (("paced", None), "retry", "retries", " held back until the service could take them"),
+        (("look_up", "found"), "create", "", " looked up and found"),
+        (("look_up", "late duplicate"), "late duplicate", "", ""),
+        (("give_up", None), "request", "", " given up"),
+    ):
+        if kinds[kind]:
+            yield _count(kinds[kind], one, many) + then
 
 
 def _counts(event: Event) -> bool:
