@@ -114,6 +114,7 @@ def valid(text: str) -> bool:
 @example(text=HEAD + "nova.servers.get(z for z in x)", line_length=0)
 @example(text=HEAD + "nova.servers.get(z for z in (nova.servers.get(z for z in ({1: x}))))", line_length=0)
 @example(text=HEAD + "s = nova.servers.get(1,\n" + " " * 21 + "2).delete()\n", line_length=30)
+@example(text=HEAD + "nova.servers.get(x)\ns = (execute_with_retries(nova.servers.get, 1)).list()\n", line_length=0)
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_unwrapping_gives_the_original_back(text, line_length):
     """To the byte where no line is moved; as the same program where one is."""

@@ -206,7 +206,10 @@ class Expressions:
         return UNKNOWN
 
     def e_name(self, node: ast.Name) -> Value:
-        return self.lookup(node.id)
+        value = self.lookup(node.id)
+        if node.id in self.program.wrappers and value in (UNKNOWN, NOTHING):  # from ... import *, or not imported yet
+            return frozenset({Ref(f"?.{node.id}")})
+        return value
 
     def e_constant(self, node: ast.Constant) -> Value:
         return NONE if node.value is None or node.value is False else UNKNOWN
