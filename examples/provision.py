@@ -1,16 +1,20 @@
-"""The main job, on a real OpenStack under faults: a cluster is provisioned, once plainly and once with retries.
+"""The main job, on a real OpenStack under faults: a cluster is provisioned plainly, and then with retries.
 
 Step by step, as Sahara would, through the clients of keystone, glance, neutron, heat, nova, cinder and swift, on the
 services of the sandbox.  Below the clients seeded dice refuse one request in eleven: with 408, 413, 429, 500, 502, 503
-or 504, with and without a Retry-After, in the words of the service or of a load balancer.
+or 504, with and without a Retry-After, in the words of the service or of a load balancer.  Of one request in twenty
+more they let the service do what was asked, and lose the answer.
 
-The first run calls the clients plainly and ends where they end.  The second meets the same faults and makes every
-call through os_retries.execute_with_retries.  What both made is removed at the end, after Ctrl-C too.
+The first run calls the clients plainly and ends where they end.  The second meets the same faults, with one line more
+for each session: os_retries.attach(session).  The third, the specification's, makes every call through
+os_retries.execute_with_retries; it meets the refusals alone, for it repeats a create too, and a create whose answer was
+lost would be made twice.  What they made is removed at the end, after Ctrl-C too.
 """
 
 from __future__ import annotations
 
 import argparse
+import enum
 import logging
 import os
 import random
@@ -33,8 +37,8 @@ from keystoneauth1.session import Session
 from oslo_config import cfg
 
 from cluster import STEPS, Clients, Cluster, Step
-from os_retries import client_options, configure, execute_with_retries
-from os_retries.faults import AtRandom, Faults, only
+from os_retries import attach, client_options, configure, execute_with_retries
+from os_retries.faults import AtRandom, Entry, Faults, only
 from os_retries.http import RETRY_CODES
 from tenancy import Tenancy
 
@@ -48,6 +52,8 @@ CLOUD = Path(__file__).resolve().parents[1] / "sandbox/cloud"
 SCALE = 100
 #: Over the 75 requests or more of the work: fewer than one run in 1000 meets no fault (0.91 ** 75 = 0.0008).
 RATE = 0.09
+#: How many answers are lost for each request that is refused.
+LOST = 0.5
 #: glance's client does not tell these from each other ('N/A'), so nothing around its methods can repeat them.
 LOST_BY_GLANCE = frozenset({408, 429, 504})
 
@@ -58,6 +64,21 @@ examples:
   .venv/bin/python examples/provision.py --rate 0.2 --config-file my.conf
                                              # my.conf holding, say: [timeouts] retries_number = 8
 """
+
+
+class Way(enum.Enum):
+    """How the clients are called."""
+
+    PLAINLY = "the plain clients"
+    ATTACHED = "attach(session)"
+    EXECUTED = "execute_with_retries"
+
+
+TITLES = {
+    Way.PLAINLY: "The plain clients",
+    Way.ATTACHED: "The same faults, and one line more for each session: attach(session)",
+    Way.EXECUTED: "The refusals alone, and every call through execute_with_retries",
+}
 
 
 class Mistake(Exception):  # noqa: N818 - for people
@@ -73,9 +94,9 @@ class Row:
 
     step: Step
     calls: int = 0
-    attempts: int = 0
+    retries: int = 0
     waited: float = 0.0
-    met: list[int] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
     error: Exception | None = None
 
     @property
@@ -84,37 +105,32 @@ class Row:
         return "failed" if self.error is not None else "ok" if self.calls else "-"
 
 
-def faults_of(seed: int, rate: float) -> Faults:
-    """Make the plan of both runs.
-
-    Refusals alone, before the service sees the request: the specification's call repeats a create too, which is right
-    for a create that was refused, and would make a second one where the answer was lost.
-    """
-    glance = only(service="image")
+def faults_of(seed: int, rate: float, way: Way) -> Faults:
+    """Make the plan of a run; that of the plain run and of the attached one are the same."""
     retry_after = (None, None, 2, 30)
-    return Faults(
-        AtRandom(refused=rate, retry_after=retry_after, only=glance, statuses=RETRY_CODES - LOST_BY_GLANCE),
-        AtRandom(refused=rate, retry_after=retry_after),  # all the others
-        seed=seed,
-        tokens=True,
-    )
+    if way is Way.EXECUTED:
+        spared = AtRandom(
+            refused=rate, retry_after=retry_after, only=only(service="image"), statuses=RETRY_CODES - LOST_BY_GLANCE
+        )
+        return Faults(spared, AtRandom(refused=rate, retry_after=retry_after), seed=seed, tokens=True)
+    return Faults(AtRandom(refused=rate, retry_after=retry_after, lost=rate * LOST), seed=seed, tokens=True)
 
 
 class Run:
-    """The steps under one plan of faults, counted.
+    """The steps under one plan of faults, called in one way, counted.
 
-    :param conf: where ``execute_with_retries`` gets ``[timeouts]`` from; None calls the clients plainly
+    :param conf: where ``[timeouts]`` comes from
     """
 
     def __init__(
-        self, tenancy: Tenancy, faults: Faults, image: bytes, binary: bytes, conf: cfg.ConfigOpts | None = None
+        self, way: Way, tenancy: Tenancy, faults: Faults, image: bytes, binary: bytes, conf: cfg.ConfigOpts
     ) -> None:
+        self.way = way
         self.faults = faults
         self.rows = [Row(step) for step in STEPS]
         self.row = self.rows[0]
-        self.retrying = conf is not None
-        if conf is not None:
-            configure(conf, sleep=lambda seconds: time.sleep(seconds / SCALE), on_retry=self._on_retry)
+        self.retrying = way is not Way.PLAINLY
+        configure(conf, sleep=self._sleep, on_retry=self._on_retry)
         self.cluster = Cluster(
             name=tenancy.name,
             tenant=Clients(self._session(v3.Password(**tenancy.auth)), self._options),
@@ -147,6 +163,11 @@ class Run:
                 break
 
     @property
+    def done(self) -> str:
+        """How many of the steps were made."""
+        return f"{sum(row.outcome == 'ok' for row in self.rows)} of {len(self.rows)}"
+
+    @property
     def complete(self) -> bool:
         """Whether every step was made to the end."""
         return self.rows[-1].outcome == "ok"
@@ -154,7 +175,8 @@ class Run:
     # what the cluster is given
 
     def _session(self, auth: v3.Password) -> Session:
-        return Session(auth, session=self.faults.session())
+        session = Session(auth, session=self.faults.session())
+        return attach(session) if self.way is Way.ATTACHED else session
 
     def _options(self, client: str) -> dict[str, Any]:
         return client_options(client) if self.retrying else {}
@@ -169,28 +191,38 @@ class Run:
 
     def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.row.calls += 1
-        self.row.attempts += 1
-        return execute_with_retries(method, *args, **kwargs) if self.retrying else method(*args, **kwargs)
+        executed = self.way is Way.EXECUTED
+        return execute_with_retries(method, *args, **kwargs) if executed else method(*args, **kwargs)
 
     # counting
 
-    def _on_retry(self, retry: Retry) -> None:
-        self.row.attempts += 1
-        self.row.waited += retry.attempt.wait or 0.0
+    def _on_retry(self, _retry: Retry) -> None:
+        self.row.retries += 1
+
+    def _sleep(self, seconds: float) -> None:
+        self.row.waited += seconds
+        time.sleep(seconds / SCALE)
 
     def _count(self, before: int) -> None:
         met = self.faults.injected[before:]
-        self.row.met = [entry.status or 0 for entry in met]
+        self.row.met = [what(entry) for entry in met]
         # What swiftclient repeats it repeats unseen: only the faults know.  413 it leaves to execute_with_retries.
         own = sum(entry.request.service == "object-store" and entry.status != 413 for entry in met)
         own -= own > 0 and self.row.error is not None  # after the last one it gave up
-        self.row.attempts += own
+        self.row.retries += own
         self.row.waited += own * self.swift_wait if own else 0.0
 
 
+def what(entry: Entry) -> str:
+    """Name a fault: ``503`` (refused), ``lost`` (done, and answered 502, 504 or not at all)."""
+    fault = entry.fault
+    assert fault is not None
+    return "lost" if fault.processed else str(entry.status)
+
+
 def statuses(row: Row) -> str:
-    """``503, 504 x2``."""
-    return ", ".join(f"{status} x{n}" if n > 1 else str(status) for status, n in Counter(row.met).most_common())
+    """``503, lost x2``."""
+    return ", ".join(f"{status} x{n}" if n > 1 else status for status, n in Counter(row.met).most_common())
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
@@ -200,20 +232,30 @@ WIDTH = 100
 
 
 def table(plain: Run, retried: Run) -> Iterator[str]:
-    """Set both runs side by side."""
-    yield f"{'':42}PLAINLY  WITH execute_with_retries"
-    yield FORMAT.format("STEP", "CLIENT", "", "CALLS", "ATTEMPTS", "WAITED", "OUTCOME", "FAULTS MET")
+    """Set a run with retries beside the plain one, if both had the same faults."""
+    beside = retried.way is Way.ATTACHED
+    yield f"{'':42}{'PLAINLY' if beside else '':7}  WITH {retried.way.value}"
+    yield FORMAT.format("STEP", "CLIENT", "", "CALLS", "RETRIES", "WAITED", "OUTCOME", "FAULTS MET")
     yield "-" * WIDTH
     for before, row in zip(plain.rows, retried.rows, strict=True):
-        counts = row.calls or "-", row.attempts or "-", f"{row.waited:.0f} s" if row.waited else "-"
-        start = FORMAT.format(row.step.title, row.step.client, before.outcome, *counts, row.outcome, "")
+        counts = row.calls or "-", row.retries or "-", f"{row.waited:.0f} s" if row.waited else "-"
+        start = FORMAT.format(
+            row.step.title, row.step.client, before.outcome if beside else "", *counts, row.outcome, ""
+        )
         yield (start + textwrap.shorten(statuses(row), WIDTH - len(start), placeholder=" ...")).rstrip()
     yield "-" * WIDTH
-    calls, attempts = (sum(getattr(row, name) for row in retried.rows) for name in ("calls", "attempts"))
+    calls, retries = (sum(getattr(row, name) for row in retried.rows) for name in ("calls", "retries"))
     waited, met = sum(row.waited for row in retried.rows), sum(len(row.met) for row in retried.rows)
-    done = f"{sum(row.outcome == 'ok' for row in plain.rows)} of {len(plain.rows)}"
-    done_now = f"{sum(row.outcome == 'ok' for row in retried.rows)} of {len(retried.rows)}"
-    yield FORMAT.format("steps done, and sums", "", done, calls, attempts, f"{waited:.0f} s", done_now, f"{met} faults")
+    yield FORMAT.format(
+        "steps done, and sums",
+        "",
+        plain.done if beside else "",
+        calls,
+        retries,
+        f"{waited:.0f} s",
+        retried.done,
+        f"{met} faults",
+    )
 
 
 def say(text: str = "") -> None:
@@ -221,63 +263,68 @@ def say(text: str = "") -> None:
     print(textwrap.fill(text, WIDTH), flush=True)
 
 
-def explain(plain: Run, retried: Run, rate: float) -> None:
-    """Say what the table cannot."""
+def explain(plain: Run, runs: list[Run], rate: float) -> None:
+    """Say what the tables cannot."""
     if not plain.faults.injected:
         say("The plain run was lucky and met no fault at all: there is nothing to compare; take another --seed.")
     elif plain.complete:
         say("The plain run met faults only where a client repeats by itself (swift), and so came through: luck.")
-    if retried.complete and rate:
-        # What met no fault is what a run without any would send.
-        requests = sum(entry.fault is None for entry in retried.faults.record)
-        odds = f"one run in {(1 - rate) ** -requests:,.0f}"
-        say(f"The work is {requests} requests; at {rate:.0%} of faults {odds} would meet none.")
+    attached = runs[0]
+    if attached.complete and rate:
+        # What met no fault is what a run without any would send, and a few look-ups.
+        requests = sum(entry.fault is None for entry in attached.faults.record)
+        odds = f"one run in {(1 - rate * (1 + LOST)) ** -requests:,.0f}"
+        say(f"The work is about {requests} requests; at {rate * (1 + LOST):.0%} of faults {odds} would meet none.")
     say(
-        f"WAITED is what the policy says; the demo slept a {SCALE}th of it. ATTEMPTS counts calls, not requests; those "
-        "inside swiftclient, which repeats by itself, are taken from the faults' own record."
+        "A number is a refusal, before the service saw the request; 'lost' is an answer that was lost after it had "
+        "done what was asked. An attached session looks up what became of a create, and sends it again only when it "
+        "is not there; execute_with_retries repeats the method, as the specification says, and was spared these."
     )
     say(
-        "All faults were refusals, before the service saw the request. An answer that is lost after a create was "
-        "processed is another matter: repeating the method would create twice."
+        f"WAITED is what the policy says; the demo slept a {SCALE}th of it. RETRIES of swift are those of swiftclient, "
+        "which repeats by itself. With execute_with_retries glance was spared 408, 429 and 504: its client's "
+        "exceptions do not tell which of them it was."
     )
-    say("glance was spared 408, 429 and 504: its client's exceptions do not tell which of them it was.")
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Do both runs; the exit status."""
+    """Do the runs; the exit status."""
     conf = configuration(args.config_file)
     admin = administrator()
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     dice = random.Random(seed)
     contents = dice.randbytes(1 << 20), dice.randbytes(1 << 18)
-    say(f"seed {seed}, faults {args.rate:.0%}")
+    say(f"seed {seed}; {args.rate:.0%} of the requests are refused, of {args.rate * LOST:.1%} the answers are lost")
 
-    print("\nThe plain clients:")
-    with removed_afterwards(admin) as tenancy:
-        plain = Run(tenancy, faults_of(seed, args.rate), *contents)
-        plain.steps(verbose=args.verbose)
-
-    print("\nThe same faults, every call through execute_with_retries:")
+    runs: dict[Way, Run] = {}
     wrong: list[str] = []
-    with removed_afterwards(admin) as tenancy:
-        retried = Run(tenancy, faults_of(seed, args.rate), *contents, conf)
-        retried.steps(verbose=args.verbose)
-        if retried.complete:
-            wrong = tenancy.differences(retried.cluster)
+    for way, title in TITLES.items():
+        print(f"\n{title}:")
+        with removed_afterwards(admin) as tenancy:
+            run = runs[way] = Run(way, tenancy, faults_of(seed, args.rate, way), *contents, conf)
+            run.steps(verbose=args.verbose)
+            if run.complete and run.retrying:
+                wrong += [f"{way.value}: {each}" for each in tenancy.differences(run.cluster)]
 
-    print("\n" + "\n".join(table(plain, retried)) + "\n")
-    explain(plain, retried, args.rate)
+    plain = runs.pop(Way.PLAINLY)
+    for run in runs.values():
+        print("\n" + "\n".join(table(plain, run)))
     print()
-    if retried.complete and not wrong:
+    explain(plain, list(runs.values()), args.rate)
+    print()
+    complete = all(run.complete for run in runs.values())
+    if complete and not wrong:
         say(
-            "The cloud was asked without faults: it had exactly one of everything, nothing twice, and the bytes of the "
-            "image and of the job's binary were those that were sent. All is removed again."
+            "The cloud was asked without faults, after each run with retries: it had exactly one of everything, "
+            "nothing twice, and the bytes of the image and of the job's binary were those that were sent. All is "
+            "removed again."
         )
     for each in wrong:
         say(f"WRONG: {each}")
-    if not retried.complete:
+    if not complete:
         say(
-            f"The second run did not come through either: its last step says why, with --verbose attempt by attempt. "
+            "A run with retries did not come through either: its last step says why, with --verbose attempt by "
+            "attempt. "
             f"One request refused {conf.timeouts.retries_number + 1} times running is enough."
         )
     print(f"""
@@ -286,8 +333,9 @@ What to try next:
   OS_TIMEOUTS__RETRIES_NUMBER=0 make demo ARGS="--seed {seed}"     [timeouts] decides: no retries
   less examples/cluster.py                   what calling code looks like
   eval "$(sandbox/cloud env)"                be a user of the sandbox, which goes on running
+  .venv/bin/os-retries run -- openstack server list     any program, no line of it changed
   sandbox/cloud down                         stop it""")
-    return 0 if retried.complete and not wrong else 1
+    return 0 if complete and not wrong else 1
 
 
 # -- what it needs ---------------------------------------------------------------------------------------------------
