@@ -23,6 +23,7 @@ from os_retries.evidence import GiveUp, LookedUp
 
 VOLUMES = {"service_type": "block-storage"}
 NETWORK = {"service_type": "network"}
+NOVA = {"service_type": "compute"}
 
 
 class Service(BaseAdapter):
@@ -238,6 +239,42 @@ def test_two_hits_are_an_error_that_names_them_and_nothing_is_sent_again(service
     assert (evidence.reason, evidence.found) == (GiveUp.NOT_REPEATABLE, ("id0", "id1"))
     assert "id0, id1" in str(evidence)
     assert len(service.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_filter_that_is_denied_is_an_error_and_nothing_is_sent_again(
+    service: Service, session: Session, status: int
+) -> None:
+    service.plan, service.gets = [(502, True)], [status]
+    with pytest.raises(BadGateway) as caught:
+        create(session)
+    assert f"the look-up failed ({status})" in caught.value.response.os_retries.detail
+    assert (len(service.sent("POST")), len(service.sent("GET"))) == (1, 1)
+
+
+def test_a_filter_that_is_ignored_finds_ones_own_among_the_others(service: Service, session: Session) -> None:
+    for _ in range(3):
+        create(session)
+    service.plan = [(504, True), 504]
+    assert create(session).json()["volume"]["id"] == "id3"
+    attach(session, RetryPolicy(retries_number=0))
+    with pytest.raises(GatewayTimeout) as caught:
+        create(session)
+    assert caught.value.response.os_retries.found == (), "what others have made is none of ours"
+    assert len(service.things) == 4
+
+
+def test_while_a_cell_is_down_an_empty_list_is_an_error_and_nothing_is_sent_again(
+    service: Service, session: Session
+) -> None:
+    service.things["id9"] = {"id": "id9", "status": "UNKNOWN", "tags": []}
+    service.plan = [504]
+    headers = {"OpenStack-API-Version": "compute 2.60"}
+    with pytest.raises(GatewayTimeout) as caught:
+        session.post("/v2.1/servers", json={"server": {"name": "x"}}, endpoint_filter=NOVA, headers=headers)
+    assert "a cell of the compute service is down" in caught.value.response.os_retries.detail
+    assert len(service.sent("POST")) == 1
+    assert service.sent("GET")[-1].headers["OpenStack-API-Version"] == "compute 2.69"
 
 
 def test_a_caller_that_wants_the_response_gets_it_found_or_not(service: Service, session: Session) -> None:
