@@ -15,6 +15,7 @@ env:
 
 test: env  ## everything: the pure tests, every client, Sahara's own tests, the real services
 	@tools/venv .venv-sahara tests/sahara/requirements.txt
+	@tools/venv .venv-untuned tests/sahara/untuned.txt
 	@tools/venv .venv-lowest requirements/lowest.txt .
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	$(BIN)/python -m pytest
@@ -48,8 +49,9 @@ cloud-up:  ## a real OpenStack on this machine: sandbox/README.md
 cloud-down:  ## stop it; its data stay
 	@sandbox/cloud down
 
-sahara: env  ## Sahara 19.0.0's own tests, with ours in place of its function
+sahara: env  ## Sahara 19.0.0's own tests with ours in place of its function, and the rewriter's proof
 	@tools/venv .venv-sahara tests/sahara/requirements.txt
+	@tools/venv .venv-untuned tests/sahara/untuned.txt
 	$(BIN)/python -m pytest tests/sahara
 
 bench: env  ## what a call and an import cost, against the peers
@@ -57,6 +59,7 @@ bench: env  ## what a call and an import cost, against the peers
 	$(BIN)/python bench/attached.py
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/pacer.py
+	$(BIN)/python bench/rewrite.py
 
 storm: env  ## the outages of docs/pacing.md, on a virtual clock, and its picture
 	$(BIN)/python bench/storm.py --picture docs/storm.svg
