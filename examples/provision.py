@@ -113,7 +113,15 @@ def faults_of(seed: int, rate: float, way: Way) -> Faults:
             refused=rate, retry_after=retry_after, only=only(service="image"), statuses=RETRY_CODES - LOST_BY_GLANCE
         )
         return Faults(spared, AtRandom(refused=rate, retry_after=retry_after), seed=seed, tokens=True)
-    return Faults(AtRandom(refused=rate, retry_after=retry_after, lost=rate * LOST), seed=seed, tokens=True)
+    # A volume's attachment is looked up and never sent again, for nova may get to the first one half an hour later: a
+    # refusal that may have been processed, and is not there, is the caller's to decide on.
+    attachment = only(service="compute", verb="POST", path="/os-volume_attachments$")
+    return Faults(
+        AtRandom(refused=rate, retry_after=retry_after, statuses={429}, lost=rate * LOST, only=attachment),
+        AtRandom(refused=rate, retry_after=retry_after, lost=rate * LOST),  # all the others
+        seed=seed,
+        tokens=True,
+    )
 
 
 class Run:
@@ -279,6 +287,10 @@ def explain(plain: Run, runs: list[Run], rate: float) -> None:
         "A number is a refusal, before the service saw the request; 'lost' is an answer that was lost after it had "
         "done what was asked. An attached session looks up what became of a create, and sends it again only when it "
         "is not there; execute_with_retries repeats the method, as the specification says, and was spared these."
+    )
+    say(
+        "The attachment of a volume is refused with 429 alone: it is looked up, and never sent again, because nova may "
+        "get to the first one half an hour later."
     )
     say(
         f"WAITED is what the policy says; the demo slept a {SCALE}th of it. RETRIES of swift are those of swiftclient, "
