@@ -73,6 +73,10 @@ _REPEATS: tuple[tuple[str, str, bool], ...] = (
     ("PUT", r"/trunks/[^/]+/(add|remove)_subports$", False),
     ("PUT", r"/images/[^/]+/(file|stage)$", True),
     ("PUT", r"/nodes/[^/]+/(states|management/inject_nmi)", False),  # ironic reboots twice
+    ("PUT", r"/vendor_passthru(/|$)", False),  # whatever the driver makes of it
+    ("PUT", r"/os-services/failover(_host)?$", False),  # cinder may go on to the next target
+    ("DELETE", r"/queues/[^/]+/messages$", False),  # zaqar's pop takes the next ones
+    ("DELETE", r"/stacks/.+/abandon$", False),  # heat tells once what it has abandoned
     ("PUT", r"/(loadbalancers|amphorae)/[^/]+/failover$", False),  # octavia fails over twice
 )
 

@@ -301,7 +301,8 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
 def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
     """Send a create that the table of creates knows: what becomes of a lost answer is found out here."""
     creation, handled = target.creation, sys.exception()
-    assert creation is not None
+    if creation is None:  # it goes without its marker
+        return _attempt(target, original, None)
     if target.judged is not None:
         error, failure = target.judged
         response, failure = creation.before_send(failure)
@@ -316,12 +317,17 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
     except Exception as error:
         policy = target.policy()
         failure = target.read(error, policy, handled)
-        response, failure = creation.after_failure(failure, policy)
-        if response is None:
-            target.judged = error, failure
-            raise
-        return response
-    return creation.after_success(response, target.policy)
+        unmarked = failure.status in (400, 403) and creation.unmark(target.kwargs)
+        if not unmarked:
+            response, failure = creation.after_failure(failure, policy)
+            if response is None:
+                target.judged = error, failure
+                raise
+            return response
+    else:
+        return creation.after_success(response, target.policy)
+    target.creation = target.judged = None
+    return _attempt(target, original, None)
 
 
 def _send_inside(original: Callable[..., Any], /, **kwargs: Any) -> Any:
@@ -506,13 +512,13 @@ class RequestTarget(OwnerTarget):
         """
         if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
             return False
-        if self.verb == "DELETE" and response.status_code == 404:
+        if self.verb == "DELETE" and response.status_code == 404 and _is_from_service(response):
             _make(response, 204)
             return True
         from os_retries.second_answers import Sent, read_second  # noqa: PLC0415  few ever need it
 
-        sent = Sent(self.verb, str(self.kwargs.get("url")), self.kwargs.get("json"), lambda: self._content(stream))
         try:
+            sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
             answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
         except Exception:  # the look has failed: the error stands
             log.debug("%s answered %d to a repeat, and could not be looked at", self.name(), response.status_code)
@@ -527,6 +533,15 @@ class RequestTarget(OwnerTarget):
         )
         _make(response, answered.status, answered.body)
         return True
+
+    def _json(self) -> Any:
+        """Return the body, which neutronclient and others write themselves; None if it is no JSON."""
+        body, data = self.kwargs.get("json"), self.kwargs.get("data")
+        if body is not None or not isinstance(data, str | bytes):
+            return body
+        with contextlib.suppress(ValueError):
+            return json.loads(data)
+        return None
 
     def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
         """Send a GET of the same session inside this request, which is not repeated on its own."""
@@ -607,6 +622,13 @@ def _outside_the_lock() -> Iterator[None]:
     finally:
         for lock in reversed(locks):
             lock.acquire()
+
+
+def _is_from_service(response: Any) -> bool:
+    """Whether a service has answered, and nothing in front of it that does not find the service (an ingress's 404)."""
+    names = [name.lower() for name in response.headers]
+    identified = any(name.endswith("request-id") or name == "x-trans-id" for name in names)
+    return identified or "json" in response.headers.get("content-type", "")
 
 
 def _endpoint(url: object, service: str | None) -> str | None:

@@ -282,6 +282,15 @@ def test_a_delete_that_is_gone_after_an_attempt_that_may_have_worked_has_succeed
     assert cloud.count(path="/servers", method="DELETE") == 2
 
 
+def test_a_404_of_an_ingress_in_front_of_the_service_is_no_delete_that_has_succeeded(cloud, attached):
+    """While the service's only instance starts anew, Kubernetes' ingress answers 502 and then a page of its own."""
+    built = attached("keystoneauth")
+    page = Answer(404, b"default backend - 404", content_type="text/html")
+    cloud.plan(balancer(502), page, path="/servers", method="DELETE")
+    with pytest.raises(NotFound):
+        built.client.delete("/servers/1")
+
+
 @pytest.mark.parametrize("raise_exc", [True, False])
 def test_a_delete_that_is_refused_because_it_is_under_way_has_succeeded(raise_exc, cloud, attached):
     """Cinder says 400 to a second DELETE; a look at the volume tells that from a volume in use."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 import urllib3
-from keystoneauth1.exceptions import BadGateway, Conflict, ConnectFailure, GatewayTimeout
+from keystoneauth1.exceptions import BadGateway, BadRequest, Conflict, ConnectFailure, Forbidden, GatewayTimeout
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -37,6 +37,7 @@ class Service(BaseAdapter):
         super().__init__()
         self.plan: list[Any] = []
         self.gets: list[Any] = []  # what meets the next GETs
+        self.puts: list[int] = []  # and the next PUTs
         self.things: dict[str, dict[str, Any]] = {}
         self.seen: list[requests.PreparedRequest] = []
         self.extensions = False
@@ -68,6 +69,8 @@ class Service(BaseAdapter):
         if request.method == "DELETE":
             return answer(request, 202 if self.things.pop(path.rsplit("/", 1)[1], None) else 404)
         if request.method == "PUT":
+            if self.puts:
+                return answer(request, self.puts.pop(0))
             ((member, item),) = json.loads(request.body).items()
             thing = self.things[path.rsplit("/", 1)[1]]
             thing |= item | {"revision_number": 2}
@@ -365,6 +368,90 @@ def test_a_description_is_lent_and_given_back(service: Service, session: Session
     assert response.json()["security_group"]["revision_number"] == 2, "what the service holds now"
     assert int(response.headers["Content-Length"]) == len(response.content)
     assert service.things["id0"]["description"] == ""
+
+
+def test_a_description_is_given_back_although_that_is_refused_twice(
+    service: Service, session: Session, naps: list[float]
+) -> None:
+    service.puts = [503, 502]
+    made = session.post("/v2.0/networks", json={"network": {"name": "x"}}, endpoint_filter=NETWORK).json()
+    assert made["network"]["description"] == ""
+    assert [thing["description"] for thing in service.things.values()] == [""]
+    assert naps == [1.0, 1.0]
+
+
+def test_a_description_that_cannot_be_given_back_is_said_to_stay_and_why(
+    service: Service, session: Session, naps: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    service.puts = [403]
+    session.post("/v2.0/networks", json={"network": {"name": "x"}}, endpoint_filter=NETWORK)
+    assert "the marker stays in the description of id0 (403" in caplog.text
+    assert naps == []
+
+
+def no_marker_please(status: int) -> Any:
+    """Refuse a body that has a marker in it: a quota of metadata, a policy, an attribute that the service is too old for."""
+
+    def step(request: requests.PreparedRequest) -> requests.Response:
+        assert KEY in str(request.body)
+        return answer(request, status)
+
+    return step
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("text", [False, True])
+def test_what_the_service_refuses_for_the_marker_s_sake_is_sent_as_the_caller_wrote_it(
+    status: int, text: bool, service: Service, session: Session, naps: list[float]
+) -> None:
+    """A call that works on a session without os-retries works on an attached one."""
+    body = {"volume": {"size": 1, "metadata": {"a": "b"}}}
+    sent: dict[str, Any] = {"data": json.dumps(body)} if text else {"json": body}
+    service.plan = [no_marker_please(status)]
+    made = session.post("/volumes", endpoint_filter=VOLUMES, **sent)
+    assert made.status_code == 202
+    assert json.loads(service.sent("POST")[1].body) == body
+    assert [thing["metadata"] for thing in service.things.values()] == [{"a": "b"}]
+    assert naps == []
+
+
+def test_a_refusal_for_another_reason_is_the_caller_s_after_one_more_request(
+    service: Service, session: Session
+) -> None:
+    service.plan = [403, 403]
+    with pytest.raises(Forbidden):
+        create(session)
+    assert len(service.sent("POST")) == 2
+
+
+def test_once_unmarked_a_create_is_refused_again_without_it_and_handed_over_when_its_answer_is_lost(
+    service: Service, session: Session
+) -> None:
+    service.plan = [403, 429, (504, True)]
+    with pytest.raises(GatewayTimeout) as raised:
+        create(session)
+    assert raised.value.os_retries.reason is GiveUp.NOT_REPEATABLE
+    assert [KEY in str(each.body) for each in service.sent("POST")] == [True, False, False]
+
+
+def test_a_refusal_after_a_lost_answer_is_not_answered_by_an_unmarked_create(
+    service: Service, session: Session
+) -> None:
+    """The first one may still land: it must stay to be told from a second."""
+    service.plan = [502, 403]
+    with pytest.raises(Forbidden):
+        create(session)
+    assert [KEY in str(each.body) for each in service.sent("POST")] == [True, True]
+
+
+def test_a_body_that_is_no_json_is_nobody_s_business(
+    service: Service, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.plan = [400]
+    with pytest.raises(BadRequest):
+        session.post("/volumes", data="no json", endpoint_filter=VOLUMES)
+    assert "could not be read" not in caplog.text
+    assert len(service.sent("POST")) == 1
 
 
 def test_a_description_of_the_callers_own_is_kept_and_the_create_refused(service: Service, session: Session) -> None:

@@ -775,3 +775,22 @@ def test_what_a_second_one_does_not_change_needs_no_look(service: str, path: str
     assert create is not None
     assert create.recipe.harmless
     assert create.body == body
+
+
+@pytest.mark.parametrize(
+    ("shown", "there"),
+    [
+        ({"swap": "", "OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": True}, True),
+        ({"swap": 512, "OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": True}, False),
+        ({"swap": "", "OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": False}, False),
+    ],
+)
+def test_a_flavor_with_an_id_of_the_callers_own_is_equal_in_all_that_was_asked_for(
+    shown: dict[str, Any], there: bool
+) -> None:
+    asked = {"id": "m1", "name": "m1", "ram": "512", "vcpus": 1, "disk": 1, "swap": 0}
+    asked |= {"OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": True}
+    create = first_row("compute", "/flavors", {"flavor": asked})
+    assert create is not None
+    found = asked | {"ram": 512} | shown
+    assert look(create, lambda _get: Reply(200, {"flavor": found})).found is there

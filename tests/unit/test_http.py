@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from os_retries.http import RETRY_CODES, header, parse_date, parse_retry_after
+from os_retries.http import RETRY_CODES, header, is_repeatable, parse_date, parse_retry_after
 
 NOW = 1_700_000_000.0
 
@@ -83,3 +83,24 @@ def test_a_header_is_found_whatever_its_case(name):
 
 def test_a_header_that_is_no_text_is_none():
     assert header({"retry-after": 7}, "retry-after") is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "repeatable"),
+    [
+        ("GET", "/servers", True),
+        ("PUT", "/v2.0/networks/1", True),
+        ("DELETE", "/servers/1", True),
+        ("POST", "/servers", False),
+        ("PATCH", "/servers/1", False),
+        ("POST", "/v3/auth/tokens", True),
+        ("PUT", "/os-services/failover_host", False),
+        ("PUT", "/v1/nodes/1/vendor_passthru/heartbeat", False),
+        ("DELETE", "/v2/queues/q/messages", False),
+        ("DELETE", "/v2/queues/q/messages/1", True),
+        ("DELETE", "/stacks/name/1/abandon", False),
+        ("DELETE", "/stacks/name/1", True),
+    ],
+)
+def test_a_request_is_repeatable_if_a_second_one_does_no_more_than_the_first(verb, path, repeatable):
+    assert is_repeatable(verb, path) is repeatable

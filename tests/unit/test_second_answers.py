@@ -59,6 +59,12 @@ def test_a_delete_that_the_service_refuses_for_another_reason_is_an_error(shown)
     assert read_second(Sent("DELETE", "/volumes/1"), 400, ask(*shown)) is None
 
 
+def test_the_end_of_an_attachment_is_not_told_by_a_404_that_its_beginning_gives_too():
+    """From 2.89 on nova does not show an attachment that is still under way."""
+    get = ask(404)
+    assert read_second(Sent("DELETE", "/servers/1/os-volume_attachments/2"), 400, get) is None
+
+
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
 def test_another_status_proves_nothing_and_nobody_is_asked(status):
     get = ask(404)
