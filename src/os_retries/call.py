@@ -327,11 +327,13 @@ class Retries:
         extra_left = max(0.0, policy.retry_max_wait - self.call.extra_waited)
         self.turn.begin(now, extra_left)
         nap = self.turn.ask(self.pacer, now)
-        if nap:
-            self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
+        told = False
         while nap:
             asleep = True
             try:
+                if not told:
+                    told = True
+                    self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
                 asleep = not self._sleep(nap)
             finally:
                 if asleep:  # interrupted, or no sleep at all
@@ -404,6 +406,16 @@ def pause(seconds: float, sleep: Callable[[float], object] | None) -> None:
     _current.get().extra_waited += seconds
     if instead_of_sleep is None:
         (sleep or time.sleep)(seconds)
+
+
+def _renew_lock() -> None:
+    """Begin anew in a child process: the lock may be held by a thread that is not here."""
+    global _given_up_lock  # noqa: PLW0603
+    _given_up_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _call_hook(policy: RetryPolicy, retry: Retry) -> None:

@@ -79,12 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for add in (_add_run, _add_rewrite, _add_simulate):
         add(commands)
     argv, command = _split(sys.argv[1:] if argv is None else argv)
-    arguments = parser.parse_args(argv, argparse.Namespace(command=command))
     try:
+        arguments = parser.parse_args(argv, argparse.Namespace(command=command))
         return int(arguments.body(arguments, parser))
     except BrokenPipeError:  # the reader of our output has gone: `os-retries rewrite . | head`
         sys.stderr.close()
         return 141
+    except OSError as error:  # a full disk, most likely, under what we print
+        parser.exit(2, f"os-retries: {error.strerror or error}\n")
     except KeyboardInterrupt:
         return 130
 
@@ -98,7 +100,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415  costs 20 ms
 
-        sys.stdout.write(f"os-retries {version('os-retries')}\n")
+        print(f"os-retries {version('os-retries')}", flush=True)  # noqa: T201
         parser.exit()
 
 

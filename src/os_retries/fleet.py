@@ -115,6 +115,10 @@ def _without_secrets(url: str) -> str:
         host = f"{parts.hostname or ''}:{parts.port or ''}".rstrip(":")
     except ValueError:
         return "what it says"
+    # Of a URL that is none any part may be the password.
+    misplaced = "@" in parts.path + parts.query + parts.fragment
+    if misplaced or not parts.scheme or (not parts.hostname and parts.scheme != "unix"):
+        return "what it says"
     return f"{parts.scheme}://{host}{parts.path}"
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_AGES = 1e9  # seconds: more than any sleep or socket takes
 _LONGEST = 86_400.0  # seconds: retry_after * retry_backoff**n ends here, long before a float or time.sleep does
 
 
@@ -95,7 +96,8 @@ class RetryPolicy:
         ):
             value = getattr(self, name)
             if value is not None and not fits(value):
-                raise TypeError(f"{name} must be {what} or None, not {value!r}")
+                shown = type(value).__name__ if name == "pacing_url" else repr(value)  # it may have a password in it
+                raise TypeError(f"{name} must be {what} or None, not {shown}")
 
     def execute(self, method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``method(*args, **kwargs)`` as ``execute_with_retries`` does, under this policy.
@@ -151,15 +153,15 @@ _RANGES = {  # lowest, highest
     "retry_after": (0, _LONGEST),
     "retry_backoff": (1, 100),
     "retry_jitter": (0, 1),
-    "retry_max_wait": (0, math.inf),
-    "attempt_timeout": (0.001, math.inf),
+    "retry_max_wait": (0, _AGES),
+    "attempt_timeout": (0.001, _AGES),
     "settle_time": (0, _LONGEST),
     "settle_time_after_timeout": (0, _LONGEST),
 }
 
 
 def _range_text(low: float, high: float) -> str:
-    return f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+    return f"from {low:g} to {high:g}"
 
 
 def _statuses(values: Collection[int]) -> frozenset[int]:

@@ -12,6 +12,7 @@ import functools
 import http
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -149,6 +150,16 @@ def session_of(thing: Any) -> Any:
 
 def _type_name(thing: object) -> str:
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def _renew_lock() -> None:
+    """Begin anew in a child process: the lock may be held by a thread that is not here."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Attachment:

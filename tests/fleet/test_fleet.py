@@ -440,7 +440,13 @@ SECRET = "s3cr3t"
 
 
 @pytest.mark.parametrize(
-    "url", [f"redis://me:{SECRET}@127.0.0.1:1/0", f"unix:///nowhere?password={SECRET}", f"redis://me:{SECRET}#x@host/0"]
+    "url",
+    [
+        f"redis://me:{SECRET}@127.0.0.1:1/0",
+        f"unix:///nowhere?password={SECRET}",
+        f"redis://me:{SECRET}#x@host/0",
+        f"redis://:1/{SECRET}@127.0.0.1:1/0",
+    ],
 )
 def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture, url: str) -> None:
     fleet.pacer_for(url, ENDPOINT, 0.0).note(0.0, 0, 1)
@@ -454,7 +460,21 @@ def test_no_wrong_password_is_logged(server: Server, caplog: pytest.LogCaptureFi
     assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize("url", [f"http://{SECRET}@host", "host:6379", "redis://host:port", f"redis://u:{SECRET}#@h:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{SECRET}@host",
+        "host:6379",
+        "redis://host:port",
+        f"redis://u:{SECRET}#@h:1",
+        f"user:{SECRET}@host:6379",
+        f"{SECRET}@host",
+        f"redis:/:{SECRET}@host:6379/0",
+        f"redis:{SECRET}@host",
+        f"redis//:{SECRET}@host:6379",
+        f":{SECRET}@host:6379",
+    ],
+)
 def test_what_is_no_url_is_said_at_once_and_without_secrets(url: str) -> None:
     with pytest.raises(ValueError, match=r"pacing_url: .* is no URL of a Redis: redis://host:6379/0") as raised:
         fleet.check(url)

@@ -92,6 +92,22 @@ def test_the_pre_commit_hook_checks_the_folder_that_it_is_given(tmp_path, monkey
     assert cli.main(arguments) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", [("--version",), ("simulate", "--calls", "50")])
+def test_a_full_disk_below_the_output_is_no_traceback(arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "os_retries.cli", *arguments],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+
+
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
     """`os-retries rewrite . | head -1`."""
     for i in range(200):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -174,6 +175,44 @@ def test_the_log_and_on_retry_say_that_a_wait_is_the_pacers(monkeypatch, clock, 
     assert [retry.attempt.number for retry in retries] == [1, 1]
     assert "in 60 s at most (pacing)" in caplog.messages[1]
     assert len(caplog.messages) == 2
+
+
+def test_whoever_is_interrupted_while_he_is_told_that_he_waits_leaves_the_queue(monkeypatch, clock):
+    pacer = paced(monkeypatch, 3.0)
+
+    def on_retry(retry):
+        if retry.source == "pacing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        RetryPolicy(sleep=clock.sleep, on_retry=on_retry).execute(Scripted(HttpError(503)))
+    assert (len(pacer.left), pacer.calls) == (1, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_was_forked_while_another_thread_gave_up_gives_up_too():
+    """In a process of its own: pytest's has threads, which a fork leaves in any state."""
+    program = """if True:
+        import os
+        from os_retries import RetryPolicy, call, session
+        class Error(Exception):
+            code = 503
+        def fail():
+            raise Error
+        call._given_up_lock.acquire()
+        session._lock.acquire()
+        child = os.fork()
+        if not child:
+            try:
+                RetryPolicy(retries_number=0).execute(fail)
+            except Error as error:
+                from keystoneauth1.session import Session
+                session.attach(Session())
+                os._exit(error.os_retries is None)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "0\n"
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, ValueError])
