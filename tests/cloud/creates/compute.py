@@ -16,10 +16,12 @@ NO_SERVER = removal("compute", "/servers")
 
 
 def boot(microversion: str, **more: Any) -> Callable[[Clients, Any, str], Any]:
-    nics = {"nics": "none"} if microversion != "2.1" else {}
-    return lambda clients, _setting, name: clients.nova(microversion).servers.create(
-        name, clients.image, clients.flavor, **nics, **more
-    )
+    def create(clients: Clients, _setting: Any, name: str) -> Any:
+        # 2.1 does not know "none", and where there are several networks nova would not choose among them.
+        nics = "none" if microversion != "2.1" else [{"net-id": clients.network}]
+        return clients.nova(microversion).servers.create(name, clients.image, clients.flavor, nics=nics, **more)
+
+    return create
 
 
 def a_volume(clients: Clients) -> tuple[str, str]:
