@@ -198,13 +198,16 @@ def policy_for(service: str | None) -> RetryPolicy:
     return _defaults.specification if provider is None else provider(service)
 
 
-def attempt_timeout_for(service: str | None) -> float | None:
-    """Return the ``attempt_timeout`` that holds now, in seconds; for each request, so it does not read all the rest."""
+def attempt_timeout_for(service: Callable[[], str | None]) -> float | None:
+    """Return the ``attempt_timeout`` that holds now, in seconds; for each request, so it does not read all the rest.
+
+    :param service: asked for the service type, only where it matters
+    """
     provider = _defaults.provider
     if provider is None:
         return None
     alone: Callable[[str | None], float | None] | None = getattr(provider, "attempt_timeout", None)
-    return provider(service).attempt_timeout if alone is None else alone(service)
+    return provider(service()).attempt_timeout if alone is None else alone(service())
 
 
 def provide(provider: Callable[[str | None], RetryPolicy] | None) -> None:

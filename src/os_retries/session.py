@@ -61,6 +61,7 @@ _OWNERS = (
 _OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"})
 _HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-match"})
 _KEY = "_os_retries"  # in the Session's __dict__
+_NO_ADAPTERS: Mapping[str, Any] = {}
 _BODY = 4096  # characters of an error's body that are looked at
 _READ_AHEAD = 65_536  # bytes of an error that is read although the caller wants a stream
 _lock = threading.Lock()  # attaching and detaching look first and then act
@@ -183,7 +184,7 @@ class Attachment:
     def silence_layers_below(self, session: Any, kwargs: dict[str, Any]) -> None:
         """Set keystoneauth's and urllib3's own retries to zero: each request has one owner."""
         kwargs["connect_retries"] = kwargs["status_code_retries"] = 0
-        for adapter in getattr(session.session, "adapters", {}).values():
+        for adapter in getattr(session.session, "adapters", _NO_ADAPTERS).values():
             below: Any = getattr(adapter, "max_retries", None)
             if getattr(below, "total", 0):
                 self.adapters.append((adapter, below))
@@ -235,13 +236,16 @@ def _method(base: type, name: str, ours: Callable[..., Any]) -> Callable[..., An
 
     @functools.wraps(plain)
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        attachment = vars(self).get(_KEY)
+        attachment = self.__dict__.get(_KEY)
         if attachment is None:  # somebody has kept this method, and the session has been detached
             return plain(self, *args, **kwargs)
-        if is_owner and not attachment.shadows and _inside.get() is not None:  # three times in each request
+        inside = _inside.get() is not None
+        if inside and is_owner and not attachment.shadows:  # three times in each request
             return plain(self, *args, **kwargs)
-        original = attachment.shadows.get(name) or functools.partial(plain, self)
-        if _inside.get() is None and disabled():  # asked once a request: the environment is slow
+        original = attachment.shadows.get(name) if attachment.shadows else None
+        if original is None:
+            original = types.MethodType(plain, self)
+        if not inside and disabled():
             return original(*args, **kwargs)
         return ours(self, attachment, original, *args, **kwargs)
 
@@ -425,10 +429,12 @@ def _owner(
 class OwnerTarget:
     """A method of the Session that needs a token or a discovery document, and nothing else."""
 
+    #: The error of the request made inside that failed last.  A class attribute: a request that succeeds pays nothing.
+    inside: Exception | None = None
+
     def __init__(self, session: Any, attachment: Attachment, name: str) -> None:
         self.session = session
         self.attachment = attachment
-        self.inside: Exception | None = None
         self._name = name
 
     def name(self) -> str:
@@ -468,13 +474,15 @@ class OwnerTarget:
 class RequestTarget(OwnerTarget):
     """One request of a Session: what the loop wants to know of it."""
 
+    ambiguous = False
+    creation: Creation | None = None
+    judged: tuple[Exception, Failure] | None = None  # what the look-up has made of a failure
+
     def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
-        super().__init__(session, attachment, "request")
+        self.session = session
+        self.attachment = attachment
         self.kwargs = kwargs
         self.verb = str(kwargs.get("method", "GET")).upper()
-        self.ambiguous = False
-        self.creation: Creation | None = None
-        self.judged: tuple[Exception, Failure] | None = None  # what the look-up has made of a failure
 
     @property
     def path(self) -> str:
@@ -506,7 +514,7 @@ class RequestTarget(OwnerTarget):
         """Bound an attempt whose caller set no timeout, if the policy says how."""
         if self.kwargs.get("timeout") is None and self.session.timeout is None:
             mine = self.attachment.policy
-            timeout = attempt_timeout_for(self.service()) if mine is None else mine.attempt_timeout
+            timeout = attempt_timeout_for(self.service) if mine is None else mine.attempt_timeout
             if timeout is not None:
                 self.kwargs["timeout"] = timeout
 

@@ -7,6 +7,7 @@ import functools
 import gc
 import io
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests import Response
 
-from os_retries import GiveUp, RetryPolicy, execute_with_retries
+from os_retries import GiveUp, RetryPolicy, call, execute_with_retries
 from os_retries.testing import NoWaits
 
 from .conftest import HttpError, Scripted
@@ -134,6 +135,13 @@ def test_retrying_is_switched_off_by_the_environment(variable, monkeypatch, reco
         with pytest.raises(HttpError):
             execute_with_retries(method)
         assert len(method.calls) == calls, value
+
+
+def test_an_environment_that_is_a_plain_dictionary_switches_it_off_as_well(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"OS_RETRIES_DISABLED": "1"})
+    assert call.disabled()
+    monkeypatch.setattr(os, "environ", {})
+    assert not call.disabled()
 
 
 # What may be called
