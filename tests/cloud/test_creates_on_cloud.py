@@ -128,6 +128,12 @@ def fresh() -> str:
     return f"{RUN}-{uuid.uuid4().hex[:6]}"
 
 
+def test_every_client_has_a_kind_here() -> None:
+    """The `openstack` command's are in test_run_on_cloud.py."""
+    clients = {"nova", "cinder", "neutron", "glance", "heat", "keystone", "sdk"}
+    assert {name.partition("-")[0] for name in KINDS} == clients
+
+
 @pytest.mark.parametrize("way", AFTER)
 def test_what_the_service_has_done_is_found_and_not_sent_again(world: World, kind: Kind, way: str) -> None:
     clients, _clean, setting = world.ready(kind)
@@ -206,17 +212,20 @@ def test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_e
     assert len(there) == kind.number
 
 
-def test_a_success_costs_no_look_up(world: World, kind: Kind) -> None:
+def test_a_success_costs_no_look_up(world: World, kind: Kind, request: pytest.FixtureRequest) -> None:
     clients, _clean, setting = world.ready(kind)
     name = fresh()
     one_and_the_callers(
         world, kind, name, kind.create(clients, setting, name)
     )  # neutron is asked for an extension once
     world.plan(kind, [])
+    clients.asked.clear()
     name = fresh()  # the first one's removal may go on, and it is listed until it is over
     made = kind.create(clients, setting, name)
     one_and_the_callers(world, kind, name, made)
     assert not [entry for entry in world.faults.record if entry.request.verb == "GET"]
+    # None at all where the client does not know the newest microversion yet, and the session sends it.
+    assert clients.asked <= {request.node.callspec.params["kind"].partition("-")[0]}, "by the client of its name"
 
 
 @pytest.mark.parametrize(

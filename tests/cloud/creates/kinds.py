@@ -26,8 +26,11 @@ class Clients:
     def __init__(self, session: Any) -> None:
         self.session = session
         self._made: dict[Any, Any] = {}
+        #: The clients that were asked for.
+        self.asked: set[str] = set()
 
     def _make(self, key: Any, make: Callable[[], Any]) -> Any:
+        self.asked.add(key if isinstance(key, str) else key[0])
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
