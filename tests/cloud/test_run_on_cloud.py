@@ -90,7 +90,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.pass_on(response, content)
 
     def handle_create(self, parts, body, request):
-        creates = self.command == "POST" and parts.path.endswith(("/volumes", "/ports", "/servers"))
+        creates = self.command == "POST" and not parts.path.endswith("/auth/tokens")
         way, _, when = (self.server.creates.pop(0) if creates and self.server.creates else "").partition(" ")
         if when != "before":
             response, content = self.forward(parts, body, request)
@@ -216,6 +216,34 @@ def test_what_creates_creates_once(cloud, proxy, demo):
     assert set(posts.values()) == {1}
 
 
+@pytest.fixture
+def create(cloud, proxy, tmp_path):
+    """Run one `openstack ... create` below us whose create meets ``way``; give its id, what was said, and the log."""
+
+    def create(way, *command, account="demo"):
+        (tmp_path / "conf").write_text(
+            "[timeouts]\nretry_after = 0.1\nsettle_time = 1\nsettle_time_after_timeout = 2\n"
+        )
+        proxy.creates = [way]
+        done = subprocess.run(
+            [
+                *(BIN / "os-retries", "run", "--config-file", tmp_path / "conf", "--log-json", tmp_path / "log", "--"),
+                *(BIN / "openstack", *command, "-f", "value", "-c", "id"),
+            ],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=os.environ | {"OS_CLOUD": account, "http_proxy": proxy.url},
+        )
+        assert done.returncode == 0, done.stderr
+        assert not proxy.creates
+        (made,) = done.stdout.split()
+        return made, done.stderr, [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+    return create
+
+
 @pytest.mark.parametrize(
     ("way", "sent", "said"),
     [
@@ -225,36 +253,56 @@ def test_what_creates_creates_once(cloud, proxy, demo):
     ],
     ids=["504 after", "close after", "504 before"],
 )
-def test_a_create_whose_answer_is_lost_is_made_once_and_the_operator_told(
-    cloud, proxy, demo, tmp_path, way, sent, said
-):
-    (tmp_path / "conf").write_text("[timeouts]\nretry_after = 0.1\nsettle_time = 1\nsettle_time_after_timeout = 2\n")
-    proxy.creates = [way]
+def test_a_create_whose_answer_is_lost_is_made_once_and_the_operator_told(proxy, demo, create, way, sent, said):
     name = f"{NAME}-{way.replace(' ', '-')}"
-    done = subprocess.run(
-        [
-            *(BIN / "os-retries", "run", "--config-file", tmp_path / "conf", "--log-json", tmp_path / "log", "--"),
-            *(BIN / "openstack", "volume", "create", "--size", "1", "-f", "value", "-c", "id", name),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"OS_CLOUD": "demo", "http_proxy": proxy.url},
-    )
-    made = list(demo.block_storage.volumes(name=name))
-    for each in made:
+    made, told, events = create(way, "volume", "create", "--size", "1", name)
+    there = list(demo.block_storage.volumes(name=name))
+    for each in there:
         demo.block_storage.delete_volume(each)
-    assert (done.returncode, done.stdout.split()) == (0, [each.id for each in made]), done.stderr
-    assert len(made) == 1
+    assert [each.id for each in there] == [made]
     assert sum(times for (verb, _, path), times in proxy.processed.items() if path.endswith("/volumes")) == 1
-    assert not proxy.creates
-    assert said in done.stderr
-    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert said in told
     outcomes = [event["outcome"] for event in events if event["event"] == "look_up"]
     assert outcomes == (["found"] if sent == 1 else ["not there"])
     summary = "1 create looked up and found" if sent == 1 else "1 request repeated (1 retry"
-    assert f"os-retries: {summary}" in done.stderr
+    assert f"os-retries: {summary}" in told
+
+
+CREATES = {  # what `openstack` creates: by whom, with which arguments, and where the service lists it
+    "server": ("demo", ("--flavor", "tiny", "--image", "cirros", "--network", "private"), "compute", "/servers"),
+    "port": ("demo", ("--network", "private"), "network", "/v2.0/ports"),
+    "network": ("demo", (), "network", "/v2.0/networks"),
+    "security group": ("demo", (), "network", "/v2.0/security-groups"),
+    "image": ("demo", (), "image", "/v2/images"),
+    "stack": ("demo", ("--template", "{template}"), "orchestration", "/stacks"),
+    "project": ("admin", (), "identity", "/projects"),
+    "user": ("admin", (), "identity", "/users"),
+}
+
+
+@pytest.mark.parametrize("way", ["504 after", "close after", "504 before"])
+@pytest.mark.parametrize("what", CREATES)
+def test_what_openstack_creates_of_every_service_is_there_once_and_is_what_it_shows(
+    cloud, proxy, create, tmp_path, what, way
+):
+    account, options, service, path = CREATES[what]
+    template = tmp_path / "template.yaml"
+    template.write_text("heat_template_version: 2018-08-31\nresources: {r: {type: 'OS::Heat::RandomString'}}\n")
+    name = f"{NAME}-{way.replace(' ', '-')}"
+    session, at = cloud.session(account), {"endpoint_filter": {"service_type": service}}
+    made, _, events = create(
+        way, *what.split(), "create", *(each.format(template=template) for each in options), name, account=account
+    )
+    (collection,) = (value for value in session.get(path, **at).json().values() if isinstance(value, list))
+    there = [each for each in collection if name in (each.get("name"), each.get("stack_name"))]
+    for each in there:
+        where = f"{path}/{each['stack_name']}" if service == "orchestration" else path
+        session.delete(f"{where}/{each['id']}", **at)
+    assert [each["id"] for each in there] == [made]
+    sent = [path for (verb, _, path), times in proxy.processed.items() if verb == "POST" for _ in range(times)]
+    assert len([path for path in sent if not path.endswith("/auth/tokens")]) == 1
+    outcomes = [event["outcome"] for event in events if event["event"] == "look_up"]
+    assert outcomes == (["not there"] if way == "504 before" else ["found"])
 
 
 def test_an_image_and_an_object_are_stored_whole(cloud, proxy, demo, tmp_path):

@@ -331,6 +331,16 @@ def test_a_place_that_the_caller_uses_otherwise_is_left_alone(carrier: Any, item
     assert carrier.put(item, "os-retries-0") is None
 
 
+def test_a_description_that_says_the_name_once_more_is_taken_and_put_back() -> None:
+    create = first_row("network", "/networks", {"network": {"name": "web", "description": "web"}})
+    assert create.sent[0]["description"] == create.markers[0]
+    assert create.before("description", create.markers[0]) == "web"
+    assert create.before("description", "another's") == ""
+    two = {"networks": [{"name": "a"}, {"name": "b", "description": "b"}]}
+    create = first_row("network", "/networks", two)
+    assert [create.before("description", marker) for marker in create.markers] == ["", "b"]
+
+
 @pytest.mark.parametrize("carrier", [Tag(), Metadata(), Attribute(), Description(), ClientId()])
 def test_a_marker_is_seen_again_and_anothers_is_not(carrier: Any) -> None:
     own, other = (f"os-retries-{digit * 32}" for digit in "ab")

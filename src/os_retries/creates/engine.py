@@ -91,6 +91,8 @@ class Create:
     body: Any
     sent: list[Item]
     markers: list[str]
+    #: The items as the caller wrote them.
+    asked: list[Item]
     groups: Mapping[str, str]
     bulk: bool
     low: int
@@ -138,6 +140,11 @@ class Create:
         if self.bulk or self.recipe.body is not None:
             item = answer.get(self.recipe.bulk if self.bulk else self.recipe.body) if isinstance(answer, dict) else None
         return [each for each in (item if isinstance(item, list) else [item]) if isinstance(each, dict)]
+
+    def before(self, field: str, marker: object) -> object:
+        """Return what a field held where the marker has taken its place; nothing where it held none."""
+        held = (item.get(field) for item, own in zip(self.asked, self.markers, strict=True) if own == marker)
+        return next(held, None) or ""
 
     def member(self, item: Item) -> str:
         """Where one of the resources is."""
@@ -195,7 +202,7 @@ def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: 
     member = recipe.bulk if bulk else recipe.body
     whole = sent[0] if member is None else body | {member: sent if bulk else sent[0]}
     low, high = (len(items), len(items)) if bulk else recipe.count(items[0])
-    return Create(recipe, whole, sent, markers, groups, bulk, low, high)
+    return Create(recipe, whole, sent, markers, items, groups, bulk, low, high)
 
 
 def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:

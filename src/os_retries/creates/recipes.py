@@ -107,6 +107,7 @@ class Attribute(Carrier):
 class Description(Carrier):
     """The description, where the caller sent none and the API has no place that people do not read.
 
+    One that says the name once more is none: `openstack security group create` sends that.
     Taken away again after success, as well as that goes.
     """
 
@@ -115,7 +116,7 @@ class Description(Carrier):
 
     def put(self, item: Item, marker: str) -> Item | None:
         """Take the place if it is empty."""
-        return item | {self.field: marker} if item.get(self.field) in (None, "") else None
+        return item | {self.field: marker} if item.get(self.field) in (None, "", item.get("name")) else None
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
         """Compare it."""

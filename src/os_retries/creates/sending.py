@@ -350,17 +350,18 @@ class Creation:
         return headers
 
     def _taken_away(self, items: list[Item]) -> bool:
-        """Empty the field that carried the marker, as well as that goes; whether any item has changed thereby."""
-        carrier, key = self.create.recipe.carrier, self.create.recipe.body
+        """Put back what the field held that carried the marker, as well as that goes; whether any item has changed."""
+        create = self.create
+        carrier, key = create.recipe.carrier, create.recipe.body
         if carrier is None or carrier.taken_away is None:
             return False
         changed = False
         for item in items:
-            body = {carrier.taken_away: ""}
+            body = {carrier.taken_away: create.before(carrier.taken_away, item.get(carrier.taken_away))}
             try:
                 for again in (True, True, False):
                     response = self.around.request(
-                        "PUT", self.create.member(item), json=body if key is None else {key: body}
+                        "PUT", create.member(item), json=body if key is None else {key: body}
                     )
                     if not again or response.status_code not in RETRY_CODES:
                         break

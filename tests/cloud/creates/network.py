@@ -302,6 +302,12 @@ KINDS = {
         number=3,
     ),
     "neutron-security-group": made_by("/security-groups", "security_group"),
+    "neutron-security-group-as-openstack": made_by(
+        "/security-groups",
+        "security_group",
+        lambda _setting, name: {"name": name, "description": name},
+        shown=lambda made, name: made["description"] == name,
+    ),
     "neutron-network": made_by("/networks", "network"),
     "neutron-networks-bulk": bulk_by("/networks", lambda _setting, name: [{"name": f"{name}-{n}"} for n in (3, 1, 2)]),
     "neutron-subnet": made_by("/subnets", "subnet", subnet, setting=a_network),
