@@ -99,12 +99,15 @@ def run(  # noqa: C901  the one loop
     method: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    *,
     streams: Sequence[Stream] | None = None,
+    begun: int | None = None,
 ) -> Any:
     """Call ``method`` until it succeeds or its policy says that there is no further attempt.
 
     ``describe`` is asked for the method's name, service and policy once it has failed, and not before.  ``streams``
-    are rewound before a retry; without them they are looked for among the arguments.
+    are rewound before a retry; without them they are looked for among the arguments.  ``begun`` is what
+    :func:`given_up_so_far` said before the first attempt, where that was made before.
 
     Raises the method's own last exception, the same object.  KeyboardInterrupt, SystemExit, GeneratorExit and
     whatever else is no Exception pass through.
@@ -121,7 +124,8 @@ def run(  # noqa: C901  the one loop
             streams = _streams(method, args, kwargs)
         handled = sys.exception()
         while True:
-            since = _given_up
+            since = _given_up if begun is None else begun
+            begun = None
             try:
                 # Python copies kwargs for the call, even empty ones: a tenth of all that we cost.
                 result = method(*args, **kwargs) if kwargs else method(*args)
@@ -304,7 +308,9 @@ class Retries:
             time_passes = self._sleep(retry.attempt.wait or 0.0)
             has_slot = not time_passes or self._has_slot(retry)
         if not has_slot:
-            self._raise_again()
+            held = [cast("tuple[Exception, RetryPolicy, Failure]", self.waiting_with)[0]]
+            self.waiting_with = None
+            raise_again(held)
 
     def _sleep(self, seconds: float) -> bool:
         """Sleep; whether time has passed, which it has not where a test has replaced the sleep.
@@ -363,17 +369,6 @@ class Retries:
         )
         _call_hook(policy, retry)
 
-    def _raise_again(self) -> NoReturn:
-        """Raise the error of the last attempt again, as it was."""
-        error, *_ = cast("tuple[Exception, RetryPolicy, Failure]", self.waiting_with)
-        self.waiting_with = None
-        context = error.__context__
-        try:
-            raise error
-        finally:  # the raise has made a context of what the caller handles
-            error.__context__ = context
-            del error, context
-
     def over(self) -> None:
         """Let go: the call is over."""
         self.waiting_with = None
@@ -394,6 +389,25 @@ class Retries:
             return True
         ordinal, given_up_status = self.call.given_up
         return ordinal > since and given_up_status == status
+
+
+def given_up_so_far() -> int:
+    """Return how many calls this process has given up: what is marked with a higher ordinal is given up later."""
+    return _given_up
+
+
+def raise_again(held: list[Exception]) -> NoReturn:
+    """Raise the error of an attempt once more, as it was: a raise makes a context of what the caller handles.
+
+    ``held`` is emptied: were it held by a frame in its own traceback, neither would be freed before a collection.
+    """
+    error = held.pop()
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context
+        del error, context
 
 
 def current() -> Call:

@@ -21,7 +21,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from os_retries.call import Stream, disabled, is_stream, run
+from os_retries import slots
+from os_retries.call import Stream, disabled, given_up_so_far, is_stream, raise_again, run
 from os_retries.http import (
     RETRY_CODES,
     Failure,
@@ -226,7 +227,7 @@ def _attached_class(base: type) -> type:
     methods = {"request": _method(base, "request", _request)}
     for name in _OWNERS:
         if hasattr(base, name):  # keystoneauth's older releases lack some
-            methods[name] = _method(base, name, functools.partial(_owner, name))
+            methods[name] = _method(base, name, functools.partial(_owner, name=name))
     names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
     return type(base)(base.__name__, (base,), {**names, **methods, "__slots__": (), _KEY: base})
 
@@ -247,7 +248,7 @@ def _method(base: type, name: str, ours: Callable[..., Any]) -> Callable[..., An
             original = types.MethodType(plain, self)
         if not inside and disabled():
             return original(*args, **kwargs)
-        return ours(self, attachment, original, *args, **kwargs)
+        return ours(self, attachment, original, args, kwargs)
 
     is_owner = name in _OWNERS
     return method
@@ -273,7 +274,9 @@ class _Inside:
 _inside: ContextVar[_Inside | None] = ContextVar("os_retries.session", default=None)
 
 
-def _request(session: Any, attachment: Attachment, original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def _request(
+    session: Any, attachment: Attachment, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """Stand in for ``Session.request``."""
     names = ("url", "method", "json")
     if len(args) > len(names):  # nobody does; keystoneauth's own order of the rest is not ours to know
@@ -286,14 +289,35 @@ def _request(session: Any, attachment: Attachment, original: Callable[..., Any],
     if inside is not None or target.is_discovery:
         return _made_inside(original, target, inside)
     stream = _body(kwargs)
+    begun = given_up_so_far()
+    attempt: Callable[[], Any]
     if target.verb in ("POST", "PUT") and target.begin_create(original):
         attempt = functools.partial(_create, target, original)
+    elif stream is None and not slots.watching:
+        # What succeeds at once, as nearly all does, needs no loop around it.
+        try:
+            return _attempt(target, original, None)
+        except Exception as error:
+            attempt = _Repeated(error, target, original)
     else:
         attempt = functools.partial(_attempt, target, original, stream)
     try:
-        return run(lambda _method: target, attempt, (), {}, streams=() if stream is None else (stream,))
+        return run(lambda _method: target, attempt, (), {}, streams=() if stream is None else (stream,), begun=begun)
     except _Answered as answered:
         return answered.response
+
+
+class _Repeated:
+    """A request whose first attempt has failed already: for the loop that failure is its first attempt."""
+
+    def __init__(self, error: Exception, target: RequestTarget, original: Callable[..., Any]) -> None:
+        self._errors = [error]
+        self._target, self._original = target, original
+
+    def __call__(self) -> Any:
+        if self._errors:
+            raise_again(self._errors)
+        return _attempt(self._target, self._original, None)
 
 
 def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body | None) -> Any:
@@ -405,7 +429,13 @@ def _made_inside(original: Callable[..., Any], target: RequestTarget, inside: _I
 
 
 def _owner(
-    name: str, session: Any, attachment: Attachment, original: Callable[..., Any], /, *args: Any, **kwargs: Any
+    session: Any,
+    attachment: Attachment,
+    original: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    name: str,
 ) -> Any:
     """Stand in for a method of Session that may ask for a token or a discovery document."""
     if _inside.get() is not None:

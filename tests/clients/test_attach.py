@@ -955,6 +955,39 @@ def test_threads_on_one_attached_session_each_get_their_own_answer(cloud, attach
         assert cloud.count(path=rf"/servers/{number}$") == (4 if number % 2 == 0 else 1)
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+def test_an_error_has_its_own_chain_also_where_the_caller_handles_another_and_is_gone_with_it(
+    retries, cloud, attached, naps
+):
+    """What a caller handles belongs at the end of the chain, and not in the place of what broke."""
+    built = attached("keystoneauth", RetryPolicy(retries_number=retries))
+    cloud.always(HangUp(), path="/servers")
+
+    def names():
+        try:
+            raise LookupError
+        except LookupError:
+            try:
+                built.client.get("/servers")
+            except Exception as error:
+                gone.append(weakref.ref(error))
+                return names_of(error)
+
+    def names_of(error):
+        below = [] if error.__context__ is None else names_of(error.__context__)
+        return [type(error).__name__, *below]
+
+    gone = []
+    gc.disable()  # reference counting alone must do
+    try:
+        found = names()
+        assert gone[0]() is None
+    finally:
+        gc.enable()
+    assert (found[0], found[-2:]) == ("ConnectFailure", ["RemoteDisconnected", "LookupError"])
+    assert cloud.count(path="/servers") == retries + 1
+
+
 def test_no_test_here_has_slept(naps):
     """The fixture replaces time.sleep for everybody."""
     time.sleep(1000)
