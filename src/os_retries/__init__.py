@@ -7,13 +7,14 @@
 from typing import TYPE_CHECKING
 
 from os_retries import slots
-from os_retries.clients import client_options, execute_with_retries
-from os_retries.config import configure
-from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
-from os_retries.policy import RetryPolicy
+from os_retries.clients import execute_with_retries
 
 if TYPE_CHECKING:
+    from os_retries.config import configure
+    from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
+    from os_retries.own_loops import client_options
     from os_retries.pacing import Pacer
+    from os_retries.policy import RetryPolicy
     from os_retries.session import attach, detach
 
 __all__ = [
@@ -29,14 +30,33 @@ __all__ = [
     "execute_with_retries",
 ]
 
+# Loaded when they are first asked for: who calls methods alone need not pay for sessions, policies and configuration.
+_WHERE = {
+    "Attempt": "evidence",
+    "Evidence": "evidence",
+    "GiveUp": "evidence",
+    "Retry": "evidence",
+    "RetryPolicy": "policy",
+    "attach": "session",
+    "client_options": "own_loops",
+    "configure": "config",
+    "detach": "session",
+}
+
 
 def __getattr__(name: str) -> object:
-    """Load the session's side when it is first asked for: who calls methods alone need not pay for it."""
-    if name in {"attach", "detach"}:
-        from os_retries import session  # noqa: PLC0415
+    """Load what is asked for."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
 
-        return getattr(session, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _shared_pacer(endpoint: str, url: str) -> "Pacer":

@@ -1,37 +1,37 @@
-"""One logical call: its attempts, its allowance of extra waiting, and the only loop.
+"""One logical call that has failed: its attempts, its waits, its evidence, and what is said of it.
 
-The calls inside a call share its allowance, and what an inner one has given up no outer one repeats: attempts never
-multiply.  Sleep, dice and the time of day come from outside; the policy is asked, and is not known here.
+Sleep, dice and the time of day come from outside; the policy is asked, and is not known here.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
-from contextvars import ContextVar
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from os_retries import slots
+from os_retries import loop, slots
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry, Wait
 from os_retries.http import Kind
 from os_retries.reading import chain, get
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
-    from typing import Any, NoReturn, Protocol
+    from typing import NoReturn, Protocol
 
     from os_retries.http import Failure
+    from os_retries.loop import Call, Stream
     from os_retries.pacing import Pacer, Turn
     from os_retries.policy import RetryPolicy
 
     class Target(Protocol):
         """What the loop wants to know of a call when it has failed, and not before."""
+
+        def begin(self, call: Call, streams: Sequence[Stream], handled: BaseException | None) -> Retries:
+            """Begin to repeat: the call has failed for the first time."""
 
         def name(self) -> str:
             """Name the method, for people."""
@@ -64,26 +64,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("os_retries")
 
 
-class Call:
-    """The outermost call that runs now in this context.  Class attributes: a call that succeeds pays nothing."""
-
-    #: Seconds waited beyond the waits of the configuration, by this call and the calls in it.
-    extra_waited = 0.0
-    #: A finished call owns nothing: a context may outlive it, in a thread or a task that was started inside.
-    finished = False
-    #: The ordinal and the status of what was given up last inside this call, and the ordinal of the last request that
-    #: a repeat could do twice.
-    given_up: tuple[int, int | None] = (0, None)
-    not_repeatable = 0
-
-
-_nobody = Call()
-_nobody.finished = True
-_current: ContextVar[Call] = ContextVar("os_retries.call", default=_nobody)
-
-# How many calls this process has given up.  A mark on an exception is fresh, that is made during the attempt which
-# just failed, when its ordinal is higher than this number was at the start; in whichever thread it was made.
-_given_up = 0
 _given_up_lock = threading.Lock()
 
 #: Set by os_retries.testing alone: called instead of sleeping.
@@ -92,79 +72,6 @@ instead_of_sleep: Callable[[Retry], None] | None = None
 on_give_up: Callable[[Evidence], None] | None = None
 #: Set by the launcher: told of each create that is looked up, as the log is.
 on_look_up: Callable[[LookedUp], None] | None = None
-
-
-def run(  # noqa: C901  the one loop
-    describe: Callable[[Callable[..., Any]], Target],
-    method: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    *,
-    streams: Sequence[Stream] | None = None,
-    begun: int | None = None,
-) -> Any:
-    """Call ``method`` until it succeeds or its policy says that there is no further attempt.
-
-    ``describe`` is asked for the method's name, service and policy once it has failed, and not before.  ``streams``
-    are rewound before a retry; without them they are looked for among the arguments.  ``begun`` is what
-    :func:`given_up_so_far` said before the first attempt, where that was made before.
-
-    Raises the method's own last exception, the same object.  KeyboardInterrupt, SystemExit, GeneratorExit and
-    whatever else is no Exception pass through.
-    """
-    call = _current.get()
-    outermost = call.finished
-    if outermost:
-        # It stays in the context until the next call takes its place: that it is finished says all.
-        call = Call()
-        _current.set(call)
-    retries: Retries | None = None
-    try:
-        if streams is None:
-            streams = _streams(method, args, kwargs)
-        handled = sys.exception()
-        while True:
-            since = _given_up if begun is None else begun
-            begun = None
-            try:
-                # Python copies kwargs for the call, even empty ones: a tenth of all that we cost.
-                result = method(*args, **kwargs) if kwargs else method(*args)
-            except Exception as error:
-                if retries is None:
-                    retries = Retries(call, describe(method), streams, handled)
-                wait = retries.after(error, since)
-                if wait is None:
-                    raise
-            else:
-                if slots.watching:
-                    _succeeded(describe, method, retries, result)
-                return result
-            # Outside the except block: the next error must not have this one as its context.
-            retries.wait(wait)
-    finally:
-        if outermost:
-            call.finished = True
-        if retries is not None:
-            retries.over()
-
-
-def _succeeded(
-    describe: Callable[[Callable[..., Any]], Target],
-    method: Callable[..., Any],
-    retries: Retries | None,
-    result: object,
-) -> None:
-    """Tell the pacer of a success; only while somebody is watching."""
-    try:
-        _tell(describe(method) if retries is None else retries.target, result)
-    except Exception:  # a fault of ours must not hide the client's result
-        log.exception("a success could not be counted")
-
-
-def _tell(target: Target, outcome: object) -> None:
-    endpoint = target.endpoint(outcome)
-    if endpoint is not None:
-        slots.succeeded(endpoint)
 
 
 class Retries:
@@ -206,7 +113,7 @@ class Retries:
             # A call's first error that is not ours to repeat goes up untouched; after retries it is how they ended.
             # One of our statuses that is permanent, a quota's 413, is marked, so that no outer call repeats it.
             if failure.status is not None and slots.watching:
-                _tell(self.target, error)  # the service answers
+                slots.take_note(self.target, error)  # the service answers
             if self.attempts or failure.status in policy.retry_codes:
                 self._give_up(error, policy, failure, GiveUp.PERMANENT)
             return None
@@ -265,10 +172,9 @@ class Retries:
 
     def _give_up(self, error: Exception, policy: RetryPolicy, failure: Failure, reason: GiveUp) -> None:
         """Leave the evidence on ``error``, which the caller is about to raise, and in the log."""
-        global _given_up  # noqa: PLW0603
         with _given_up_lock:
-            _given_up += 1
-            ordinal = _given_up
+            loop.given_up += 1
+            ordinal = loop.given_up
         attempt = self.attempts[-1] if reason is GiveUp.PACED else self._add(failure)
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
         detail += f" ({failure.note})" if failure.note else ""
@@ -391,11 +297,6 @@ class Retries:
         return ordinal > since and given_up_status == status
 
 
-def given_up_so_far() -> int:
-    """Return how many calls this process has given up: what is marked with a higher ordinal is given up later."""
-    return _given_up
-
-
 def raise_again(held: list[Exception]) -> NoReturn:
     """Raise the error of an attempt once more, as it was: a raise makes a context of what the caller handles.
 
@@ -410,14 +311,9 @@ def raise_again(held: list[Exception]) -> NoReturn:
         del error, context
 
 
-def current() -> Call:
-    """Return the outermost call that runs now in this context."""
-    return _current.get()
-
-
 def pause(seconds: float, sleep: Callable[[float], object] | None) -> None:
     """Wait inside an attempt, of a call's allowance of extra waiting; not at all where a test has taken waits out."""
-    _current.get().extra_waited += seconds
+    loop.current().extra_waited += seconds
     if instead_of_sleep is None:
         (sleep or time.sleep)(seconds)
 
@@ -465,79 +361,3 @@ def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:
         f"failed ({attempt.what})" if attempt.status is None else f"answered {attempt.status}",
         f" [{attempt.request_id}]" if attempt.request_id else "",
     )
-
-
-class Stream:
-    """An argument that is used up by reading it, and where it stood before the first attempt."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        try:
-            # openstacksdk's segments of a file can be rewound and do not say so.
-            seekable = stream.seekable() if hasattr(stream, "seekable") else hasattr(stream, "seek")
-            self.start = stream.tell() if seekable else None
-        except Exception:  # closed, a pipe, or no file after all: it cannot be read twice
-            self.start = None
-
-    def rewind(self) -> bool:
-        """Go back to the start; whether that was possible."""
-        if self.start is None:
-            return False
-        try:
-            self.stream.seek(self.start)
-        except Exception:  # closed meanwhile
-            return False
-        return True
-
-
-def is_stream(kind: type) -> bool:
-    """Whether objects of this type are used up by reading them."""
-    # By the type: asking a nova resource for an attribute that it has not sends a request.
-    # NamedTemporaryFile's wrapper passes everything on to its file and has no read of its own.
-    wrapper = (kind.__module__, kind.__name__) == ("tempfile", "_TemporaryFileWrapper")
-    return wrapper or hasattr(kind, "read") or hasattr(kind, "__next__")
-
-
-# What may be in an argument of a type that is used up by reading it: empty for most types, and types are few.
-_shapes: dict[type, str] = {}
-
-
-def _shape(kind: type) -> str:
-    shape = _shapes.get(kind)
-    if shape is None:
-        if hasattr(kind, "__wrapped__"):  # glanceclient's results: wrapt's proxy can do whatever any object can
-            shape = "proxy"
-        elif issubclass(kind, dict):  # nova's files={"/path": file}
-            shape = "mapping"
-        elif issubclass(kind, list | tuple):
-            shape = "sequence"
-        else:
-            shape = "stream" if is_stream(kind) else ""
-        if len(_shapes) > 1000:  # types that are made on the fly are not kept alive for ever
-            _shapes.clear()
-        _shapes[kind] = shape
-    return shape
-
-
-def _streams(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Stream, ...]:
-    """Find the arguments that must be rewound before they are sent again, also inside a partial, dict, list or tuple.
-
-    A second attempt with a file that the first has read would upload nothing and report success.
-    """
-    values = (*args, *kwargs.values()) if kwargs else args
-    if type(method) is partial:
-        values = (*values, *method.args, *method.keywords.values())
-    found: tuple[Stream, ...] = ()
-    for value in values:
-        if _shapes.get(type(value), "not seen yet"):
-            found += tuple(Stream(each) for each in _inside(value) if _shape(type(each)) == "stream")
-    return found
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    shape = _shape(type(value))
-    if shape == "proxy":
-        return (value.__wrapped__,)
-    if shape == "mapping":
-        return dict.values(value)
-    return value if shape == "sequence" else (value,)

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from os_retries.call import run
 from os_retries.evidence import GiveUp, Wait
 from os_retries.http import RETRY_CODES, Kind
+from os_retries.loop import run
 from os_retries.target import MethodTarget
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from os_retries import slots
-from os_retries.call import Stream, disabled, given_up_so_far, is_stream, raise_again, run
+from os_retries import loop, slots
+from os_retries.call import Retries, disabled, raise_again
 from os_retries.http import (
     RETRY_CODES,
     Failure,
@@ -33,15 +33,17 @@ from os_retries.http import (
     parse_date,
     parse_retry_after,
 )
+from os_retries.loop import Stream, is_stream, run
 from os_retries.policy import RetryPolicy, attempt_timeout_for, policy_for
 from os_retries.reading import chain, get, plausible_id, read_failure
 from os_retries.target import service_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from os_retries.creates.sending import Creation
     from os_retries.evidence import Evidence
+    from os_retries.loop import Call
 
 log = logging.getLogger("os_retries")
 
@@ -289,7 +291,7 @@ def _request(
     if inside is not None or target.is_discovery:
         return _made_inside(original, target, inside)
     stream = _body(kwargs)
-    begun = given_up_so_far()
+    begun = loop.given_up
     attempt: Callable[[], Any]
     if target.verb in ("POST", "PUT") and target.begin_create(original):
         attempt = functools.partial(_create, target, original)
@@ -466,6 +468,10 @@ class OwnerTarget:
         self.session = session
         self.attachment = attachment
         self._name = name
+
+    def begin(self, call: Call, streams: Sequence[Stream], handled: BaseException | None) -> Retries:
+        """Begin to repeat it."""
+        return Retries(call, self, streams, handled)
 
     def name(self) -> str:
         """Name the method, for people."""

@@ -2,6 +2,8 @@
 
 A call that succeeds looks at ``watching`` and no further, unless some call has failed in the last seconds.  Nobody is
 woken: whoever waits sleeps, with whatever sleep the program has, and asks again.
+
+It is loaded with the package, so what only a failed call needs is imported where that is seen.
 """
 
 from __future__ import annotations
@@ -12,10 +14,18 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from os_retries.pacing import FADING, LocalPacer, Pacer, Turn
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    from os_retries.pacing import LocalPacer, Pacer, Turn
+
+    class Target(Protocol):
+        """What is called."""
+
+        def endpoint(self, outcome: object) -> str | None:
+            """Name the endpoint that an outcome comes from; None where it cannot be told."""
+
 
 _LIMIT = 1000  # pacers that are kept
 
@@ -85,9 +95,23 @@ def pacer_of(endpoint: str, url: str | None) -> Pacer:
                 del _pacers[key]
             if len(_pacers) >= _LIMIT:  # the oldest: who holds it keeps it until his call is over
                 del _pacers[next(iter(_pacers))]
+            from os_retries.pacing import LocalPacer  # noqa: PLC0415
+
             pacer = Locked(LocalPacer(now)) if url is None or shared is None else shared(endpoint, url)
             _pacers[endpoint] = pacer, url
         return pacer
+
+
+def take_note(target: Target, outcome: object) -> None:
+    """Take note of a success, or of another answer that shows a service at work; only while somebody is watching."""
+    try:
+        endpoint = target.endpoint(outcome)
+        if endpoint is not None:
+            succeeded(endpoint)
+    except Exception:  # a fault of ours must not hide the client's result
+        import logging  # noqa: PLC0415
+
+        logging.getLogger("os_retries").exception("a success could not be counted")
 
 
 def succeeded(endpoint: str) -> None:
@@ -97,6 +121,8 @@ def succeeded(endpoint: str) -> None:
     pacer, _ = _pacers.get(endpoint, (None, None))
     if pacer is not None:
         pacer.note(now, 1, 0)
+    from os_retries.pacing import FADING  # noqa: PLC0415
+
     if now - _last_failure > FADING:
         with _lock:
             # Those who wait for a slot have not failed for long, and still want to know.
@@ -105,6 +131,8 @@ def succeeded(endpoint: str) -> None:
 
 def turn() -> Turn:
     """Return a turn for a call that has failed for the first time."""
+    from os_retries.pacing import Turn  # noqa: PLC0415
+
     return Turn(next(_numbers))
 
 

@@ -13,14 +13,16 @@ import types
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from os_retries.call import Retries
 from os_retries.http import kind_of
 from os_retries.reading import read_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from os_retries.evidence import Evidence
     from os_retries.http import Failure
+    from os_retries.loop import Call, Stream
     from os_retries.policy import RetryPolicy
 
 log = logging.getLogger("os_retries")
@@ -80,6 +82,10 @@ class MethodTarget:
             method = method.func
         self._method = method
         self._policy_for = policy_for
+
+    def begin(self, call: Call, streams: Sequence[Stream], handled: BaseException | None) -> Retries:
+        """Begin to repeat it."""
+        return Retries(call, self, streams, handled)
 
     def name(self) -> str:
         """Name the callable: ``ServerManager.list``, a function's qualified name, else the name of its type."""

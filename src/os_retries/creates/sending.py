@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from os_retries import call
-from os_retries.call import current, pause
+from os_retries.call import pause
 from os_retries.creates import rows_for
 from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare
 from os_retries.creates.recipes import Microversion, parse_microversion
 from os_retries.evidence import LookedUp
 from os_retries.http import RETRY_CODES, Failure, Kind, parse_date
+from os_retries.loop import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
