@@ -261,7 +261,9 @@ def test_a_twin_that_was_there_before_is_never_handed_over(world: World, name: s
     kind.delete(clean, setting, kind.id_of(twin))
 
 
-@pytest.mark.parametrize("name", ["keystone-user", "keystone-project", "keystone-role"])
+@pytest.mark.parametrize(
+    "name", ["keystone-user", "keystone-project", "keystone-role", "keystone-application-credential"]
+)
 def test_what_was_there_before_under_a_unique_name_is_never_taken_for_ones_own(world: World, name: str) -> None:
     """The answer that is lost was a conflict: the repeat's is what the caller gets."""
     kind = KINDS[name]

@@ -419,7 +419,6 @@ def test_the_callers_own_password_is_kept() -> None:
         ("compute", "/servers/1/action", {"createBackup": {"name": "x"}}),
         ("compute", "/servers/1/action", {"resize": {"flavorRef": "1"}}),
         ("identity", "/users/1/credentials/OS-EC2", {"tenant_id": "1"}),
-        ("identity", "/users/1/application_credentials", {"application_credential": {"name": "x"}}),
         ("block-storage", "/volume-transfers", {"transfer": {"volume_id": "1"}}),
         ("block-storage", "/attachments", {"attachment": {"volume_uuid": "1"}}),
         ("block-storage", "/groups", {"group": {"name": "x"}}),
@@ -434,6 +433,41 @@ def test_what_cannot_be_made_safe_is_refused_and_not_marked(service: str, path: 
     create = first_row(service, path, body, (2, 60))
     assert create is not None
     assert create.recipe.refused
+    assert create.body == body
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "problem"), [(201, ("1",), ""), (401, (), ""), (503, (), "does not say whose it is")]
+)
+def test_an_application_credential_is_ours_if_it_takes_our_secret(status: int, found: Any, problem: str) -> None:
+    asked: list[Get] = []
+    create = first_row("identity", "/v3/users/1/application_credentials", {"application_credential": {"name": "x"}})
+    assert create is not None
+
+    def get(get: Get) -> Reply:
+        if get.body is None:
+            return Reply(200, {"application_credentials": [{"id": "0", "name": "another"}, {"id": "1", "name": "x"}]})
+        asked.append(get)
+        return Reply(status)
+
+    finding = look(create, get)
+    assert (finding.ids, bool(problem)) == (found, bool(finding.problem))
+    assert problem in finding.problem
+    (one,) = asked
+    secret = create.sent[0]["secret"]
+    assert (one.path, one.body["auth"]["identity"]["application_credential"]) == (
+        "/v3/auth/tokens",
+        {"id": "1", "secret": secret},
+    )
+    assert 43 <= len(secret) <= 86
+    if found:
+        assert create.answer(list(finding.hits))["application_credential"]["secret"] == secret
+
+
+def test_a_secret_of_the_callers_own_is_not_replaced() -> None:
+    body = {"application_credential": {"name": "x", "secret": "mine"}}
+    create = first_row("identity", "/users/1/application_credentials", body)
+    assert create is not None
     assert create.body == body
 
 

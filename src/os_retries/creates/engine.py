@@ -21,7 +21,7 @@ from os_retries.creates.recipes import fill, new_marker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from os_retries.creates.recipes import Item, Look, Microversion, Recipe, Value
+    from os_retries.creates.recipes import Item, Look, Microversion, Proof, Recipe, Value
 
 _PAGES = 100  # of a list whose filter was ignored: then it cannot be told
 _CLOCK = 2.0  # seconds that the clocks of a service's several hosts may differ, and that whole seconds take away
@@ -47,13 +47,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """A GET to be sent: what is None is as it was for the create."""
+    """A GET to be sent: what is None is as it was for the create.  With a ``body`` it is a POST without a token."""
 
     path: str
     query: Query
     microversion: str | None = None
     service: str | None = None
     version: str | None = None
+    body: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class Create:
         """Return what the templates of the row stand for."""
         return {**_texts(self.sent[0]), **self.groups, "marker": self.markers[0]}
 
-    def get(self, path: str, query: Mapping[str, Value], **how: str | None) -> Get:
+    def get(self, path: str, query: Mapping[str, Value], **how: Any) -> Get:
         """Fill in a GET."""
         values = self.values()
         pairs: Query = []
@@ -249,6 +250,8 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
             return Finding((), _failed(reply), reply.again or reply.status == 200)
         for item in items:
             ours = create.is_ours(item, reply.since)
+            if ours is None and how.proof is not None:
+                ours = _proved(create, how.proof, item, send)
             unclear = unclear or ours is None
             if ours:
                 hits.append(item)
@@ -262,6 +265,11 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
         return Finding((), "what the service lists does not say whose it is", again=True)
     finding = _judged(create, hits)
     return _in_full(create, finding, send) if how.then is not None and finding.found else finding
+
+
+def _proved(create: Create, proof: Proof, item: Item, send: Callable[[Get], Reply]) -> bool | None:
+    reply = send(Get(fill(proof.path, create.values()), [], body=proof.body(item, create.sent[0])))
+    return True if reply.status == proof.yes else False if reply.status == proof.no else None
 
 
 def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> Finding:

@@ -7,9 +7,10 @@ are not kept (LDAP), nothing is found, the create is sent again, and keystone's 
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
-from os_retries.creates.recipes import Attribute, Item, Look, Recipe
+from os_retries.creates.recipes import Attribute, Item, Look, Proof, Recipe, equal
 
 if TYPE_CHECKING:
     from os_retries.creates.recipes import Value
@@ -37,6 +38,27 @@ def _marked(collection: str, member: str, query: dict[str, Value], then: str | N
         carrier=Attribute("os_retries"),  # keystone makes an underscore of every hyphen
         look=Look(path="{base}/" + collection, list=collection.rpartition("/")[2], query=query, then=then),
     )
+
+
+def _secret() -> str:
+    """Make a secret as keystone makes one."""
+    return secrets.token_urlsafe(64)
+
+
+def _has_name(found: Item, sent: Item) -> bool | None:
+    """Whether it may be ours: a name says nothing of who has made it."""
+    return None if equal(found.get("name"), sent.get("name")) else False
+
+
+def _with_secret(found: Item, sent: Item) -> Item:
+    """Ask for a token with what was found and the secret that was sent."""
+    used = {"id": found["id"], "secret": sent["secret"]}
+    return {"auth": {"identity": {"methods": ["application_credential"], "application_credential": used}}}
+
+
+def _application_credential(sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: with the secret."""
+    return found[0] | {"secret": sent[0]["secret"]}
 
 
 _NAMED: dict[str, Value] = {"name": _of("name"), "domain_id": _of("domain_id")}
@@ -68,6 +90,15 @@ ROWS = (
     Recipe(
         path=r"/users/[^/]+/application_credentials",
         body="application_credential",
-        refused="nothing tells it from one of that name that was there before",
+        # It is told only once, and the schema admits no attribute of ours: who can use the secret has made it.
+        chosen={"secret": _secret},
+        match=_has_name,
+        look=Look(
+            path="{path}",
+            list="application_credentials",
+            query={"name": _of("name")},
+            proof=Proof(path="{base}/auth/tokens", body=_with_secret),
+        ),
+        view=_application_credential,
     ),
 )

@@ -184,6 +184,8 @@ class Look:
     version: str | None = None
     #: Says in what case a list that lacks the thing is no proof of its absence; asked before anything is sent again.
     blind: Blind | None = None
+    #: Asked where what is listed does not say whose it is.
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,17 @@ class Blind:
     #: Whether this entry says so; the second argument is what was sent.
     where: Callable[[Item, Sequence[Item]], bool]
     words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A POST without a token, which the service answers with ``yes`` if what was found is ours, and ``no`` if not."""
+
+    path: str
+    #: Of what was found, and what was sent.
+    body: Callable[[Item, Item], Item]
+    yes: int = 201
+    no: int = 401
 
 
 # -- the row -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
 from .kinds import Clients, Kind, listing, removal
 
 
@@ -58,6 +61,21 @@ def trusts(clients: Clients, _setting: Any, name: str) -> list[dict[str, Any]]:
 def credential(clients: Clients, _setting: Any, name: str) -> Any:
     user = clients.session.get_user_id()
     return clients.keystone.credentials.create(user, "certificate", json.dumps({"name": name}))
+
+
+def own(clients: Clients) -> str:
+    return f"/users/{clients.session.get_user_id()}/application_credentials"
+
+
+def application_credentials(clients: Clients, _setting: Any, name: str) -> list[dict[str, Any]]:
+    return [each for each in clients.get("identity", own(clients))["application_credentials"] if each["name"] == name]
+
+
+def can_be_used(made: Any, _name: str) -> bool:
+    """Whether the secret that the caller was given is the one that keystone knows."""
+    auth_url = made.manager.client.session.auth.auth_url
+    auth = v3.ApplicationCredential(auth_url, made.secret, application_credential_id=made.id)
+    return bool(Session(auth=auth).get_token())
 
 
 KINDS = {
@@ -121,6 +139,14 @@ KINDS = {
             each for each in clients.get("identity", "/credentials")["credentials"] if name in each["blob"]
         ],
         shown=lambda made, name: json.loads(made.blob) == {"name": name},
+    ),
+    "keystone-application-credential": row(
+        "application_credentials",
+        lambda clients, _setting, name: clients.keystone.application_credentials.create(name),
+        account="demo",
+        listed=application_credentials,
+        delete=lambda clients, _setting, made: clients.delete("identity", f"{own(clients)}/{made}"),
+        shown=can_be_used,
     ),
     "sdk-project": row(
         "projects", lambda clients, _setting, name: clients.sdk.identity.create_project(name=name, domain_id="default")
