@@ -37,6 +37,7 @@ def config(cloud: Cloud) -> Files:
                 reserved_host_memory_mb=0,
                 ram_allocation_ratio=1.0,
                 cpu_allocation_ratio=16.0,
+                allow_resize_to_same_host=True,  # there is no other
             ),
             "api_database": database(cloud, "nova_api"),
             "placement": login,
@@ -96,7 +97,11 @@ def app(cloud: Cloud) -> Any:
         ("nova-scheduler", {}),
         ("nova-compute", {"topic": compute.RPC_TOPIC, "topic_alt": compute.RPC_TOPIC_ALT}),
     ):
-        service.Service.create(binary=binary, **arguments).start()
+        part = service.Service.create(binary=binary, **arguments)
+        part.start()
+        # Its first report comes five seconds later, and a service that was silent for a minute (the sandbox was down)
+        # gets no servers until then.
+        part.servicegroup_api._driver._report_state(part)
     # After nova-compute has made itself known: the scheduler sees only hosts that are mapped to a cell.
     host_mapping.discover_hosts(context.get_admin_context())
     return application
