@@ -299,37 +299,132 @@ ACTIONS = {
 }
 
 
-def act(world: World, clients: Clients, action: dict[str, Any], way: Fault | None) -> tuple[str, int]:
-    """Do something to a server; return the server, and how often it was sent."""
+def act(
+    world: World, action: dict[str, Any], way: Fault | None, account: str = "demo", microversion: str = "2.60"
+) -> tuple[str, Any, int]:
+    """Do something to a server; return the server, the answer, and how often it was sent."""
     kind = KINDS["nova-stop"]
     _, _, server = world.ready(kind)
     world.plan(kind, [way])
-    clients.session.post(f"/servers/{server}/action", json=action, endpoint_filter={"service_type": "compute"})
-    return server, world.sent(kind)
+    answer = world.clients[account].session.post(
+        f"/servers/{server}/action",
+        json=action,
+        endpoint_filter={"service_type": "compute"},
+        headers={"OpenStack-API-Version": f"compute {microversion}"},
+    )
+    return server, answer, world.sent(kind)
 
 
 @pytest.mark.parametrize(("way", "sent"), [(AFTER["504"], 1), (BEFORE["504"], 2)], ids=["after", "before"])
 def test_every_change_of_a_servers_state_is_told_by_the_state(world: World, way: Fault, sent: int) -> None:
     for action, state in ACTIONS.items():
-        server, number = act(world, world.clients["demo"], {action: None}, way)
+        server, _, number = act(world, {action: None}, way)
         assert (action, number) == (action, sent)
         world.clean["demo"].until(lambda: world.clean["demo"].state(server) == (state, None))
 
 
 @pytest.mark.parametrize("action", [{"lock": None}, {"unlock": None}, {"changePassword": {"adminPass": "x"}}], ids=str)
 def test_what_may_be_done_twice_to_a_server_is_sent_again(world: World, action: dict[str, Any]) -> None:
-    _, number = act(world, world.clients["demo"], action, Fault.lost(504))
+    _, _, number = act(world, action, Fault.lost(504))
     assert number == 2
 
 
+# In this order each has the state that it begins with: who does it, what, how nova's log calls it, the state after it.
+LOGGED = (
+    ("demo", {"reboot": {"type": "SOFT"}}, "reboot", "active"),
+    ("demo", {"reboot": {"type": "HARD"}}, "reboot", "active"),
+    ("demo", {"rebuild": {"imageRef": "the image"}}, "rebuild", "active"),
+    ("demo", {"resize": {"flavorRef": "the larger flavor"}}, "resize", "resized"),
+    ("demo", {"revertResize": None}, "revertResize", "active"),
+    ("demo", {"resize": {"flavorRef": "the larger flavor"}}, "resize", "resized"),
+    ("demo", {"confirmResize": None}, "confirmResize", "active"),
+    ("demo", {"resize": {"flavorRef": "the flavor"}}, "resize", "resized"),
+    ("demo", {"confirmResize": None}, "confirmResize", "active"),
+    ("demo", {"rescue": None}, "rescue", "rescued"),
+    ("demo", {"unrescue": None}, "unrescue", "active"),
+    ("demo", {"rescue": {"rescue_image_ref": "the image"}}, "rescue", "rescued"),
+    ("demo", {"unrescue": None}, "unrescue", "active"),
+    # There is one host: nova takes them, and cannot do them.
+    ("admin", {"migrate": None}, "migrate", "active"),
+    ("admin", {"os-migrateLive": {"host": None, "block_migration": "auto"}}, "live-migration", "active"),
+)
+
+
+def records(world: World, server: str) -> list[str]:
+    """Name what nova's log says has been done to a server."""
+    log = world.clean["demo"].get("compute", f"/servers/{server}/os-instance-actions")["instanceActions"]
+    return [each["action"] for each in log]
+
+
+@pytest.mark.parametrize(("way", "sent"), [(AFTER["504"], 1), (BEFORE["504"], 2)], ids=["after", "before"])
+def test_what_is_done_to_a_server_is_told_by_novas_log_and_done_once(world: World, way: Fault, sent: int) -> None:
+    clean = world.clean["demo"]
+    larger = next(each["id"] for each in clean.get("compute", "/flavors")["flavors"] if each["name"] == "small")
+    texts = {"the image": clean.image, "the flavor": clean.flavor, "the larger flavor": larger}
+    server = world.ready(KINDS["nova-stop"])[2]
+    for account, action, name, state in LOGGED:
+        before = records(world, server)
+        ((key, value),) = action.items()
+        if value is not None:
+            value = {each: texts.get(text, text) for each, text in value.items()}
+        _, answer, number = act(world, {key: value}, way, account)
+        after = records(world, server)
+        assert (key, number) == (key, sent)
+        assert sorted(after) == sorted([*before, name])
+        assert bool(answer.content) == (key in ("rebuild", "rescue"))
+        if key == "rescue":
+            assert answer.json()["adminPass"]
+        if key == "rebuild":
+            assert (answer.json()["server"]["id"], answer.headers["Location"].rpartition("/")[2]) == (server, server)
+            assert answer.json()["server"]["adminPass"]
+        clean.until(lambda: clean.state(server) == (state, None))
+
+
+def test_what_was_done_to_a_server_just_before_is_not_taken_for_what_is_asked_now(world: World) -> None:
+    """By the same user, within the same second: only what the log had before tells them apart."""
+    _, _, server = world.ready(KINDS["nova-stop"])
+    clean = world.clean["demo"]
+    clean.until(lambda: clean.state(server) == ("active", None))
+    clean.nova("2.60").servers.reboot(server)
+    clean.until(lambda: clean.state(server) == ("active", None))
+    before = records(world, server)
+    _, _, number = act(world, {"reboot": {"type": "SOFT"}}, BEFORE["504"])
+    assert number == 2
+    assert len(records(world, server)) == len(before) + 1
+
+
+def test_where_novas_log_cannot_be_read_before_it_is_done_once_and_a_lost_answer_is_handed_over(
+    world: World, given_up: list[Evidence]
+) -> None:
+    kind = KINDS["nova-stop"]
+    _, _, server = world.ready(kind)
+    before = records(world, server)
+    world.plan(kind, [Fault.lost(504)], [Fault.refused(403)])
+    with pytest.raises(keystoneauth1.exceptions.GatewayTimeout):
+        world.clients["demo"].session.post(
+            f"/servers/{server}/action",
+            json={"reboot": {"type": "HARD"}},
+            endpoint_filter={"service_type": "compute"},
+        )
+    assert world.sent(kind) == 1
+    assert len(records(world, server)) == len(before) + 1
+    assert "what there was before could not be asked for" in given_up[-1].detail
+    world.clean["demo"].until(lambda: world.clean["demo"].state(server) == ("active", None))
+
+
 @pytest.mark.parametrize(
-    ("action", "why"), [({"reboot": {"type": "SOFT"}}, "once more"), ({"rescue": {}}, "does not show")], ids=str
+    ("action", "why"),
+    [
+        ({"createBackup": {"name": "x", "backup_type": "daily", "rotation": 1}}, "older backups"),
+        ({"trigger_crash_dump": None}, "does not show"),
+    ],
+    ids=str,
 )
 def test_what_a_server_would_do_twice_is_handed_to_the_caller(
     world: World, action: dict[str, Any], why: str, given_up: list[Evidence]
 ) -> None:
     with pytest.raises(keystoneauth1.exceptions.GatewayTimeout):
-        act(world, world.clients["demo"], action, Fault.refused(504, html=True))
+        act(world, action, Fault.refused(504, html=True))
     assert world.sent(KINDS["nova-stop"]) == 1
     assert why in given_up[-1].detail
 

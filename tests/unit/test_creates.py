@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from os_retries.creates import TABLE, elsewhere, network, rows_for
-from os_retries.creates.engine import Create, Finding, Get, Keeper, Reply, Tools, find_out, look, prepare
+from os_retries.creates.engine import Create, Finding, Get, Keeper, Reply, Tools, find_out, look, prepare, there_before
 from os_retries.creates.recipes import KEY, Attribute, ClientId, Description, Look, Metadata, Recipe, Tag
 
 SETTLE = 15.0
@@ -413,11 +414,11 @@ def test_the_callers_own_password_is_kept() -> None:
         ("compute", "/servers", {"server": {"name": "x", "return_reservation_id": True}}),
         ("compute", "/os-keypairs", {"keypair": {"name": "x"}}),
         ("compute", "/os-server-groups", {"server_group": {"name": "x", "policy": "affinity"}}),
-        ("compute", "/servers/1/os-interface", {"interfaceAttachment": {"net_id": "n"}}),
-        ("compute", "/servers/1/action", {"reboot": {"type": "HARD"}}),
+        ("compute", "/servers/1/os-interface", {"interfaceAttachment": {"net_id": "n", "tag": "mine"}}),
+        ("compute", "/servers/1/action", {"evacuate": {}}),
         ("compute", "/servers/1/action", {"addSecurityGroup": {"name": "x"}}),  # nova: 400, duplicate items
         ("compute", "/servers/1/action", {"createBackup": {"name": "x"}}),
-        ("compute", "/servers/1/action", {"resize": {"flavorRef": "1"}}),
+        ("compute", "/servers/1/action", {"trigger_crash_dump": None}),
         ("identity", "/users/1/credentials/OS-EC2", {"tenant_id": "1"}),
         ("block-storage", "/volume-transfers", {"transfer": {"volume_id": "1"}}),
         ("block-storage", "/attachments", {"attachment": {"volume_uuid": "1"}}),
@@ -434,6 +435,72 @@ def test_what_cannot_be_made_safe_is_refused_and_not_marked(service: str, path: 
     assert create is not None
     assert create.recipe.refused
     assert create.body == body
+
+
+def log_of(*records: tuple[str, str, str]) -> Reply:
+    return Reply(
+        200,
+        {"instanceActions": [{"action": what, "user_id": who, "request_id": which} for what, who, which in records]},
+    )
+
+
+def rebooting(before: Reply) -> Create:
+    create = first_row("compute", "/servers/1/action", {"reboot": {"type": "HARD"}})
+    assert create is not None
+    known = there_before(create, lambda _get: before)
+    assert known is not None
+    return replace(create, known=known, groups={**create.groups, "user": "me"})
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        ([], ()),
+        ([("reboot", "me", "2")], ("2",)),
+        ([("reboot", "you", "2")], ()),
+        ([("rebuild", "me", "2")], ()),
+        ([("reboot", "you", "3"), ("reboot", "me", "2")], ("2",)),
+    ],
+)
+def test_a_servers_log_shows_what_one_has_done_oneself_since_the_request(now: Any, found: Any) -> None:
+    before = [("reboot", "me", "1"), ("reboot", "you", "0")]
+    create = rebooting(log_of(*before))
+    finding = look(create, lambda _get: log_of(*now, *before))
+    assert (finding.ids, finding.problem) == (found, "")
+
+
+def test_two_of_ones_own_since_the_request_prove_nothing() -> None:
+    finding = look(rebooting(log_of()), lambda _get: log_of(("reboot", "me", "1"), ("reboot", "me", "2")))
+    assert finding.ids == ("1", "2")
+    assert finding.problem
+
+
+@pytest.mark.parametrize("replies", [[Reply(403)], [Reply(503, again=True)] * 2, [Reply(200, {"no": "log"})]])
+def test_what_was_there_before_is_asked_for_twice_at_most_and_else_unknown(replies: list[Reply]) -> None:
+    create = first_row("compute", "/servers/1/action", {"reboot": {"type": "HARD"}})
+    assert create is not None
+    left = list(replies)
+    assert there_before(create, lambda _get: left.pop(0)) is None
+    assert not left
+    left = [Reply(503, again=True), log_of(("reboot", "me", "1"))]
+    assert there_before(create, lambda _get: left.pop(0)) == {"1"}
+
+
+@pytest.mark.parametrize("given", [None, {}])
+def test_a_password_of_ours_is_in_the_rescue_and_in_its_answer(given: Any) -> None:
+    create = first_row("compute", "/servers/1/action", {"rescue": given})
+    assert create is not None
+    ours = create.sent[0]["adminPass"]
+    assert create.body == {"rescue": {"adminPass": ours}}
+    assert create.answer([{"request_id": "1"}]) == {"adminPass": ours}
+
+
+def test_a_live_migration_is_looked_up_only_where_nova_answers_before_it_tries() -> None:
+    body = {"os-migrateLive": {"host": None, "block_migration": "auto"}}
+    older, newer = (first_row("compute", "/servers/1/action", body, version) for version in ((2, 33), (2, 34)))
+    assert older is not None
+    assert newer is not None
+    assert (bool(older.recipe.refused), bool(newer.recipe.refused)) == (True, False)
 
 
 @pytest.mark.parametrize(

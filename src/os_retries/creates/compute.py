@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from os_retries.creates.recipes import KEY, Blind, ClientId, Item, Look, Metadata, Recipe, Tag, password
+from os_retries.creates.recipes import KEY, Attribute, Blind, ClientId, Item, Look, Metadata, Recipe, Tag, password
 
 # Schedulers' hints stand beside the server, under either name.
 _HINTS = frozenset({"os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"})
@@ -120,6 +120,25 @@ def _attaching(microversion: str | None, **more: Any) -> Recipe:
     )
 
 
+def _plugging(**more: Any) -> Recipe:
+    """Row of an interface for which nova makes the port: the device's tag carries the marker, and is shown at 2.70."""
+    return Recipe(
+        path=r"/servers/(?P<server>[^/]+)/os-interface",
+        body="interfaceAttachment",
+        not_given=("port_id",),
+        carrier=Attribute("tag"),
+        look=Look(path="{base}/servers/{server}/os-interface", list="interfaceAttachments", microversion="2.70"),
+        status=200,
+        member="{path}/{port_id}",
+        **more,
+    )
+
+
+def _untagged(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as nova does below 2.70."""
+    return {name: value for name, value in found[0].items() if name != "tag"}
+
+
 # -- actions -----------------------------------------------------------------------------------------------------------
 
 _ACTION = r"/servers/(?P<server>[^/]+)/action"
@@ -175,6 +194,39 @@ def _leads_to(action: str, states: str, tasks: str) -> Recipe:
     )
 
 
+def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
+    """Row of an action that nova's log of a server's actions shows: one more of it, by the same user, than before.
+
+    :param name: what the log calls it
+    """
+    given: dict[str, Any] = {"body": None, "key": action, "view": _nothing, "status": 202}
+    return Recipe(
+        path=_ACTION,
+        match=lambda _found, _sent: True,
+        look=Look(
+            path="{base}/servers/{server}/os-instance-actions",
+            list="instanceActions",
+            holds={"action": name or action, "user_id": "{user}"},
+            baseline="request_id",
+            **more.pop("look", {}),
+        ),
+        **given | more,
+    )
+
+
+def _rebuilt(sent: list[Item], found: list[Item]) -> Item:
+    """Answer as nova does: the server, and the password."""
+    return {"server": found[0] | {"adminPass": sent[0]["adminPass"]}}
+
+
+def _rebuilt_location(_answer: Item, found: list[Item]) -> dict[str, str]:
+    return _location(found[0], found)
+
+
+def _rescued(sent: list[Item], _found: list[Item]) -> Item:
+    return {"adminPass": sent[0]["adminPass"]}
+
+
 def _harmless(action: str) -> Recipe:
     return Recipe(path=_ACTION, body=None, key=action, harmless=True)
 
@@ -211,7 +263,33 @@ _ACTIONS = (
             "os-getSerialConsole",
         )
     ),
-    _refused("reboot", "a second one reboots once more"),
+    _logged("reboot"),
+    _logged("resize"),
+    _logged("confirmResize", status=204),
+    _logged("revertResize"),
+    _logged("migrate"),
+    _logged("os-migrateLive", "live-migration", since=(2, 34)),
+    # What nova has logged it may refuse after all, as long as it answers only when it has tried.
+    _refused("os-migrateLive", "nova tells only from 2.34 on that it has begun"),
+    _logged("unrescue"),
+    _logged(
+        "rebuild",
+        body="rebuild",
+        chosen={"adminPass": password},
+        look={"then": "{base}/servers/{server}", "one": "server"},
+        wrapped=False,
+        view=_rebuilt,
+        headers=_rebuilt_location,
+    ),
+    _logged(
+        "rescue",
+        body="rescue",
+        optional=True,
+        chosen={"adminPass": password},
+        wrapped=False,
+        status=200,
+        view=_rescued,
+    ),
     _refused("createBackup", "a second one deletes one more of the older backups"),
     Recipe(path=_ACTION, body=None, refused="the server does not show whether this one has been done"),
 )
@@ -284,11 +362,13 @@ ROWS = (
         same=("port_id",),
         status=200,
     ),
+    _plugging(since=(2, 70)),
+    _plugging(since=(2, 49), view=_untagged),
     Recipe(
         path=r"/servers/(?P<server>[^/]+)/os-interface",
         body="interfaceAttachment",
         not_given=("port_id",),
-        refused="each makes a port of its own; create the port first, and attach that",
+        refused="each makes a port of its own, and has room for a marker from 2.49 on, if the caller gave it no tag",
     ),
     Recipe(path=r"/servers/[^/]+/metadata", body="metadata", harmless=True),
     Recipe(path=r"/servers/[^/]+/remote-consoles", body="remote_console", harmless=True),

@@ -19,13 +19,13 @@ from urllib.parse import parse_qsl, urlsplit
 from os_retries.creates.recipes import fill, new_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from os_retries.creates.recipes import Item, Look, Microversion, Proof, Recipe, Value
 
 _PAGES = 100  # of a list whose filter was ignored: then it cannot be told
 _CLOCK = 2.0  # seconds that the clocks of a service's several hosts may differ, and that whole seconds take away
-_IDS = "id", "name", "member_id", "namespace", "port_id"  # what a thing is called, first come first
+_IDS = "id", "name", "member_id", "namespace", "port_id", "request_id"  # what a thing is called, first come first
 
 Query = list[tuple[str, str]]
 
@@ -35,7 +35,7 @@ class Reply:
     """What came of a GET: ``status`` None and ``body`` None where nothing came; ``again`` if asking again may help.
 
     ``since`` is when the create was first sent, by the service's own clock, in seconds since the epoch; None where the
-    answer does not tell the time.
+    answer does not tell the time.  ``endless``: it is the last page that is asked for, and the service has more.
     """
 
     status: int | None
@@ -43,6 +43,7 @@ class Reply:
     what: str = ""
     again: bool = False
     since: float | None = None
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Create:
     bulk: bool
     low: int
     high: int
+    #: What was there before it was first sent, by the look's ``baseline``.
+    known: frozenset[object] = frozenset()
 
     @property
     def look(self) -> Look:
@@ -110,6 +113,8 @@ class Create:
 
         :param since: when the create was first sent, by the service's clock
         """
+        if self.look.baseline is not None and found.get(self.look.baseline) in self.known:
+            return False
         values = self.values()
         if any(str(found.get(name)) != text.format_map(values) for name, text in self.look.holds.items()):
             return False
@@ -218,6 +223,8 @@ def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:
             return [], True  # a look-up of more than a hundred is longer than a URL may be
         return items, True
     item = body.get(recipe.body)
+    if recipe.optional and item is None and recipe.body in body:
+        item = {}
     if not isinstance(item, dict) or not set(body) <= {recipe.body} | recipe.beside:
         return [], False
     return [item], False
@@ -238,11 +245,9 @@ _NOTHING: tuple[object, ...] = (None, "", False)
 def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
     """Look once: every page, compared here, whatever the service has made of the filter."""
     how = create.look
-    get = create.get(how.path, how.query, microversion=how.microversion, service=how.service, version=how.version)
     hits: list[Item] = []
     unclear = False
-    for _ in range(_PAGES):
-        reply = send(get)
+    for reply in _pages(create, send):
         if how.list is None and reply.status == 404:
             return Finding()
         items = _listed(how, reply)
@@ -255,16 +260,44 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
             unclear = unclear or ours is None
             if ours:
                 hits.append(item)
-        following = _next(reply.body, how.list)
-        if following is None or following == get.query:
-            break
-        get = replace(get, query=following)
-    else:
-        return Finding(tuple(hits), "the service lists too many to look through")
+        if reply.endless:
+            return Finding(tuple(hits), "the service lists too many to look through")
     if unclear and not hits:
         return Finding((), "what the service lists does not say whose it is", again=True)
     finding = _judged(create, hits)
     return _in_full(create, finding, send) if how.then is not None and finding.found else finding
+
+
+def there_before(create: Create, send: Callable[[Get], Reply]) -> frozenset[object] | None:
+    """Return what there is before the create is sent, by the look's ``baseline``; None if that cannot be told.
+
+    A GET that fails is made once more, at once: a wait here would hold the create up.
+    """
+
+    def twice(get: Get) -> Reply:
+        reply = send(get)
+        return send(get) if reply.again else reply
+
+    known: set[object] = set()
+    for reply in _pages(create, twice):
+        items = _listed(create.look, reply)
+        if items is None or reply.endless:
+            return None
+        known |= {item.get(create.look.baseline or "") for item in items}
+    return None if None in known else frozenset(known)
+
+
+def _pages(create: Create, send: Callable[[Get], Reply]) -> Iterator[Reply]:
+    how = create.look
+    get = create.get(how.path, how.query, microversion=how.microversion, service=how.service, version=how.version)
+    for left in range(_PAGES - 1, -1, -1):
+        reply = send(get)
+        following = _next(reply.body, how.list) if isinstance(reply.body, dict) else None
+        if following is None or following == get.query:
+            yield reply
+            return
+        yield replace(reply, endless=not left)
+        get = replace(get, query=following)
 
 
 def _proved(create: Create, proof: Proof, item: Item, send: Callable[[Get], Reply]) -> bool | None:
@@ -279,7 +312,11 @@ def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> 
     assert how.then is not None
     for hit in finding.hits:
         reply = send(Get(fill(how.then, {**_texts(hit), **create.groups}), [], how.microversion))
-        item = reply.body.get(create.recipe.body) if reply.status == 200 and isinstance(reply.body, dict) else None
+        item = (
+            reply.body.get(how.one or create.recipe.body)
+            if reply.status == 200 and isinstance(reply.body, dict)
+            else None
+        )
         if not isinstance(item, dict):
             return Finding(finding.hits, _failed(reply), reply.again)
         whole.append(item)

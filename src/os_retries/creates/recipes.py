@@ -166,7 +166,8 @@ class Look:
     path: str
     #: The member of the answer that holds the list; None where the answer is the one thing, and a 404 says "not there".
     list: str | None = None
-    #: The member of the answer that holds the one thing; None where the answer is the thing itself.
+    #: The member of the answer that holds the one thing; None where the answer is the thing itself.  With ``then``, of
+    #: its answer: None where that is the member of the request.
     one: str | None = None
     query: Mapping[str, Value] = field(default_factory=dict)
     #: A list shows less than the create's answer: the GET that shows one of those found, by ``{id}``.
@@ -186,6 +187,9 @@ class Look:
     blind: Blind | None = None
     #: Asked where what is listed does not say whose it is.
     proof: Proof | None = None
+    #: The field by which one that was there before is known again, where nothing else tells it from a new one: what is
+    #: there is asked for before the create is sent, and where that cannot be told the create is refused.
+    baseline: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +248,8 @@ class Recipe:
     body: str | None
     #: Where that is None: the one key that the thing has, whatever its value is.
     key: str | None = None
+    #: Whether None in its place asks for the same as nothing in it.
+    optional: bool = False
     #: Further members that may stand beside it.
     beside: frozenset[str] = frozenset()
     #: The same in a body that asks for several at once: the member that holds the list.

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from os_retries import call
 from os_retries.call import pause
 from os_retries.creates import rows_for
-from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare
+from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare, there_before
 from os_retries.creates.recipes import Microversion, parse_microversion
 from os_retries.evidence import LookedUp
 from os_retries.http import RETRY_CODES, Failure, Kind, parse_date
@@ -78,9 +78,10 @@ def begin(
             create = prepare(row, groups, body, around.microversion)
             if create is None:
                 continue
-            if not row.refused and not row.harmless:
+            creation = Creation(create, around, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
+            if not row.refused and not row.harmless and creation.note_what_is_there():
                 _write_body(kwargs, create.body)
-            return Creation(create, around, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
+            return creation
     except Exception:  # a fault of ours must not keep the request from being sent
         log.exception("a create could not be read, and is sent as it is")
     return None
@@ -167,6 +168,15 @@ class _Around:
         kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
         return self._send(**kwargs, **more)
 
+    def user(self) -> str | None:
+        """Return the id of the user who sends it; None where that cannot be told."""
+        try:
+            user: object = self.session.get_user_id(self._kwargs.get("auth"))
+        except Exception as error:
+            log.debug("the user could not be asked for: %s", error)
+            return None
+        return user if isinstance(user, str) else None
+
     def body(self) -> dict[str, Any]:
         """Return the body as the caller has written it."""
         return {name: self._kwargs[name] for name in ("json", "data") if name in self._kwargs}
@@ -226,6 +236,24 @@ class Creation:
         self._failure: Failure | None = None  # the last one that was looked into
         self._told = False  # that the present look-up takes its time
         self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
+
+    def note_what_is_there(self) -> bool:
+        """Ask for what is there before the first attempt, where the row needs that; whether it has what it needs.
+
+        Without that the create goes as it is, and a lost answer is handed to the caller.
+        """
+        if self.create.recipe.look is None or self.create.recipe.look.baseline is None:
+            return True
+        known = there_before(self.create, self._get)
+        # Told by the token, which the request before has got.
+        user = None if known is None else self.around.user()
+        if known is None or user is None:
+            refused = replace(self.create.recipe, refused="what there was before could not be asked for")
+            self.create = replace(self.create, recipe=refused)
+            return False
+        self.create = replace(self.create, known=known, groups={**self.create.groups, "user": user})
+        self._keeper = Keeper(self.create, self._keeper.tools)
+        return True
 
     # -- what session.py asks, in the order of an attempt
 
@@ -453,7 +481,7 @@ class Creation:
         own = ", ".join(Finding(tuple(made)).ids)
         words = f"the repeat made {own}, and an earlier attempt has landed late beside it"
         self._tell("late duplicate", words, late, f"beside {own}")
-        if policy.reap_late_duplicates and len(made) == self.create.high:
+        if policy.reap_late_duplicates and len(made) == self.create.high and self.create.look.baseline is None:
             for each in late:
                 status = self.around.request("DELETE", self.create.member({"id": each})).status_code
                 log.warning("%s: late duplicate %s deleted (%s)", self._who, each, status)

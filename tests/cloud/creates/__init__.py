@@ -21,6 +21,7 @@ KINDS: dict[str, Kind] = {
 # Of one row, and through one client, with another kind: what differs is a path, or what the service shows.
 BRIEF = (
     "nova-volume-attachment-newer",
+    "nova-interface-net-newer",
     "nova-snapshot-older",
     "keystone-user-domain-unsaid",
     "keystone-group",

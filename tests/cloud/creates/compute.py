@@ -93,6 +93,30 @@ def unplug(clients: Clients, both: tuple[str, str], _made: str) -> None:
     clients.until(lambda: not clients.get("network", f"/v2.0/ports/{port}")["port"]["device_id"])
 
 
+def plugged(microversion: str) -> Kind:
+    """An interface for which nova makes the port."""
+    return Kind(
+        service="compute",
+        path="/os-interface",
+        setting=lambda clients: clients.server,
+        create=lambda clients, server, _name: clients.nova(microversion).servers.interface_attach(
+            server, None, clients.network, None
+        ),
+        ids=lambda made: [made.port_id],
+        id_of=lambda item: item["port_id"],
+        listed=lambda clients, server, _name: clients.get("compute", f"/servers/{server}/os-interface")[
+            "interfaceAttachments"
+        ],
+        delete=unplugged,
+        shown=lambda made, _name: bool(made.mac_addr) and bool(made.fixed_ips),
+    )
+
+
+def unplugged(clients: Clients, server: str, port: str) -> None:
+    clients.delete("compute", f"/servers/{server}/os-interface/{port}")
+    clients.until(lambda: not clients.get("compute", f"/servers/{server}/os-interface")["interfaceAttachments"])
+
+
 def snapshot(microversion: str) -> Kind:
     return Kind(
         service="compute",
@@ -154,6 +178,8 @@ KINDS = {
         delete=unplug,
         shown=lambda made, _name: bool(made.mac_addr) and bool(made.fixed_ips),
     ),
+    "nova-interface-net": plugged("2.60"),
+    "nova-interface-net-newer": plugged("2.70"),
     "nova-snapshot": snapshot("2.60"),
     "nova-snapshot-older": snapshot("2.1"),
     "nova-stop": Kind(
