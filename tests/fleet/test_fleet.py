@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import ipaddress
 import logging
 import os
 import signal
 import socket
+import socketserver
+import ssl
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
+import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from oslo_config import cfg, fixture
 
 import os_retries
@@ -546,3 +556,105 @@ def test_run_tells_the_operator_that_redis_does_not_help(tmp_path: Path) -> None
     assert len(told) == 1
     assert told[0].startswith("os-retries: pacing: Redis at unix:///nowhere does not help (ConnectionError")
     assert SECRET not in done.stderr
+
+
+# -- the ways to write where it is
+
+
+class Bridge(socketserver.ThreadingTCPServer):
+    """Listens on TCP, with TLS if it has a certificate, and passes everything on to Redis's own socket."""
+
+    daemon_threads = True
+
+    def __init__(self, to: str, certificate: Path | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), Forward)
+        self.to = to
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class Forward(socketserver.BaseRequestHandler):
+    server: Bridge
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as behind:
+            behind.connect(self.server.to)
+            back = threading.Thread(target=self.pump, args=(behind, self.request), daemon=True)
+            back.start()
+            self.pump(self.request, behind)
+            behind.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(65536):
+                target.sendall(content)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of 127.0.0.1's own, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - dt.timedelta(1), now + dt.timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *plain)
+    )
+    return path
+
+
+@pytest.fixture
+def locked(server: Server) -> Iterator[str]:
+    """The password of a Redis that wants one."""
+    password = "open sesame"
+    with server.client() as client:
+        client.config_set("requirepass", password)
+    yield password
+    with redis.Redis.from_url(server.url, password=password) as client:
+        client.config_set("requirepass", "")
+
+
+def is_shared(url: str, caplog: pytest.LogCaptureFixture) -> bool:
+    """Whether two processes that have this URL share a burst of slots, and no warning says that they cannot."""
+    one, other = (fleet.FleetPacer(fleet.Fleet(url), ENDPOINT, 0.0) for _ in range(2))
+    in_trouble(one, 0.0)
+    in_trouble(other, 0.0)
+    naps = [pacer.ask(0.0, who, 0.0) for who in range(20) for pacer in (one, other)]
+    for each in one, other:
+        each._fleet.close()
+    return lines(caplog) == [] and naps.count(0.0) < 2 * BURST
+
+
+@pytest.mark.parametrize("wrong", ["", "not "])
+def test_a_url_with_host_port_password_and_database(
+    server: Server, locked: str, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    with Bridge(server.socket) as bridge:
+        assert is_shared(f"redis://:{quote(wrong + locked)}@{bridge.address}/3", caplog) == (not wrong)
+        bridge.shutdown()
+    assert "sesame" not in caplog.text
+    with redis.Redis.from_url(server.url, password=locked, db=3) as client:
+        assert bool(client.keys("os-retries:*")) == (not wrong)
+
+
+@pytest.mark.parametrize("options", ["ssl_ca_certs={certificate}", "ssl_cert_reqs=none", ""])
+def test_a_url_with_tls(server: Server, certificate: Path, caplog: pytest.LogCaptureFixture, options: str) -> None:
+    """A certificate that nobody vouches for is not accepted."""
+    with Bridge(server.socket, certificate) as bridge:
+        shared = is_shared(f"rediss://{bridge.address}/0?{options.format(certificate=certificate)}", caplog)
+        bridge.shutdown()
+    assert shared == bool(options)
