@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ _SAHARA_OPTIONS = frozenset({"retries_number", "retry_after"})
 _LOCATIONS = ("opt_default", "set_default", "user", "environment", "command_line", "set_override")
 
 log = logging.getLogger("os_retries")
+_lock = threading.Lock()  # registering looks first and then acts
 
 
 def configure(
@@ -54,6 +56,16 @@ def configure(
     policy = ConfiguredPolicy(conf, group, sleep=sleep, on_retry=on_retry)
     policy.check_pacing()
     provide(policy)
+
+
+def _renew_lock() -> None:
+    """Begin anew in a child process: the lock may be held by a thread that is not here."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def list_opts() -> list[tuple[Any, list[Any]]]:
@@ -91,7 +103,6 @@ class ConfiguredPolicy:
         self._conf = conf
         self._group = group
         self._hooks: dict[str, Any] = {"sleep": sleep, "on_retry": on_retry}
-        self._lock = threading.Lock()
         self._good: dict[str | None, RetryPolicy] = {}
         self._registered: set[str] = set()
         self._complaint = ""
@@ -159,7 +170,7 @@ class ConfiguredPolicy:
         group = self._group if service is None else _service_group(self._group, service)
         if group in self._registered and group in self._conf:
             return group
-        with self._lock:  # oslo.config's own registration is not safe from two threads
+        with _lock:  # oslo.config's own registration is not safe from two threads
             for option in _options(service):
                 with contextlib.suppress(self._cfg.DuplicateOptError):  # then the application's own stands
                     self._conf.register_opt(option, group=group)

@@ -194,13 +194,15 @@ def test_a_child_that_was_forked_while_another_thread_gave_up_gives_up_too():
     """In a process of its own: pytest's has threads, which a fork leaves in any state."""
     program = """if True:
         import os
-        from os_retries import RetryPolicy, call, session
+        from oslo_config import cfg
+        from os_retries import RetryPolicy, call, config, configure, session
         class Error(Exception):
             code = 503
         def fail():
             raise Error
         call._given_up_lock.acquire()
         session._lock.acquire()
+        config._lock.acquire()
         child = os.fork()
         if not child:
             try:
@@ -208,6 +210,7 @@ def test_a_child_that_was_forked_while_another_thread_gave_up_gives_up_too():
             except Error as error:
                 from keystoneauth1.session import Session
                 session.attach(Session())
+                configure(cfg.ConfigOpts())
                 os._exit(error.os_retries is None)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
@@ -293,7 +296,7 @@ def test_without_pacing_nobody_is_told_anything(monkeypatch, clock):
 
 
 def pacer_at(endpoint: str) -> LocalPacer:
-    return slots._pacers[endpoint][0]._pacer
+    return slots._pacers[endpoint][None]._pacer
 
 
 def test_a_success_is_counted_only_while_something_fails_and_where_it_belongs(clock):
