@@ -95,6 +95,8 @@ def _read(path: str) -> Policies:
     try:
         conf([], project="os-retries", default_config_files=[path], default_config_dirs=[])
         configured = ConfiguredPolicy(conf)
+        with contextlib.suppress(ImportError):  # no redis-py here: the command's own environment may have it
+            configured.check_pacing()
     except (cfg.Error, ValueError, TypeError, OSError) as error:
         raise UsageError(f"--config-file {path}: {' '.join(str(error).split())}") from None
     everywhere = configured(None)

@@ -127,6 +127,15 @@ def test_a_mistake_is_named_and_nothing_is_run(arguments, words, capfd):
     assert "Traceback" not in said
 
 
+def test_a_pacing_url_that_is_none_is_a_mistake_too_and_its_password_is_not_told(tmp_path, capfd):
+    (tmp_path / "conf").write_text("[timeouts]\npacing_url = radish://:secret@host\n")
+    done = subprocess.run([*RUN, "--config-file", tmp_path / "conf", "--", "echo", "run"], check=False)
+    said = capfd.readouterr()
+    assert (done.returncode, said.out) == (2, "")
+    assert "pacing_url: radish://host is no URL of a Redis" in said.err
+    assert "secret" not in said.err
+
+
 def test_help_says_the_defaults():
     text = " ".join(subprocess.run([*RUN, "--help"], check=True, capture_output=True, text=True).stdout.split())
     for name, default in INTERACTIVE.items():
