@@ -58,7 +58,7 @@ def share_of_a_core(threads: int, seconds: float) -> float:
     for _ in range(threads):
         threading.Thread(target=run, daemon=True).start()
     time.sleep(15.0)  # until all wait
-    ((pacer, _),) = slots._pacers.values()  # noqa: SLF001
+    ((pacer,),) = (its.values() for its in slots._pacers.values())  # noqa: SLF001
     waiting = len(pacer._pacer.queue)  # type: ignore[attr-defined]  # noqa: SLF001
     used, start = time.process_time(), time.monotonic()
     time.sleep(seconds)

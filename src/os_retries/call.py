@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from os_retries.http import Failure
     from os_retries.loop import Call, Stream
-    from os_retries.pacing import Pacer, Turn
     from os_retries.policy import RetryPolicy
 
     class Target(Protocol):
@@ -90,8 +89,7 @@ class Retries:
         self.dice = random.random
         #: What is repeated after the wait that goes on now.
         self.waiting_with: tuple[Exception, RetryPolicy, Failure] | None = None
-        self.pacer: Pacer | None = None
-        self.turn: Turn | None = None
+        self.place = slots.Place()
 
     def after(self, error: Exception, since: int) -> Retry | None:
         """Decide what follows the attempt that ended with ``error``: a retry, or None when the error goes up."""
@@ -132,13 +130,8 @@ class Retries:
         if not policy.pacing or instead_of_sleep is not None:  # where nothing waits nothing is paced
             return
         endpoint = self.target.endpoint(error)
-        if endpoint is None:
-            return
-        pacer = slots.pacer_of(endpoint, policy.pacing_url)
-        if self.pacer is None:
-            self.pacer, self.turn = pacer, slots.turn()
-            pacer.begin()
-        pacer.note(time.monotonic(), 0, 1, back)
+        if endpoint is not None:
+            self.place.failed(endpoint, policy.pacing_url, back)
 
     def _decide(self, policy: RetryPolicy, failure: Failure) -> Wait | GiveUp:
         if failure.status is not None and self.target.repeated_by_client(failure.status):
@@ -228,37 +221,21 @@ class Retries:
         return time.monotonic() - began >= seconds / 2
 
     def _has_slot(self, retry: Retry) -> bool:
-        """Wait for a slot, as long as ``retry_max_wait`` allows; whether there is one.
-
-        A sleep that returns too early counts as the whole wait: what does not wait must neither spin nor hang.
-        """
-        if self.pacer is None or self.turn is None or self.waiting_with is None:
+        """Wait for a slot, as long as ``retry_max_wait`` allows; whether there is one."""
+        if self.waiting_with is None:
             return True
         error, policy, failure = self.waiting_with
-        began = now = time.monotonic()
         extra_left = max(0.0, policy.retry_max_wait - self.call.extra_waited)
-        self.turn.begin(now, extra_left)
-        nap = self.turn.ask(self.pacer, now)
-        told = False
-        while nap:
-            asleep = True
-            try:
-                if not told:
-                    told = True
-                    self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
-                asleep = not self._sleep(nap)
-            finally:
-                if asleep:  # interrupted, or no sleep at all
-                    self.pacer.leave(time.monotonic(), self.turn.who)
-            now = now + nap if asleep else time.monotonic()
-            nap = 0.0 if asleep else self.turn.ask(self.pacer, now)
-        if now > began:
-            self.call.extra_waited += now - began
+        has_slot, waited = self.place.wait(
+            self._sleep, extra_left, lambda: self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
+        )
+        if waited > 0.0:
+            self.call.extra_waited += waited
             attempt = self.attempts[-1]
-            self.attempts[-1] = replace(attempt, wait=(attempt.wait or 0.0) + now - began)
-        if nap is None:
+            self.attempts[-1] = replace(attempt, wait=(attempt.wait or 0.0) + waited)
+        if not has_slot:
             self._give_up(error, policy, failure, GiveUp.PACED)
-        return nap is not None
+        return has_slot
 
     def _tell_of_pacing(self, policy: RetryPolicy, retry: Retry, at_most: float) -> None:
         retry = replace(retry, attempt=replace(retry.attempt, wait=at_most))
@@ -278,8 +255,7 @@ class Retries:
     def over(self) -> None:
         """Let go: the call is over."""
         self.waiting_with = None
-        if self.pacer is not None:
-            self.pacer.end()
+        self.place.over()
 
     def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
         """Whether this failure was given up within the attempt that just ended.

@@ -34,7 +34,8 @@ watching = False
 #: Set by whoever knows how a fleet shares its pacers: makes the one of an endpoint, given ``pacing_url``.
 shared: Callable[[str, str], Pacer] | None = None
 
-_pacers: dict[str, tuple[Pacer, str | None]] = {}  # and where it is shared
+# By the endpoint, and by where a fleet shares it: policies that differ in that do not throw away each other's.
+_pacers: dict[str, dict[str | None, Pacer]] = {}
 _last_failure = 0.0
 # Reentrant: a signal's handler may call a service while the same thread is in here.
 _lock = threading.RLock()
@@ -89,17 +90,67 @@ def pacer_of(endpoint: str, url: str | None) -> Pacer:
     with _lock:
         _last_failure = now
         watching = True
-        pacer, its_url = _pacers.get(endpoint, (None, None))
-        if pacer is None or its_url != url:
-            for key in [key for key, (each, _) in _pacers.items() if each.idle(now)]:
+        pacers = _pacers.get(endpoint)
+        pacer = None if pacers is None else pacers.get(url)
+        if pacer is None:
+            for key in [key for key, its in _pacers.items() if all(each.idle(now) for each in its.values())]:
                 del _pacers[key]
             if len(_pacers) >= _LIMIT:  # the oldest: who holds it keeps it until his call is over
                 del _pacers[next(iter(_pacers))]
             from os_retries.pacing import LocalPacer  # noqa: PLC0415
 
             pacer = Locked(LocalPacer(now)) if url is None or shared is None else shared(endpoint, url)
-            _pacers[endpoint] = pacer, url
+            _pacers.setdefault(endpoint, {})[url] = pacer
         return pacer
+
+
+class Place:
+    """The place that a call which has failed takes in the queue of its endpoint; until then it takes none."""
+
+    def __init__(self) -> None:
+        self._pacer: Pacer | None = None
+        self._turn: Turn | None = None
+
+    def failed(self, endpoint: str, url: str | None, back: float) -> None:
+        """Take note of a failure whose call will be back in ``back`` seconds; ``url`` as for :func:`pacer_of`."""
+        pacer = pacer_of(endpoint, url)
+        if self._pacer is None:
+            self._pacer, self._turn = pacer, turn()
+            pacer.begin()
+        pacer.note(time.monotonic(), 0, 1, back)
+
+    def wait(self, sleep: Callable[[float], bool], extra_left: float, tell: Callable[[], object]) -> tuple[bool, float]:
+        """Wait for a slot, ``extra_left`` seconds at most; return whether there is one, and the seconds waited.
+
+        A sleep that returns too early counts as the whole wait: what does not wait must neither spin nor hang.
+
+        :param sleep: sleeps, and returns whether time has passed
+        :param tell: called once, if there is anything to wait for
+        """
+        if self._pacer is None or self._turn is None:
+            return True, 0.0
+        began = now = time.monotonic()
+        self._turn.begin(now, extra_left)
+        nap = self._turn.ask(self._pacer, now)
+        told = False
+        while nap:
+            asleep = True
+            try:
+                if not told:
+                    told = True
+                    tell()
+                asleep = not sleep(nap)
+            finally:
+                if asleep:  # interrupted, or no sleep at all
+                    self._pacer.leave(time.monotonic(), self._turn.who)
+            now = now + nap if asleep else time.monotonic()
+            nap = 0.0 if asleep else self._turn.ask(self._pacer, now)
+        return nap is not None, now - began
+
+    def over(self) -> None:
+        """Let go: the call is over."""
+        if self._pacer is not None:
+            self._pacer.end()
 
 
 def take_note(target: Target, outcome: object) -> None:
@@ -118,15 +169,14 @@ def succeeded(endpoint: str) -> None:
     """Take note of an attempt that has succeeded, while somebody is watching."""
     global watching  # noqa: PLW0603
     now = time.monotonic()
-    pacer, _ = _pacers.get(endpoint, (None, None))
-    if pacer is not None:
+    for pacer in tuple(_pacers.get(endpoint, {}).values()):
         pacer.note(now, 1, 0)
     from os_retries.pacing import FADING  # noqa: PLC0415
 
     if now - _last_failure > FADING:
         with _lock:
             # Those who wait for a slot have not failed for long, and still want to know.
-            watching = not all(each.idle(now) for each, _ in _pacers.values())
+            watching = not all(each.idle(now) for its in _pacers.values() for each in its.values())
 
 
 def turn() -> Turn:

@@ -9,12 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import swiftclient.client
 from keystoneauth1.exceptions import ServiceUnavailable
 from keystoneauth1.identity.v3 import Password
 from keystoneauth1.noauth import NoAuth
 from keystoneauth1.session import Session
 
-from os_retries import RetryPolicy, attach, slots
+from os_retries import GiveUp, RetryPolicy, attach, slots
+from os_retries import policy as policy_module
+from os_retries.launcher import swift
+from os_retries.launcher.report import Reporter
 
 
 class Outage(ThreadingHTTPServer):
@@ -48,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_POST = do_GET  # noqa: N815  http.server asks for it by that name
+    do_POST = do_HEAD = do_GET  # noqa: N815  http.server asks for them by those names
 
     def log_message(self, *_: object) -> None:
         pass
@@ -93,10 +97,63 @@ def test_two_hundred_calls_outlast_an_outage_and_the_service_sees_no_storm(outag
     # First attempts; a burst of ten and a second of ten; then one probe a second, and what crossed meanwhile.
     assert 200 <= len(refused) <= 200 + 10 + 2 * 10 + 10
     assert len(outage.answers) - len(refused) == 200
-    (pacer, _), *others = slots._pacers.values()
+    (pacer,), *others = (its.values() for its in slots._pacers.values())
     assert not others
     assert pacer._pacer.calls == 0
     assert not pacer._pacer.queue
+
+
+@pytest.fixture
+def swift_obeys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Make swiftclient what `os-retries run` makes of it; gives the reasons why it has given up."""
+    for owner, name in (
+        (swiftclient.client.Connection, "_retry"),
+        (swiftclient.client.Connection, "get_auth"),
+        (swiftclient.client, "sleep"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    reporter, reasons = Reporter({"quiet": True}), []
+    monkeypatch.setattr(reporter, "on_give_up", lambda evidence: reasons.append(evidence.reason))
+    swift.obey(swiftclient.client, reporter)
+    yield reasons
+    policy_module.provide(None)
+
+
+def head(url: str) -> None:
+    connection = swiftclient.client.Connection(preauthurl=f"{url}/v1/AUTH_1", preauthtoken="t")
+    swift.configure(connection)
+    try:
+        connection.head_account()
+    finally:
+        connection.close()
+
+
+def test_swiftclients_own_loop_below_run_is_paced_as_well(outage, swift_obeys):
+    """Each on its own clock they would have given up after 1.5 s."""
+    policy = RetryPolicy(retries_number=3, retry_after=0.5, retry_max_wait=60)
+    policy_module.provide(lambda _: policy)
+    url = f"http://127.0.0.1:{outage.server_port}"
+    with ThreadPoolExecutor(60) as pool:
+        list(pool.map(lambda _: head(url), range(60)))
+    assert swift_obeys == []
+    refused = [status for _, status in outage.answers if status == 503]
+    assert 60 <= len(refused) <= 60 + 10 + 2 * 10 + 10
+    assert len(outage.answers) - len(refused) == 60
+    assert list(slots._pacers) == [f"127.0.0.1:{outage.server_port} object-store"]
+    ((pacer,),) = (its.values() for its in slots._pacers.values())
+    assert (pacer._pacer.calls, list(pacer._pacer.queue)) == (0, [])
+
+
+def test_swiftclients_loop_gives_up_when_there_is_no_slot_within_retry_max_wait(outage, swift_obeys):
+    outage.seconds = 60.0
+    policy = RetryPolicy(retries_number=3, retry_after=0.2, retry_max_wait=1.0)
+    policy_module.provide(lambda _: policy)
+    url = f"http://127.0.0.1:{outage.server_port}"
+    with ThreadPoolExecutor(60) as pool:
+        errors = [work.exception() for work in [pool.submit(head, url) for _ in range(60)]]
+    assert {error.http_status for error in errors} == {503}
+    assert GiveUp.PACED in swift_obeys
+    assert len(swift_obeys) == 60
 
 
 def test_services_that_share_a_host_are_paced_apart(outage):

@@ -1,7 +1,8 @@
 """swiftclient's own loop, made to ask our policy: its data do not go through keystoneauth, out of attach's reach.
 
 The loop stays (it seeks back in bodies, and renews tokens), but what used to be its sleep decides: how long to wait, by
-the service's Retry-After too, or that there is no further attempt; then it raises what the attempt has raised.
+the service's Retry-After and in the queue of all its retries too, or that there is no further attempt; then it raises
+what the attempt has raised.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import functools
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from os_retries import slots
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
 from os_retries.http import Failure, Kind, kind_of
 from os_retries.policy import policy_for
@@ -36,6 +39,14 @@ class _Loop:
         self.attempts: list[Attempt] = []
         self.extra_waited = 0.0
         self.reason = GiveUp.ATTEMPTS
+        self.place = slots.Place()
+
+    @property
+    def endpoint(self) -> str:
+        """Whose retries are one queue with these: named as an attached session names it."""
+        url = getattr(self.connection, "url", None)
+        service, url = (_SERVICE, url) if url else ("identity", getattr(self.connection, "authurl", None))
+        return f"{urlsplit(url).netloc.rpartition('@')[2]} {service}" if isinstance(url, str) else service
 
     def ended(self, failure: Failure, wait: float | None = None) -> Attempt:
         number = len(self.attempts) + 1
@@ -89,20 +100,36 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
         loop = _Loop(self, f"{func.__name__} {what}".strip(), rewindable=rewindable)
         token = _loop.set(loop)
         try:
-            return original(self, reset_func, _noted(func), *args, **kwargs)
+            result = original(self, reset_func, _noted(func), *args, **kwargs)
         except Exception as error:
             failure = _read(error)
+            if failure.kind is not Kind.PERMANENT:
+                _failed(loop)
+            elif slots.watching and failure.status is not None:  # the service answers
+                slots.succeeded(loop.endpoint)
             if loop.attempts or failure.kind is not Kind.PERMANENT:
                 reason = loop.reason if failure.kind is not Kind.PERMANENT else GiveUp.PERMANENT
                 if failure.status == 413 and not loop.attempts:  # which the loop does not repeat
                     reason = GiveUp.CLIENT
-                loop.ended(failure)
+                if reason is not GiveUp.PACED:
+                    loop.ended(failure)
                 reporter.on_give_up(Evidence(loop.name, _SERVICE, tuple(loop.attempts), reason))
             raise
+        else:
+            if slots.watching:
+                slots.succeeded(loop.endpoint)
+            return result
         finally:
+            loop.place.over()
             _loop.reset(token)
 
     return _retry
+
+
+def _failed(loop: _Loop, back: float = 0.0) -> None:
+    policy = policy_for(_SERVICE)
+    if policy.pacing:
+        loop.place.failed(loop.endpoint, policy.pacing_url, back)
 
 
 def _wait(reporter: Reporter, seconds: float) -> None:
@@ -129,10 +156,27 @@ def _wait(reporter: Reporter, seconds: float) -> None:
     if isinstance(decision, GiveUp):
         loop.reason = decision
         raise error
+    _failed(loop, decision.seconds)
     loop.extra_waited += decision.extra
     attempt = loop.ended(failure, decision.seconds)
-    reporter.on_retry(Retry(loop.name, _SERVICE, attempt, policy.retries_number + 1, decision.source))
-    reporter.sleep(decision.seconds)
+    retry = Retry(loop.name, _SERVICE, attempt, policy.retries_number + 1, decision.source)
+    reporter.on_retry(retry)
+
+    def sleep(seconds: float) -> bool:
+        began = time.monotonic()
+        reporter.sleep(seconds)
+        return time.monotonic() - began >= seconds / 2
+
+    if not sleep(decision.seconds):  # a test has replaced it
+        return
+    left = max(0.0, policy.retry_max_wait - loop.extra_waited)
+    at_most = dataclasses.replace(retry, source="pacing", attempt=dataclasses.replace(attempt, wait=left))
+    has_slot, waited = loop.place.wait(sleep, left, lambda: reporter.on_retry(at_most))
+    loop.extra_waited += waited
+    loop.attempts[-1] = dataclasses.replace(attempt, wait=decision.seconds + waited)
+    if not has_slot:
+        loop.reason = GiveUp.PACED
+        raise error
 
 
 def _read(error: Exception) -> Failure:
