@@ -153,6 +153,14 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         const=False,
         help="put no marker (os-retries-...) into what is created, and so repeat no create whose answer was lost",
     )
+    creates.add_argument(
+        "--single-writer",
+        dest="single_writer",
+        action="store_const",
+        const=True,
+        help="nobody else makes the like in this project: find also what has no room for a marker (a network with a "
+        "description, a server group), by being new and equal in all that was asked for",
+    )
     parser.set_defaults(body=_run)
 
 
@@ -162,7 +170,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
     try:
-        names = [*(name for name, *_ in _NUMBERS.values()), "safe_creates", "pacing"]
+        names = [*(name for name, *_ in _NUMBERS.values()), "safe_creates", "single_writer", "pacing"]
         how = policies({name: getattr(arguments, name) for name in names}, arguments.config_file)
         return run(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
     except UsageError as error:

@@ -202,6 +202,8 @@ _HELP = {
     "settle_time_after_timeout": "The same after a 504, a 408 and a request that was not answered in time.",
     "reap_late_duplicates": "Whether a duplicate that appeared later than that is deleted when it is seen, and not "
     "just reported.",
+    "single_writer": "Whether nobody else makes the like in this project, so that a create without room for a marker "
+    "is found by being new and equal in all that was asked for; with another writer it could be another one's.",
 }
 
 
@@ -221,6 +223,7 @@ def _options(service: str | None = None) -> list[Any]:
         "settle_time": types.Float(min=0, max=86_400),
         "settle_time_after_timeout": types.Float(min=0, max=86_400),
         "reap_late_duplicates": types.Boolean(),
+        "single_writer": types.Boolean(),
         "pacing": types.Boolean(),
         "pacing_url": types.String(),
     }

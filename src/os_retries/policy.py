@@ -50,6 +50,8 @@ class RetryPolicy:
         which nobody has stopped working
     :param reap_late_duplicates: whether a duplicate that appeared later than that is deleted when it is seen, and not
         just reported
+    :param single_writer: whether nobody else makes the like in this project, so that a create without room for a
+        marker is found by being new and equal in all that was asked for
     :param pacing: whether the retries of a service in trouble are one queue (see ``os_retries.pacing``)
     :param pacing_url: where the processes of a fleet share that queue; None: each process has its own
     :param sleep: waits that many seconds instead of ``time.sleep``; what it raises goes up
@@ -69,6 +71,7 @@ class RetryPolicy:
     settle_time: float = 15.0
     settle_time_after_timeout: float = 120.0
     reap_late_duplicates: bool = False
+    single_writer: bool = False
     pacing: bool = True
     pacing_url: str | None = field(default=None, repr=False)  # it may have a password in it
     sleep: Callable[[float], object] | None = None
@@ -86,7 +89,7 @@ class RetryPolicy:
             if not low <= value <= high or not math.isfinite(value):
                 raise ValueError(f"{name} must be {_range_text(low, high)}, not {value!r}")
         object.__setattr__(self, "retry_codes", _statuses(self.retry_codes))
-        for name in ("safe_creates", "reap_late_duplicates", "pacing"):
+        for name in ("safe_creates", "reap_late_duplicates", "single_writer", "pacing"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
         for name, fits, what in (

@@ -45,6 +45,7 @@ _OPTIONS = {
     "retry_max_wait": "--max-wait",
     "attempt_timeout": "--timeout",
     "safe_creates": "--no-safe-creates",
+    "single_writer": "--single-writer",
 }
 _LAUNCHER = Path(__file__).with_name("launcher") / "path"
 _HOOKS = {"sleep", "on_retry"}  # the fields of a policy that are no numbers

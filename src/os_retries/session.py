@@ -307,6 +307,9 @@ def _request(
         return run(lambda _method: target, attempt, (), {}, streams=() if stream is None else (stream,), begun=begun)
     except _Answered as answered:
         return answered.response
+    finally:
+        if target.begun is not None:
+            target.begun.over()
 
 
 class _Repeated:
@@ -512,6 +515,7 @@ class RequestTarget(OwnerTarget):
 
     ambiguous = False
     creation: Creation | None = None
+    begun: Creation | None = None  # the same, also after it has been sent without its marker
     judged: tuple[Exception, Failure] | None = None  # what the look-up has made of a failure
 
     def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
@@ -627,7 +631,7 @@ class RequestTarget(OwnerTarget):
         from os_retries.creates import sending  # noqa: PLC0415  a program that creates nothing never loads it
 
         send = functools.partial(_send_inside, original)
-        self.creation = sending.begin(self.session, service, self.kwargs, send=send, policy=self.policy)
+        self.creation = self.begun = sending.begin(self.session, service, self.kwargs, send=send, policy=self.policy)
         return self.creation is not None
 
     def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:

@@ -5,6 +5,7 @@ What is there is counted in the service, by a session that nothing is attached t
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -55,8 +56,11 @@ class World:
             session.get_token()
         self.clean = {name: Clients(cloud.session(name)) for name in sessions}
         self.clients = {name: Clients(session) for name, session in sessions.items()}
-        for session in sessions.values():
-            attach(session, self.policy())
+        self.attach()
+
+    def attach(self, **changes: Any) -> None:
+        for clients in self.clients.values():
+            attach(clients.session, self.policy(**changes))
 
     def policy(self, **changes: Any) -> RetryPolicy:
         numbers: dict[str, Any] = {
@@ -87,6 +91,7 @@ class World:
         """Return the clients above the faults, those beside them, and what the kind needs; unhurt by any fault."""
         self.plan(kind, [])
         self.real_time = kind.later
+        self.attach(single_writer=kind.single_writer)
         clients, clean = self.clients[kind.account], self.clean[kind.account]
         _ = clients.flavor, clients.image, clients.network, kind.prepare(clients)
         if id(kind) not in self.settings:
@@ -204,7 +209,7 @@ def test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_e
     (evidence,) = given_up
     assert evidence.reason is GiveUp.NOT_REPEATABLE
     assert evidence.attempts[-1].status == 502
-    assert "looked up" in evidence.detail
+    assert ("what there was before could not be asked for" if kind.single_writer else "looked up") in evidence.detail
     assert "502" in str(caught.value) or "502" in repr(caught.value.__dict__)
     there = [kind.id_of(each) for each in kind.listed(clean, setting, name)]
     for each in there:
@@ -223,7 +228,8 @@ def test_a_success_costs_no_look_up(world: World, kind: Kind, request: pytest.Fi
     name = fresh()  # the first one's removal may go on, and it is listed until it is over
     made = kind.create(clients, setting, name)
     one_and_the_callers(world, kind, name, made)
-    assert not [entry for entry in world.faults.record if entry.request.verb == "GET"]
+    gets = [entry for entry in world.faults.record if entry.request.verb == "GET"]
+    assert len(gets) == kind.single_writer, "but for what there was before"
     # None at all where the client does not know the newest microversion yet, and the session sends it.
     assert clients.asked <= {request.node.callspec.params["kind"].partition("-")[0]}, "by the client of its name"
 
@@ -284,6 +290,54 @@ def test_a_backup_is_found(world: World) -> None:
     made = BACKUP.create(clients, setting, name)
     assert world.sent(BACKUP) == 1
     one_and_the_callers(world, BACKUP, name, made)
+
+
+def test_two_that_are_alike_of_one_program_are_never_taken_for_each_other(world: World) -> None:
+    """The first never reaches the service; while it is looked up, another thread makes one that is like it."""
+    kind = KINDS["neutron-router-described"]
+    clients, clean, setting = world.ready(kind)
+    name, others = fresh(), []
+
+    def meanwhile(_seconds: float) -> None:
+        if not others:
+            thread = threading.Thread(target=lambda: others.append(kind.create(clients, setting, name)))
+            thread.start()
+            thread.join()
+
+    attach(clients.session, world.policy(single_writer=True, sleep=meanwhile))
+    world.plan(kind, [Fault.reset()])
+    with pytest.raises(keystoneauth1.exceptions.ConnectFailure):
+        kind.create(clients, setting, name)
+    assert world.sent(kind) == 2
+    (there,) = kind.listed(clean, setting, name)
+    assert kind.ids(others[0]) == [there["id"]]
+
+    world.ready(kind)  # both are over: a third one is told from the second, which was there before
+    world.plan(kind, [Fault.lost(504)])
+    third = kind.create(clients, setting, name)
+    assert world.sent(kind) == 1
+    assert set(kind.ids(third)) == {each["id"] for each in kind.listed(clean, setting, name)} - {there["id"]}
+    for each in kind.listed(clean, setting, name):
+        kind.delete(clean, setting, each["id"])
+
+
+@pytest.mark.parametrize("name", ["neutron-router-described", "nova-server-group", "keystone-ec2"])
+def test_where_others_may_write_too_what_has_no_room_for_a_marker_is_handed_over(
+    world: World, name: str, given_up: list[Evidence]
+) -> None:
+    kind = KINDS[name]
+    clients, clean, setting = world.ready(kind)
+    world.attach(single_writer=False)
+    wanted = fresh()
+    before = kind.listed(clean, setting, wanted)
+    world.plan(kind, [Fault.lost(504)])
+    with pytest.raises(Exception):
+        kind.create(clients, setting, wanted)
+    assert world.sent(kind) == 1
+    assert given_up[-1].reason is GiveUp.NOT_REPEATABLE
+    assert not [entry for entry in world.faults.record if entry.request.verb == "GET"]
+    (made,) = [each for each in kind.listed(clean, setting, wanted) if each not in before]
+    kind.delete(clean, setting, kind.id_of(made))
 
 
 # In this order each has the state that it begins with.

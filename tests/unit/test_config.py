@@ -506,7 +506,7 @@ def test_the_generator_lists_every_option_with_its_default_and_the_services_grou
         "# Deprecated group/name - [retries]/retry_after",
     ):
         assert line in main.splitlines()
-    assert main.count("can be changed without restarting") == 13  # oslo's note on a mutable option
+    assert main.count("can be changed without restarting") == 14  # oslo's note on a mutable option
     for service in SERVICE_TYPES.values():
         assert f"[timeouts_{service.replace('-', '_')}]" in text.splitlines()
     assert "#retries_number = <None>" in text.partition("[timeouts_compute]")[2].splitlines()

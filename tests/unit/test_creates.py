@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from os_retries.creates import TABLE, elsewhere, network, rows_for
 from os_retries.creates.engine import Create, Finding, Get, Keeper, Reply, Tools, find_out, look, prepare, there_before
-from os_retries.creates.recipes import KEY, Attribute, ClientId, Description, Look, Metadata, Recipe, Tag
+from os_retries.creates.recipes import KEY, Attribute, ClientId, Description, Look, Metadata, Recipe, Tag, fingerprint
 
 SETTLE = 15.0
 
@@ -385,8 +385,10 @@ def test_no_two_creates_have_one_marker() -> None:
 # -- the table
 
 
-def first_row(service: str, path: str, body: Any, microversion: Any = None, verb: str = "POST") -> Create | None:
-    for row, groups in rows_for(service, verb, path):
+def first_row(
+    service: str, path: str, body: Any, microversion: Any = None, verb: str = "POST", single_writer: bool = False
+) -> Create | None:
+    for row, groups in rows_for(service, verb, path, single_writer=single_writer):
         create = prepare(row, groups, body, microversion)
         if create is not None:
             return create
@@ -435,6 +437,54 @@ def test_what_cannot_be_made_safe_is_refused_and_not_marked(service: str, path: 
     assert create is not None
     assert create.recipe.refused
     assert create.body == body
+
+
+@pytest.mark.parametrize(
+    ("found", "ours"),
+    [
+        ({"name": "x", "description": "mine", "mtu": 1500, "id": "1"}, True),
+        ({"name": "x", "description": "mine", "mtu": "1500"}, True),
+        ({"name": "x", "description": "another's", "mtu": 1500}, None),
+        ({"name": "x", "description": "mine"}, None),  # it does not show all that was asked for
+        ({"name": "y", "description": "mine", "mtu": 1500}, False),
+    ],
+)
+def test_a_fingerprint_is_all_that_was_asked_for_and_else_it_cannot_be_told(found: Any, ours: bool | None) -> None:
+    sent = {"name": "x", "description": "mine", "mtu": 1500}
+    assert fingerprint("name")(found, sent) is ours
+
+
+SINGLE_WRITER = [
+    ("network", "/networks", {"network": {"name": "x", "description": "mine"}}, "networks"),
+    ("network", "/floatingips", {"floatingip": {"floating_network_id": "n", "description": "mine"}}, "floatingips"),
+    ("network", "/address-scopes", {"address_scope": {"name": "x", "ip_version": 4}}, "address_scopes"),
+    ("compute", "/os-server-groups", {"server_group": {"name": "x", "policies": ["affinity"]}}, "server_groups"),
+]
+
+
+@pytest.mark.parametrize(("service", "path", "body", "listed"), SINGLE_WRITER)
+def test_of_a_single_writer_what_is_new_equal_and_of_the_project_is_found(
+    service: str, path: str, body: Any, listed: str
+) -> None:
+    ((_, item),) = body.items()
+    create = first_row(service, path, body, (2, 60), single_writer=True)
+    assert create is not None
+    assert create.body == body
+    create = replace(create, known=frozenset({"old"}), groups={**create.groups, "project": "mine"})
+    twins = [item | each for each in ({"id": "old", "project_id": "mine"}, {"id": "theirs", "project_id": "other"})]
+    own = item | {"id": "own", "project_id": "mine"}
+    assert look(create, lambda _get: Reply(200, {listed: twins})).absent
+    assert look(create, lambda _get: Reply(200, {listed: [*twins, own]})).ids == ("own",)
+    two = look(create, lambda _get: Reply(200, {listed: [*twins, own, own | {"id": "another"}]}))
+    assert two.problem
+    assert two.ids == ("own", "another")
+
+
+@pytest.mark.parametrize(("service", "path", "body", "listed"), SINGLE_WRITER)
+def test_without_that_promise_it_is_refused(service: str, path: str, body: Any, listed: str) -> None:
+    create = first_row(service, path, body, (2, 60))
+    assert create is not None
+    assert create.recipe.refused
 
 
 def log_of(*records: tuple[str, str, str]) -> Reply:

@@ -324,6 +324,14 @@ def test_creates_are_safe_unless_that_is_switched_off(monkeypatch, options, safe
     assert seen[None].safe_creates is safe
 
 
+@pytest.mark.parametrize(("options", "alone"), [([], False), (["--single-writer"], True)])
+def test_single_writer_reaches_the_policies(monkeypatch, options, alone):
+    seen = {}
+    monkeypatch.setattr(run_module, "run", lambda _command, how, **_: seen.update(how) or 0)
+    assert cli.main(["run", *options, "--", "true"]) == 0
+    assert seen[None].single_writer is alone
+
+
 @pytest.mark.parametrize(("options", "paced"), [([], True), (["--no-pacing"], False)])
 def test_no_pacing_reaches_the_policies(monkeypatch, options, paced):
     seen = {}

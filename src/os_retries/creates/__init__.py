@@ -24,12 +24,21 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
 }
 
 
-def rows_for(service: str | None, verb: str, path: str) -> list[tuple[Recipe, dict[str, str]]]:
-    """Return the rows that speak of such a request, first come first, and what their paths' groups stand for."""
+def rows_for(
+    service: str | None, verb: str, path: str, *, single_writer: bool = False
+) -> list[tuple[Recipe, dict[str, str]]]:
+    """Return the rows that speak of such a request, first come first, and what their paths' groups stand for.
+
+    :param single_writer: with those that could take another writer's resource for one's own
+    """
     if service not in TABLE:
         return []
     matches = ((row, pattern.fullmatch(path)) for row, pattern in _patterns(service, verb))
-    return [(row, match.groupdict() | {"path": path}) for row, match in matches if match is not None]
+    return [
+        (row, match.groupdict() | {"path": path})
+        for row, match in matches
+        if match and row.single_writer <= single_writer
+    ]
 
 
 @functools.cache

@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from os_retries.creates.recipes import KEY, Attribute, Blind, ClientId, Item, Look, Metadata, Recipe, Tag, password
+from os_retries.creates.recipes import (
+    KEY,
+    Attribute,
+    Blind,
+    ClientId,
+    Item,
+    Look,
+    Metadata,
+    Recipe,
+    Tag,
+    fingerprint,
+    password,
+)
 
 # Schedulers' hints stand beside the server, under either name.
 _HINTS = frozenset({"os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"})
@@ -375,6 +387,17 @@ ROWS = (
     Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
     Recipe(**_SNAPSHOT, view=_nothing, headers=_image_location),
     *_ACTIONS,
+    Recipe(
+        path=r"/os-server-groups",
+        body="server_group",
+        single_writer=True,
+        since=(2, 13),  # the first that shows the project
+        match=fingerprint("name"),
+        look=Look(
+            path="{base}/os-server-groups", list="server_groups", holds={"project_id": "{project}"}, baseline="id"
+        ),
+        status=200,
+    ),
     Recipe(
         path=r"/os-server-groups",
         body="server_group",

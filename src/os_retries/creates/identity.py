@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from os_retries.creates.recipes import Attribute, Item, Look, Proof, Recipe, equal
+from os_retries.creates.recipes import Attribute, Item, Look, Proof, Recipe, equal, fingerprint
 
 if TYPE_CHECKING:
     from os_retries.creates.recipes import Value
@@ -38,6 +38,10 @@ def _marked(collection: str, member: str, query: dict[str, Value], then: str | N
         carrier=Attribute("os_retries"),  # keystone makes an underscore of every hyphen
         look=Look(path="{base}/" + collection, list=collection.rpartition("/")[2], query=query, then=then),
     )
+
+
+def _ec2(_sent: list[Item], found: list[Item]) -> Item:
+    return {"credential": found[0]}
 
 
 def _secret() -> str:
@@ -81,6 +85,14 @@ ROWS = (
         "trust",
         {"trustor_user_id": _of("trustor_user_id")},
         then="{base}/OS-TRUST/trusts/{id}",  # the list has no roles
+    ),
+    Recipe(
+        path=r"/users/[^/]+/credentials/OS-EC2",
+        body=None,
+        single_writer=True,
+        match=fingerprint("tenant_id"),
+        look=Look(path="{path}", list="credentials", baseline="access"),
+        view=_ec2,
     ),
     Recipe(
         path=r"/users/[^/]+/credentials/OS-EC2",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from os_retries.creates.recipes import KEY, Blind, Description, Item, Look, Recipe, Tag, equal
+from os_retries.creates.recipes import KEY, Blind, Description, Item, Look, Recipe, Tag, equal, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +71,34 @@ def _own_description(path: str, member: str, collection: str = "") -> Recipe:
     )
 
 
+_LIKE_THE_SUBNET = fingerprint("network_id", "name")
+
+
+def _is_like_the_subnet(found: Item, sent: Item) -> bool | None:
+    """Of a subnet from a pool neutron shows the length of its prefix in its CIDR alone."""
+    if str(found.get("cidr")).endswith(f"/{sent.get('prefixlen')}"):
+        sent = {name: value for name, value in sent.items() if name != "prefixlen"}
+    return _LIKE_THE_SUBNET(found, sent)
+
+
+def _by_fingerprint(
+    path: str,
+    member: str,
+    *key: str,
+    collection: str = "",
+    match: Callable[[Item, Item], bool | None] | None = None,
+) -> Recipe:
+    """Where the description is the caller's own, or cannot be emptied again."""
+    collection = collection or path.strip("/").replace("-", "_")
+    return Recipe(
+        path=path,
+        body=member,
+        single_writer=True,
+        match=match or fingerprint(*key or ("name",)),
+        look=Look(path="{base}" + path, list=collection, holds={"project_id": "{project}"}, baseline="id"),
+    )
+
+
 # -- what neutron admits only once -------------------------------------------------------------------------------------
 
 
@@ -116,8 +144,9 @@ def _is_rule(found: Item, sent: Item) -> bool:
     return len(set(prefixes)) == 1 and all(text(found, name) == text(sent, name) for name in _RULE)
 
 
-def _of_the_groups(_item: Item, _markers: list[str]) -> None:
-    """A bulk may be for several groups: neutron lists all the rules that its caller sees."""
+def _of_its_group(item: Item, markers: list[str]) -> str | None:
+    """Ask for the rules of the group; a bulk may be for several, and neutron lists all that its caller sees."""
+    return str(item["security_group_id"]) if len(markers) == 1 and "security_group_id" in item else None
 
 
 def _has_subnet(found: Item, sent: Item) -> bool:
@@ -199,8 +228,10 @@ ROWS = (
         look=Look(path="{base}/ports", list="ports", query={"tags-any": _any_tag}, blind=_TAGS_NOT_KEPT),
     ),
     _described("/ports", "port"),
+    _by_fingerprint("/ports", "port", "network_id", "name"),
     _own_description("/ports", "port"),
     _described("/networks", "network"),
+    _by_fingerprint("/networks", "network"),
     _own_description("/networks", "network"),
     _described("/subnets", "subnet"),
     Recipe(
@@ -210,18 +241,27 @@ ROWS = (
         look=Look(path="{base}/subnets", list="subnets", query={"network_id": "{network_id}"}, born="created_at"),
         match=_is_subnet,
     ),
+    _by_fingerprint("/subnets", "subnet", match=_is_like_the_subnet),
     _own_description("/subnets", "subnet"),
     _described("/subnetpools", "subnetpool"),
+    _by_fingerprint("/subnetpools", "subnetpool"),
     _own_description("/subnetpools", "subnetpool"),
     _described("/routers", "router"),
+    _by_fingerprint("/routers", "router"),
     _own_description("/routers", "router"),
     _described("/security-groups", "security_group"),
+    _by_fingerprint("/security-groups", "security_group"),
     _own_description("/security-groups", "security_group"),
     Recipe(  # there is no PUT of a rule that would take a marker out of its description again
         path=r"/security-group-rules",
         body="security_group_rule",
         bulk="security_group_rules",
-        look=Look(path="{base}/security-group-rules", list="security_group_rules", born="created_at"),
+        look=Look(
+            path="{base}/security-group-rules",
+            list="security_group_rules",
+            query={"security_group_id": _of_its_group},
+            born="created_at",
+        ),
         match=_is_rule,
     ),
     _described("/floatingips", "floatingip"),
@@ -232,6 +272,7 @@ ROWS = (
         look=Look(path="{base}/floatingips", list="floatingips", query={"port_id": "{port_id}"}, born="created_at"),
         same=("floating_network_id", "port_id", "fixed_ip_address", "description"),
     ),
+    _by_fingerprint("/floatingips", "floatingip", "floating_network_id"),
     _own_description("/floatingips", "floatingip"),
     Recipe(
         **_FORWARDING,
@@ -249,7 +290,9 @@ ROWS = (
         same=("port_id", "name", "description"),
     ),
     _described("/address-groups", "address_group"),
+    _by_fingerprint("/address-groups", "address_group"),
     _own_description("/address-groups", "address_group"),
+    _by_fingerprint("/address-scopes", "address_scope"),
     Recipe(path=r"/address-scopes", body=None, refused="neutron has no place for a marker there, and admits twins"),
     Recipe(
         path=r"/metering/metering-label(s|-rules)",
@@ -264,6 +307,7 @@ ROWS = (
         same=("object_type", "object_id", "action", "target_tenant"),
     ),
     _described("/qos/policies", "policy", collection="policies"),
+    _by_fingerprint("/qos/policies", "policy", collection="policies"),
     _own_description("/qos/policies", "policy", "policies"),
     *(
         Recipe(
@@ -275,6 +319,7 @@ ROWS = (
         for kind in _QOS_RULES
     ),
     _described("/segments", "segment"),
+    _by_fingerprint("/segments", "segment", "network_id", "name"),
     _own_description("/segments", "segment"),
     # -- requests that change what is there
     Recipe(path=r"/[^/]+/[^/]+/tags", body=None, key="tags", harmless=True),

@@ -265,6 +265,8 @@ class Recipe:
     refused: str = ""
     #: Whether a second one does no more than the first, so that it needs no look.  Such a row has nothing else either.
     harmless: bool = False
+    #: Whether it is taken only where the caller says that nobody else makes the like.
+    single_writer: bool = False
 
     # the marker
     carrier: Carrier | None = None
@@ -302,6 +304,25 @@ class Recipe:
         if proof is not None or not self.same:
             return proof
         return all(equal(found.get(name), sent[name]) for name in self.same if name in sent)
+
+
+def fingerprint(*key: str) -> Callable[[Item, Item], bool | None]:
+    """Make a comparison of all that was asked for, where there is no room for a marker.
+
+    What is new, has the same ``key`` and is not equal in all may be ours as the service writes it, so that it cannot be
+    told.
+    """
+
+    def match(found: Item, sent: Item) -> bool | None:
+        if all(name in found and _same(found[name], value) for name, value in sent.items()):
+            return True
+        return None if all(_same(found.get(name), sent.get(name)) for name in key) else False
+
+    return match
+
+
+def _same(found: object, sent: object) -> bool:
+    return equal(found, sent) or (found in (None, "") and sent in (None, ""))
 
 
 def equal(found: object, sent: object) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import http
 import json
 import logging
+import os
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -61,9 +63,13 @@ def begin(
     :param send: sends a request of the same session, inside this one
     """
     url, verb = str(kwargs.get("url", "")), str(kwargs["method"]).upper()
-    rows = rows_for(service, verb, url if "://" in url else "/" + url.lstrip("/"))
-    if not rows or not policy().safe_creates:
+    path = url if "://" in url else "/" + url.lstrip("/")
+    if not rows_for(service, verb, path, single_writer=True):
         return None
+    now = policy()
+    if not now.safe_creates:
+        return None
+    rows = rows_for(service, verb, path, single_writer=now.single_writer)
     try:
         body = _read_body(kwargs)
         if body is None:
@@ -78,7 +84,7 @@ def begin(
             create = prepare(row, groups, body, around.microversion)
             if create is None:
                 continue
-            creation = Creation(create, around, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
+            creation = Creation(create, around, now, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
             if not row.refused and not row.harmless and creation.note_what_is_there():
                 _write_body(kwargs, create.body)
             return creation
@@ -168,14 +174,14 @@ class _Around:
         kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
         return self._send(**kwargs, **more)
 
-    def user(self) -> str | None:
-        """Return the id of the user who sends it; None where that cannot be told."""
+    def whose(self, what: str) -> object:
+        """Return the id of the ``user`` or the ``project`` for whom it is sent; None where that cannot be told."""
+        ask = self.session.get_user_id if what == "user" else self.session.get_project_id
         try:
-            user: object = self.session.get_user_id(self._kwargs.get("auth"))
+            return ask(self._kwargs.get("auth"))
         except Exception as error:
-            log.debug("the user could not be asked for: %s", error)
+            log.debug("the %s could not be asked for: %s", what, error)
             return None
-        return user if isinstance(user, str) else None
 
     def body(self) -> dict[str, Any]:
         """Return the body as the caller has written it."""
@@ -221,20 +227,63 @@ def _microversion(kwargs: Mapping[str, Any]) -> Microversion | None:
     return parse_microversion(words[-1]) if words else None
 
 
+class _Together:
+    """Creates of this process that would be taken for each other, while they are on their way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ways: dict[str, set[Creation]] = {}
+
+    def enter(self, creation: Creation) -> None:
+        """Begin one; of those that are on their way with it none can be told by being like what was asked for."""
+        with self._lock:
+            way = self._ways.setdefault(self._key(creation), set())
+            way.add(creation)
+            if len(way) > 1:
+                for each in way:
+                    each.crowded = True
+
+    def leave(self, creation: Creation) -> None:
+        """End it."""
+        with self._lock:
+            way = self._ways.get(self._key(creation), set())
+            way.discard(creation)
+            if not way:
+                self._ways.pop(self._key(creation), None)
+
+    def _key(self, creation: Creation) -> str:
+        return f"{creation.create.groups['path']} {json.dumps(creation.create.asked, sort_keys=True)}"
+
+
+together = _Together()
+
+
+def _forget() -> None:
+    """Begin anew in a child process: the parent's creates are not on their way here."""
+    global together  # noqa: PLW0603
+    together = _Together()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 class Creation:
     """One create of a session."""
 
-    def __init__(self, create: Create, around: _Around, name: str) -> None:
+    def __init__(self, create: Create, around: _Around, policy: RetryPolicy, name: str) -> None:
         self.create = create
         self.around = around
         self.name = name
         #: Whether a wait was ended by whoever waits: that goes up.
         self.woken = False
-        self._policy: RetryPolicy | None = None
+        self._policy = policy
         self._reply: Any = None  # the response of the last look-up
         self._begun = time.monotonic()
         self._failure: Failure | None = None  # the last one that was looked into
         self._told = False  # that the present look-up takes its time
+        #: Whether another one like it was on its way in this process, where only the like tells whose it is.
+        self.crowded = False
         self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
 
     def note_what_is_there(self) -> bool:
@@ -244,16 +293,40 @@ class Creation:
         """
         if self.create.recipe.look is None or self.create.recipe.look.baseline is None:
             return True
-        known = there_before(self.create, self._get)
+        try:
+            if self.create.recipe.single_writer:
+                together.enter(self)
+            known = there_before(self.create, self._get)
+        except BaseException:
+            self.over()
+            raise
         # Told by the token, which the request before has got.
-        user = None if known is None else self.around.user()
-        if known is None or user is None:
+        whose = None if known is None else self._whose(self.create.look.holds)
+        if known is None or whose is None:
             refused = replace(self.create.recipe, refused="what there was before could not be asked for")
             self.create = replace(self.create, recipe=refused)
             return False
-        self.create = replace(self.create, known=known, groups={**self.create.groups, "user": user})
+        self.create = replace(self.create, known=known, groups={**self.create.groups, **whose})
         self._keeper = Keeper(self.create, self._keeper.tools)
         return True
+
+    def _whose(self, holds: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the user and the project that the row compares; None where one of them cannot be told."""
+        sent = self.create.sent[0]
+        given = {"project": sent.get("project_id") or sent.get("tenant_id")}
+        whose: dict[str, str] = {}
+        for name in ("user", "project"):
+            if f"{{{name}}}" in holds.values():
+                value = given.get(name) or self.around.whose(name)
+                if not isinstance(value, str):
+                    return None
+                whose[name] = value
+        return whose
+
+    def over(self) -> None:
+        """Let go: the call is over."""
+        if self.create.recipe.single_writer:
+            together.leave(self)
 
     # -- what session.py asks, in the order of an attempt
 
@@ -295,15 +368,23 @@ class Creation:
             log.exception("%s could not be looked up", self._who)
             return None, replace(failure, repeatable=False)
 
+    def _sure(self, finding: Finding) -> Finding:
+        """Doubt what was found, or not, while another one like it was on its way."""
+        return (
+            replace(finding, problem="this program makes another one like it at the same time")
+            if self.crowded
+            else finding
+        )
+
     def _after_ambiguous(self, failure: Failure) -> tuple[Any, Failure]:
         policy = self._policy
-        assert policy is not None
         self._failure, self._told = failure, False
         finding, waited = self._keeper.after_ambiguous(
             settle=max(settle_time(failure, policy), self.create.recipe.lag),
             patience=sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
             allowance=policy.retry_max_wait - current().extra_waited,
         )
+        finding = self._sure(finding)
         if finding.found:
             return self._answer(finding), failure
         if finding.absent:
@@ -315,6 +396,8 @@ class Creation:
     def _after_other(self, failure: Failure, when: str = "") -> tuple[Any, Failure]:
         """Look once, if an attempt before may have been processed."""
         finding = self._keeper.one_look()
+        if self._keeper.ambiguous and self.crowded:
+            finding = self._sure(finding or Finding())
         if finding is None:
             return None, failure
         self._failure = failure
@@ -329,7 +412,7 @@ class Creation:
         if not (self._keeper.ambiguous or unshown) and (carrier is None or carrier.taken_away is None):
             return response
         try:
-            self._policy = self._policy or policy()
+            self._policy = policy()
             made = self.create.made(response.json()) if response.content else []
             if unshown and made:
                 kept = all(self.create.is_ours(each) for each in made)
@@ -338,7 +421,7 @@ class Creation:
                     log.warning("%s: the service says that it has %s, and does not keep the marker", self._who, alias)
             late = self._keeper.after_success(made)
             if late:
-                self._late(made, late, policy())
+                self._late(made, late, self._policy)
             if self._taken_away(made):
                 _fill(response, self._with(response.json(), made))
         except Exception:  # it has succeeded: that is what the caller is to know
@@ -394,7 +477,7 @@ class Creation:
                     )
                     if not again or response.status_code not in RETRY_CODES:
                         break
-                    pause(1.0, self._policy.sleep if self._policy is not None else None)
+                    pause(1.0, self._policy.sleep)
                 response.raise_for_status()
                 now = response.json()
                 item.update(now if key is None else now[key])
@@ -428,7 +511,7 @@ class Creation:
                 )
             status = response.status_code
             if status != 200:
-                codes = self._policy.retry_codes if self._policy is not None else ()
+                codes = self._policy.retry_codes
                 return Reply(status, again=status in codes)
             self._reply = response
             return Reply(status, response.json(), since=self._since(response))
@@ -446,7 +529,7 @@ class Creation:
             self._told = True
             self._tell("looking", "looking up what became of it")
         try:
-            pause(seconds, self._policy.sleep if self._policy is not None else None)
+            pause(seconds, self._policy.sleep)
         except BaseException:
             self.woken = True
             raise

@@ -192,6 +192,24 @@ KINDS = {
         delete=start,
         shown=lambda _made, _name: True,
     ),
+    "nova-server-group": Kind(
+        service="compute",
+        path="/os-server-groups",
+        create=lambda clients, _setting, name: clients.nova("2.60").server_groups.create(name, ["affinity"]),
+        listed=listing("compute", "/os-server-groups", "server_groups"),
+        delete=removal("compute", "/os-server-groups"),
+        single_writer=True,
+    ),
+    "nova-server-group-newer": Kind(
+        service="compute",
+        path="/os-server-groups",
+        create=lambda clients, _setting, name: clients.nova("2.64").server_groups.create(
+            name, "anti-affinity", {"max_server_per_host": 3}
+        ),
+        listed=listing("compute", "/os-server-groups", "server_groups"),
+        delete=removal("compute", "/os-server-groups"),
+        single_writer=True,
+    ),
     "nova-aggregate": Kind(
         service="compute",
         path="/os-aggregates",

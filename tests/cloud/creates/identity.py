@@ -63,6 +63,10 @@ def credential(clients: Clients, _setting: Any, name: str) -> Any:
     return clients.keystone.credentials.create(user, "certificate", json.dumps({"name": name}))
 
 
+def ec2(clients: Clients) -> str:
+    return f"/users/{clients.session.get_user_id()}/credentials/OS-EC2"
+
+
 def own(clients: Clients) -> str:
     return f"/users/{clients.session.get_user_id()}/application_credentials"
 
@@ -147,6 +151,18 @@ KINDS = {
         listed=application_credentials,
         delete=lambda clients, _setting, made: clients.delete("identity", f"{own(clients)}/{made}"),
         shown=can_be_used,
+    ),
+    "keystone-ec2": row(
+        "OS-EC2",
+        lambda clients, project, _name: clients.keystone.ec2.create(clients.session.get_user_id(), project),
+        account="demo",
+        setting=lambda clients: clients.session.get_project_id(),
+        ids=lambda made: [made.access],
+        id_of=lambda item: item["access"],
+        listed=lambda clients, _setting, _name: clients.get("identity", ec2(clients))["credentials"],
+        delete=lambda clients, _setting, made: clients.delete("identity", f"{ec2(clients)}/{made}"),
+        shown=lambda made, _name: bool(made.secret),
+        single_writer=True,
     ),
     "sdk-project": row(
         "projects", lambda clients, _setting, name: clients.sdk.identity.create_project(name=name, domain_id="default")

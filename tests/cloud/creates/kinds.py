@@ -147,6 +147,8 @@ class Kind:
     prepare: Callable[[Clients], Any] = lambda _clients: None
     #: Whether the service answers first and acts later, so that waits must be real.
     later: bool = False
+    #: Whether it is looked up only where the caller says that nobody else makes the like.
+    single_writer: bool = False
     #: False where the row says that it is never sent again.
     resend: bool = True
 

@@ -57,6 +57,17 @@ def made_by(
     )
 
 
+def described(
+    path: str,
+    member: str,
+    body: Callable[[Any, str], dict[str, Any]] = lambda _setting, name: {"name": name, "description": name + "!"},
+    **more: Any,
+) -> Kind:
+    """Make one with a description of the caller's own, so that there is no room for a marker."""
+    given: dict[str, Any] = {"by": "description", "single_writer": True} | more
+    return made_by(path, member, body, shown=lambda made, name: made["description"].startswith(name), **given)
+
+
 def bulk_by(path: str, bodies: Callable[[Any, str], list[dict[str, Any]]], *, by: str = "name", **more: Any) -> Kind:
     """Make several by one POST; each has the name, and a number that says its place, in the field ``by``."""
     members = path.strip("/").replace("-", "_")
@@ -80,6 +91,11 @@ def bulk_by(path: str, bodies: Callable[[Any, str], list[dict[str, Any]]], *, by
 
 def a_network(clients: Clients) -> str:
     return clients.neutron.create_network({"network": {"name": f"{RUN}-needed"}})["network"]["id"]
+
+
+def network_and_pool(clients: Clients) -> tuple[str, str]:
+    pool = {"name": f"{RUN}-needed", "prefixes": ["10.98.0.0/16"]}
+    return a_network(clients), clients.neutron.create_subnetpool({"subnetpool": pool})["subnetpool"]["id"]
 
 
 def a_group(clients: Clients) -> str:
@@ -309,12 +325,47 @@ KINDS = {
         shown=lambda made, name: made["description"] == name,
     ),
     "neutron-network": made_by("/networks", "network"),
+    "neutron-network-described": described("/networks", "network"),
+    "neutron-router-described": described("/routers", "router"),
+    "neutron-security-group-described": described("/security-groups", "security_group"),
+    "neutron-floating-ip-described": described(
+        "/floatingips",
+        "floatingip",
+        lambda network, name: {"floating_network_id": network, "description": name},
+        setting=public,
+    ),
+    "neutron-subnetpool-described": described(
+        "/subnetpools",
+        "subnetpool",
+        lambda _setting, name: {"name": name, "description": name + "!", "prefixes": ["10.99.0.0/16"]},
+    ),
+    "neutron-address-group-described": described("/address-groups", "address_group"),
+    "neutron-subnet-from-a-pool-described": described(
+        "/subnets",
+        "subnet",
+        lambda setting, name: {
+            "name": name,
+            "description": name + "!",
+            "network_id": setting[0],
+            "subnetpool_id": setting[1],
+            "ip_version": 4,
+            "prefixlen": 24,
+        },
+        setting=network_and_pool,
+    ),
+    "neutron-address-scope": made_by(
+        "/address-scopes",
+        "address_scope",
+        lambda _setting, name: {"name": name, "ip_version": 4},
+        shown=lambda made, name: made["name"] == name,
+        single_writer=True,
+    ),
     "neutron-networks-bulk": bulk_by("/networks", lambda _setting, name: [{"name": f"{name}-{n}"} for n in (3, 1, 2)]),
     "neutron-subnet": made_by("/subnets", "subnet", subnet, setting=a_network),
     "neutron-subnet-described": made_by(
         "/subnets",
         "subnet",
-        lambda setting, name: subnet(setting, name) | {"description": name},
+        lambda setting, name: subnet(setting, f"of {name}") | {"description": name},
         by="description",
         setting=a_network,
     ),
