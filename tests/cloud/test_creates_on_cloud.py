@@ -321,6 +321,32 @@ def test_two_that_are_alike_of_one_program_are_never_taken_for_each_other(world:
         kind.delete(clean, setting, each["id"])
 
 
+def test_two_threads_that_reboot_a_server_are_never_taken_for_each_other(world: World) -> None:
+    kind = KINDS["nova-stop"]
+    clients, clean, server = world.ready(kind)
+    reboot = {
+        "json": {"reboot": {"type": "HARD"}},
+        "endpoint_filter": {"service_type": "compute"},
+    }
+    others: list[Any] = []
+
+    def meanwhile(_seconds: float) -> None:
+        if not others:
+            work = lambda: others.append(clients.session.post(f"/servers/{server}/action", **reboot))  # noqa: E731
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+
+    before = records(world, server)
+    attach(clients.session, world.policy(sleep=meanwhile))
+    world.plan(kind, [Fault.reset()])
+    with pytest.raises(keystoneauth1.exceptions.ConnectFailure):
+        clients.session.post(f"/servers/{server}/action", **reboot)
+    assert len(others) == 1
+    assert sorted(records(world, server)) == sorted([*before, "reboot"])
+    world.clean["demo"].until(lambda: clean.state(server) == ("active", None))
+
+
 @pytest.mark.parametrize("name", ["neutron-router-described", "nova-server-group", "keystone-ec2"])
 def test_where_others_may_write_too_what_has_no_room_for_a_marker_is_handed_over(
     world: World, name: str, given_up: list[Evidence]

@@ -282,7 +282,7 @@ class Creation:
         self._begun = time.monotonic()
         self._failure: Failure | None = None  # the last one that was looked into
         self._told = False  # that the present look-up takes its time
-        #: Whether another one like it was on its way in this process, where only the like tells whose it is.
+        #: Whether another one like it was on its way in this process, where nothing but being new tells whose it is.
         self.crowded = False
         self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
 
@@ -291,11 +291,10 @@ class Creation:
 
         Without that the create goes as it is, and a lost answer is handed to the caller.
         """
-        if self.create.recipe.look is None or self.create.recipe.look.baseline is None:
+        if not self._has_baseline:
             return True
         try:
-            if self.create.recipe.single_writer:
-                together.enter(self)
+            together.enter(self)
             known = there_before(self.create, self._get)
         except BaseException:
             self.over()
@@ -325,8 +324,13 @@ class Creation:
 
     def over(self) -> None:
         """Let go: the call is over."""
-        if self.create.recipe.single_writer:
+        if self._has_baseline:
             together.leave(self)
+
+    @property
+    def _has_baseline(self) -> bool:
+        look = self.create.recipe.look
+        return look is not None and look.baseline is not None
 
     # -- what session.py asks, in the order of an attempt
 
