@@ -352,7 +352,7 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
         return _attempt(target, original, None)
     if target.judged is not None:
         error, failure = target.judged
-        response, failure = creation.before_send(failure)
+        response, failure = creation.before_send(failure, target.kwargs)
         if response is not None:
             return response
         if not failure.repeatable:  # more has landed than was asked for

@@ -492,6 +492,24 @@ def test_where_novas_log_cannot_be_read_before_it_is_done_once_and_a_lost_answer
     world.clean["demo"].until(lambda: world.clean["demo"].state(server) == ("active", None))
 
 
+def test_where_novas_log_could_not_be_read_before_it_is_read_before_the_repeat(world: World) -> None:
+    """While a service refuses everything it refuses that too; nothing has been processed until then."""
+    kind = KINDS["nova-stop"]
+    _, _, server = world.ready(kind)
+    before = records(world, server)
+    world.plan(kind, [Fault.refused(429), Fault.lost(504)], [Fault.refused(503)] * 2)
+    answer = world.clients["demo"].session.post(
+        f"/servers/{server}/action", json={"rescue": None}, endpoint_filter={"service_type": "compute"}
+    )
+    assert answer.json()["adminPass"]
+    assert world.sent(kind) == 2
+    assert sorted(records(world, server)) == sorted([*before, "rescue"])
+    clean = world.clean["demo"]
+    clean.until(lambda: clean.state(server) == ("rescued", None))
+    clean.nova("2.60").servers.unrescue(server)
+    clean.until(lambda: clean.state(server) == ("active", None))
+
+
 @pytest.mark.parametrize(
     ("action", "why"),
     [

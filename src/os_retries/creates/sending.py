@@ -85,8 +85,7 @@ def begin(
             if create is None:
                 continue
             creation = Creation(create, around, now, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
-            if not row.refused and not row.harmless and creation.note_what_is_there():
-                _write_body(kwargs, create.body)
+            creation.mark(kwargs)
             return creation
     except Exception:  # a fault of ours must not keep the request from being sent
         log.exception("a create could not be read, and is sent as it is")
@@ -282,11 +281,19 @@ class Creation:
         self._begun = time.monotonic()
         self._failure: Failure | None = None  # the last one that was looked into
         self._told = False  # that the present look-up takes its time
+        #: The create as it was before it was refused for want of what there was before.
+        self._without: Create | None = None
         #: Whether another one like it was on its way in this process, where nothing but being new tells whose it is.
         self.crowded = False
         self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
 
-    def note_what_is_there(self) -> bool:
+    def mark(self, kwargs: dict[str, Any]) -> None:
+        """Put the marked body into what is to be sent, where there is one."""
+        recipe = self.create.recipe
+        if not recipe.refused and not recipe.harmless and self._note_what_is_there():
+            _write_body(kwargs, self.create.body)
+
+    def _note_what_is_there(self) -> bool:
         """Ask for what is there before the first attempt, where the row needs that; whether it has what it needs.
 
         Without that the create goes as it is, and a lost answer is handed to the caller.
@@ -302,6 +309,7 @@ class Creation:
         # Told by the token, which the request before has got.
         whose = None if known is None else self._whose(self.create.look.holds)
         if known is None or whose is None:
+            self._without = self.create
             refused = replace(self.create.recipe, refused="what there was before could not be asked for")
             self.create = replace(self.create, recipe=refused)
             return False
@@ -347,8 +355,14 @@ class Creation:
         kwargs.update(self.around.body())
         return True
 
-    def before_send(self, failure: Failure) -> tuple[Any, Failure]:
-        """Look once more before a re-send; return what :meth:`after_failure` does, for the attempt before."""
+    def before_send(self, failure: Failure, kwargs: dict[str, Any]) -> tuple[Any, Failure]:
+        """Look once more before a re-send; return what :meth:`after_failure` does, for the attempt before.
+
+        Where it was not known what there was before, and nothing has been processed yet, that is asked for again.
+        """
+        if self._without is not None:
+            self.create, self._without = self._without, None
+            self.mark(kwargs)
         return self._guarded(lambda judged: self._after_other(judged, "before the repeat"), failure)
 
     def after_failure(self, failure: Failure, policy: RetryPolicy) -> tuple[Any, Failure]:
