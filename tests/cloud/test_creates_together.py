@@ -87,7 +87,7 @@ def taken_away(clean: Clients, name: str) -> dict[str, list[str]]:
 
 def test_many_at_once_with_one_name_under_all_faults_make_one_each(cloud: Any, pytestconfig: pytest.Config) -> None:
     """Nothing is there twice, nothing is there that nobody knows of, and nobody gets what another one has made."""
-    number = 200 if pytestconfig.option.full else 60
+    number = 200
     faults = mixed(pytestconfig.option.seed)
     session = cloud.session(session=faults.session())
     session.get_token()
