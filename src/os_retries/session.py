@@ -285,6 +285,8 @@ def _request(
         return original(*args, **kwargs)
     kwargs.update(zip(names, args, strict=False))
     attachment.silence_layers_below(session, kwargs)
+    if hasattr(kwargs.get("params"), "__next__"):  # an iterator: a repeat would ask without the query
+        kwargs["params"] = list(kwargs["params"])
     inside = _inside.get()
     target = RequestTarget(session, attachment, kwargs)
     target.set_timeout()
@@ -873,13 +875,14 @@ class Body(Stream):
 
 
 class Files(Body):
-    """The ``files=`` of requests: names and files, in a dict or a list, each file alone or in a tuple with its name."""
+    """The ``files=`` of requests: names and files, in a mapping or pairs, each file alone or in a tuple."""
 
     argument = "files"
 
     def __init__(self, files: Any) -> None:
-        self.stream = files
-        values = files.values() if isinstance(files, dict) else [value for _name, value in files]
+        # A list of our own: an iterator is used up by looking at it.
+        self.stream = list(files.items() if hasattr(files, "items") else files)
+        values = [value for _name, value in self.stream]
         parts = [part for value in values for part in (value if isinstance(value, tuple | list) else [value])]
         self._streams = [Stream(part) for part in parts if is_stream(type(part))]
 

@@ -10,6 +10,7 @@ import inspect
 import io
 import threading
 import time
+import types
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -666,6 +667,23 @@ def test_the_files_of_a_form_are_sent_whole_again(fault, cloud, attached):
     built.client.put("/servers/1", files=form)
     first, second = cloud.requests(path="/servers")
     assert first.body.count(CONTENT) == second.body.count(CONTENT) == 2
+
+
+@pytest.mark.parametrize("given", [dict.items, lambda form: iter(form.items()), types.MappingProxyType])
+def test_a_form_is_sent_whole_however_its_files_are_given(given, cloud, attached):
+    """A look at what can be rewound must not use up an iterator: the form would be sent, and reported, without files."""
+    built = attached("keystoneauth")
+    cloud.plan(balancer(503), path="/servers")
+    built.client.put("/servers/1", files=given({"one": io.BytesIO(CONTENT)}))
+    assert [request.body.count(CONTENT) for request in cloud.requests(path="/servers")] == [1, 1]
+
+
+def test_a_query_given_as_an_iterator_is_asked_again_whole(cloud, attached):
+    """Without its filter a listing answers with what nobody has asked for."""
+    built = attached("keystoneauth")
+    cloud.plan(balancer(503), path="/servers")
+    built.client.get("/servers", params=iter([("name", "mine")]))
+    assert [request.target.partition("?")[2] for request in cloud.requests(path="/servers")] == ["name=mine"] * 2
 
 
 def test_a_body_without_credentials_is_the_services_401(cloud, attached):
