@@ -126,6 +126,8 @@ def run(command: Sequence[str], policies: Policies, *, quiet: bool = False, log_
     :raises UsageError: if ``log_json`` cannot be written
     """
     environ = dict(os.environ)
+    if not command[0]:  # exec's own answers to that differ
+        return _failed(command, FileNotFoundError())
     if disabled():
         # Under a name that openstacksdk does not take for a cloud's.
         environ.pop("OS_RETRIES_DISABLED", None)
@@ -133,6 +135,7 @@ def run(command: Sequence[str], policies: Policies, *, quiet: bool = False, log_
         return _replace_by(command, environ)
     environ["PYTHONPATH"] = _python_path(environ.get("PYTHONPATH", ""))
     environ["OSRETRIES_POLICY"] = write_policies(policies)
+    _tell_run_around_us(environ)
     for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET"):
         environ.pop(name, None)  # of a run around this one
     if log_json is not None:
@@ -140,14 +143,33 @@ def run(command: Sequence[str], policies: Policies, *, quiet: bool = False, log_
     if quiet:
         environ["OSRETRIES_QUIET"] = "1"
         return _replace_by(command, environ)
-    with tempfile.NamedTemporaryFile(prefix="os-retries-") as journal:
-        environ["OSRETRIES_JOURNAL"] = journal.name
+    with _journal() as journal:
+        if journal is not None:
+            environ["OSRETRIES_JOURNAL"] = journal.name
         try:
             status = _wait_for(command, environ)
         except OSError as error:
             return _failed(command, error)
-        _sum_up(journal.read().decode("utf-8", "replace"))
+        if journal is not None:
+            _sum_up(journal.read().decode("utf-8", "replace"))
     return status if status >= 0 else _die_of(signal.Signals(-status))
+
+
+def _journal() -> contextlib.AbstractContextManager[Any]:
+    """Open the file that the programs report to; None where there is no room for one, and the command runs without."""
+    try:
+        return tempfile.NamedTemporaryFile(prefix="os-retries-")
+    except OSError as error:
+        _say(f"os-retries: there will be no summary: {error.strerror}")
+        return contextlib.nullcontext()
+
+
+def _tell_run_around_us(environ: Mapping[str, str]) -> None:
+    """Tell a run around this one that what is retried below is summed up here."""
+    with contextlib.suppress(KeyError, OSError):
+        journal = os.open(environ["OSRETRIES_JOURNAL"], os.O_WRONLY | os.O_APPEND)
+        with os.fdopen(journal, "wb") as file:
+            file.write(b"inside -\n")
 
 
 def _python_path(before: str) -> str:
@@ -313,7 +335,7 @@ def _sum_up(journal: str) -> None:
     words = {report[0] for report in reports}
     if events:
         _say(summary(events))
-    elif "attached" not in words and "failed" not in words:
+    elif not words & {"attached", "failed", "inside"}:
         if "in" in words:
             _say(_UNUSED)
         elif "old" in words:

@@ -82,6 +82,7 @@ def test_what_cannot_be_run_is_said_with_the_shell_s_own_status(options, tmp_pat
     (tmp_path / "orphan").chmod(0o755)
     for command, status, words in [
         ("no-such-command", 127, "no-such-command: command not found"),
+        ("", 127, "os-retries: : command not found"),
         (tmp_path / "none", 127, "none: command not found"),
         (tmp_path / "orphan", 127, "orphan: its interpreter (see its first line) is not there"),
         (tmp_path / "text", 126, "text: Permission denied"),
@@ -438,6 +439,31 @@ def test_what_a_whole_script_has_met_is_summed_up_once(stubs):
     assert done.stdout.count("sent") == 6
     assert done.stderr.count("request") == 1
     assert "2 requests repeated (4 retries" in done.stderr
+
+
+@pytest.mark.parametrize("inner", [(), ("-q",)])
+def test_a_run_inside_another_is_what_sums_up(inner, stubs):
+    """The outer one does not know what the inner one has attached, and says nothing of it."""
+    done = run(*RUN, *FAST, *inner, "--", sys.executable, "-c", USES_STUB, **with_stubs(stubs))
+    assert done.stdout.endswith("200\n")
+    assert run_module._UNUSED not in done.stderr
+    assert done.stderr.count("1 request repeated") == (0 if inner else 1)
+
+
+def test_without_a_place_for_a_journal_the_command_is_retried_all_the_same(stubs):
+    """A full disk, or a container that cannot be written to: only the summary is missing."""
+    source = (
+        "import sys, tempfile\n"
+        "def full(*args, **kwargs): raise FileNotFoundError(2, 'No usable temporary directory found')\n"
+        "tempfile.NamedTemporaryFile = full\n"
+        "from os_retries.cli import main\n"
+        "sys.exit(main())"
+    )
+    us = [sys.executable, "-c", source, "run", *FAST, "--", sys.executable, "-c", USES_STUB]
+    done = subprocess.run(us, check=False, capture_output=True, text=True, timeout=60, **with_stubs(stubs))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "200")
+    assert "retry 2 of 5" in done.stderr
+    assert done.stderr.startswith("os-retries: there will be no summary: No usable temporary directory found\n")
 
 
 @pytest.mark.parametrize("variable", ["OS_RETRIES_DISABLED", "OSRETRIES_DISABLED"])
