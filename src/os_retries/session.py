@@ -245,14 +245,16 @@ def _method(base: type, name: str, ours: Callable[..., Any]) -> Callable[..., An
         inside = _inside.get() is not None
         if inside and is_owner and not attachment.shadows:  # three times in each request
             return plain(self, *args, **kwargs)
-        original = attachment.shadows.get(name) if attachment.shadows else None
-        if original is None:
-            original = types.MethodType(plain, self)
+        shadow = attachment.shadows.get(name) if attachment.shadows else None
+        original = types.MethodType(plain, self) if shadow is None else shadow
+        if is_foreign or (shadow is not None and not is_owner):
+            original = functools.partial(_by_position, original)
         if not inside and disabled():
             return original(*args, **kwargs)
         return ours(self, attachment, original, args, kwargs)
 
     is_owner = name in _OWNERS
+    is_foreign = not is_owner and plain.__module__ != "keystoneauth1.session"
     return method
 
 
@@ -280,9 +282,11 @@ def _request(
     session: Any, attachment: Attachment, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Stand in for ``Session.request``."""
-    names = ("url", "method", "json")
-    if len(args) > len(names):  # nobody does; keystoneauth's own order of the rest is not ours to know
-        return original(*args, **kwargs)
+    names: tuple[str, ...] = ("url", "method", "json")
+    if len(args) > len(names):  # hardly anybody does
+        names = _names_of_arguments(session.request)
+        if len(args) > len(names):
+            return original(*args, **kwargs)
     kwargs.update(zip(names, args, strict=False))
     attachment.silence_layers_below(session, kwargs)
     if hasattr(kwargs.get("params"), "__next__"):  # an iterator: a repeat would ask without the query
@@ -325,6 +329,21 @@ class _Repeated:
         if self._errors:
             raise_again(self._errors)
         return _attempt(self._target, self._original, None)
+
+
+def _names_of_arguments(original: Callable[..., Any]) -> tuple[str, ...]:
+    """Name the arguments that the session's own ``request`` takes by position."""
+    import inspect  # noqa: PLC0415
+
+    parameters = inspect.signature(original).parameters.values()
+    return tuple(each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
+
+
+def _by_position(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Give the URL and the verb by position, as keystoneauth's get() does: others may have other names for them."""
+    if args or not ("url" in kwargs and "method" in kwargs):  # as it came; the error is the session's own
+        return original(*args, **kwargs)
+    return original(kwargs.pop("url"), kwargs.pop("method"), **kwargs)
 
 
 def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body | None) -> Any:

@@ -759,6 +759,34 @@ def test_requests_look_as_they_did(cloud, attached):
         assert first.headers[name] == value
 
 
+def test_a_request_is_repeated_however_many_of_its_arguments_have_no_name(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(balancer(503), path="/servers")
+    url = f"{cloud.url('nova')}/servers/1"
+    assert built.session.request(url, "PUT", {"a": 1}, None, "someone/1").status_code == 200
+    requests = cloud.requests(path="/servers")
+    assert [request.headers["user-agent"] for request in requests] == ["someone/1"] * 2
+    assert [request.body for request in requests] == [b'{"a": 1}'] * 2
+
+
+class Positional(Session):
+    """keystoneauth's own get() gives the URL and the verb by position, so a subclass may have other names for them."""
+
+    def request(self, *args, **kwargs):
+        uri, verb = args
+        return super().request(uri, verb, **kwargs)
+
+
+def test_a_subclass_gets_the_url_and_the_verb_by_position_as_without_us(cloud, naps):
+    session = Positional(auth=Token(cloud.url("nova"), "t"), session=requests.Session())
+    attach(session)
+    cloud.plan(balancer(503), path="/servers")
+    assert session.get(f"{cloud.url('nova')}/servers").status_code == 200
+    assert session.put(f"{cloud.url('nova')}/servers/1", data=io.BytesIO(b"x")).status_code == 200
+    assert cloud.count(path="/servers") == 3
+    session.session.close()
+
+
 def test_the_rate_semaphore_is_not_held_while_waiting(cloud, attached):
     class Semaphore:
         held = False
