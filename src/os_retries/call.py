@@ -117,7 +117,8 @@ class Retries:
             return None
         decision = self._decide(policy, failure)
         if isinstance(decision, GiveUp):
-            self._failed(error, policy)
+            if not failure.held_back:
+                self._failed(error, policy)
             self._give_up(error, policy, failure, decision)
             return None
         self._failed(error, policy, decision.seconds)
@@ -168,7 +169,8 @@ class Retries:
         with _given_up_lock:
             loop.given_up += 1
             ordinal = loop.given_up
-        attempt = self.attempts[-1] if reason is GiveUp.PACED else self._add(failure)
+        unsent = reason is GiveUp.PACED or failure.held_back
+        attempt = self.attempts[-1] if unsent else self._add(failure)
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
         detail += f" ({failure.note})" if failure.note else ""
         who = self.target.name(), self.target.service()

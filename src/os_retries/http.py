@@ -36,7 +36,8 @@ class Failure:
     ``status`` is the HTTP status, or None where the failure carries none; ``retry_after`` the wait that the service
     asked for, in seconds, or None where it asked for none that can be read; ``what`` names a failure without a status
     (``connection refused``).  ``repeatable`` is False where a repeat could do twice what was asked for once; ``note``
-    says more about that, and ``found`` names what a look-up has found.
+    says more about that, and ``found`` names what a look-up has found.  ``held_back``: it is that of the attempt
+    before, once more, for a look-up did not let this one go.
     """
 
     status: int | None
@@ -47,6 +48,7 @@ class Failure:
     repeatable: bool = True
     note: str = ""
     found: tuple[str, ...] = ()
+    held_back: bool = False
 
 
 def kind_of(status: int | None, retry_codes: Container[int]) -> Kind:

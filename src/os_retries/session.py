@@ -376,9 +376,9 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
         response, failure = creation.before_send(failure, target.kwargs)
         if response is not None:
             return response
-        if not failure.repeatable:  # more has landed than was asked for
-            target.judged = error, failure
-            raise error
+        if not failure.repeatable:  # that cannot be told, or more has landed than was asked for
+            target.judged = error, replace(failure, held_back=True)
+            raise_again([error])
     try:
         response = _attempt(target, original, None)
         _ = response.content  # of a streamed answer too: whether it came whole decides

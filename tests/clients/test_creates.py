@@ -12,7 +12,15 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 import urllib3
-from keystoneauth1.exceptions import BadGateway, BadRequest, Conflict, ConnectFailure, Forbidden, GatewayTimeout
+from keystoneauth1.exceptions import (
+    BadGateway,
+    BadRequest,
+    Conflict,
+    ConnectFailure,
+    Forbidden,
+    GatewayTimeout,
+    ServiceUnavailable,
+)
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -208,6 +216,30 @@ def test_a_late_winner_seen_before_the_re_send_is_the_answer(service: Service, s
     service.plan = [late]
     assert create(session).json()["volume"]["id"] == "id0"
     assert len(service.sent("POST")) == 1
+
+
+@pytest.mark.parametrize("failing", [3, 100])
+def test_what_lands_after_a_503_while_the_look_before_the_re_send_fails_is_not_made_twice(
+    service: Service, session: Session, failing: int
+) -> None:
+    def lands_in_the_wait(request: requests.PreparedRequest) -> requests.Response:
+        service.plan = [lambda again: service.make(again) and answer(again, 500)]
+        service.gets = [None, *[503] * failing]
+        late.append(request)
+        return answer(request, 503)
+
+    late: list[requests.PreparedRequest] = []
+    service.plan = [lands_in_the_wait]
+    attach(session, RetryPolicy(retry_after=1, on_retry=lambda _retry: service.make(late[0]) and None))
+    if failing < 10:
+        assert create(session).json()["volume"]["id"] == "id0"
+    else:
+        with pytest.raises(ServiceUnavailable) as raised:
+            create(session)
+        evidence = raised.value.os_retries
+        assert (evidence.reason, len(evidence.attempts)) == (GiveUp.NOT_REPEATABLE, 1)
+        assert "the look-up failed (503)" in evidence.detail
+    assert (len(service.sent("POST")), len(service.things)) == (1, 1)
 
 
 @pytest.mark.parametrize("reap", [False, True])

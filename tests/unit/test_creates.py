@@ -90,8 +90,8 @@ class OneCreate(RuleBasedStateMachine):
     def mine(self) -> list[str]:
         return [each["id"] for each in self.service.things if self.marker in each.get("tags", [])]
 
-    def find_out(self) -> None:
-        finding, _ = self.keeper.after_ambiguous(settle=SETTLE, patience=20, allowance=1000)
+    def find_out(self, settle: float = SETTLE) -> None:
+        finding, _ = self.keeper.after_ambiguous(settle=settle, patience=20, allowance=1000)
         if finding.found:
             self.succeed(finding)
         elif finding.absent:
@@ -117,7 +117,7 @@ class OneCreate(RuleBasedStateMachine):
 
     def before_send(self) -> bool:
         self.may_send = False
-        finding = self.keeper.one_look()
+        finding = self.keeper.before_send(patience=20, allowance=1000)
         if finding is None:
             return True
         if finding.found:
@@ -140,6 +140,14 @@ class OneCreate(RuleBasedStateMachine):
         if self.before_send():
             self.service.process(self.create.sent[0], delay)
             self.find_out()
+
+    @precondition(lambda self: self.may_send and not self.ended)
+    @rule()
+    def a_gateway_answers_503_and_it_lands_before_the_repeat(self) -> None:
+        if self.before_send():
+            self.service.process(self.create.sent[0], delay=1.0)
+            self.find_out(settle=0.0)
+            self.service.wait(1.0)  # the loop's own wait
 
     @precondition(lambda self: self.may_send and not self.ended)
     @rule()
@@ -184,7 +192,7 @@ class OneCreate(RuleBasedStateMachine):
 
 
 TestOneCreate = OneCreate.TestCase
-TestOneCreate.settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+TestOneCreate.settings = settings(max_examples=1500, stateful_step_count=12, deadline=None)
 
 
 def test_what_landed_after_the_settle_time_is_reported_with_its_id() -> None:
@@ -661,9 +669,25 @@ def test_what_landed_after_the_settle_time_and_before_the_re_send_is_the_answer(
     service.process(create.sent[0], delay=SETTLE + 5)
     assert keeper.after_ambiguous(settle=SETTLE, patience=0, allowance=100)[0].absent
     service.wait(10)  # the loop's own wait
-    finding = keeper.one_look()
+    finding = keeper.before_send(patience=0, allowance=100)
     assert finding is not None
     assert finding.ids == ("id0",)
+
+
+def test_a_look_before_the_re_send_that_keeps_failing_holds_it_back_and_one_that_recovers_does_not() -> None:
+    """A 503 has no settle time: what it may have done lands while the loop waits, and only that look would see it."""
+    service = Service()
+    create = prepared()
+    assert create is not None
+    keeper = Keeper(create, service.tools())
+    assert keeper.after_ambiguous(settle=0, patience=10, allowance=100)[0].absent
+    service.failing = [Reply(503, again=True)] * 3
+    assert keeper.before_send(patience=10, allowance=100) is None
+    service.process(create.sent[0])
+    service.failing = [Reply(503, again=True)] * 100
+    held_back = keeper.before_send(patience=10, allowance=100)
+    assert held_back is not None
+    assert (held_back.found, held_back.problem) == (False, "the look-up failed (503)")
 
 
 def test_a_create_that_was_never_lost_is_not_looked_up() -> None:
@@ -671,6 +695,7 @@ def test_a_create_that_was_never_lost_is_not_looked_up() -> None:
     assert create is not None
     keeper = Keeper(create, Tools(lambda _get: pytest.fail("looked"), lambda _seconds: None, lambda: 0.0))
     assert keeper.one_look() is None
+    assert keeper.before_send(patience=10, allowance=100) is None
     assert keeper.after_success([{"id": "1"}]) == ()
 
 

@@ -5,7 +5,8 @@ Pure: how to ask, to wait and to tell the time are arguments, so the rules can b
 * One marker for the request and all its re-sends; what is found is compared here, whatever the filter did.
 * Nothing found is "not yet" until the settle time is over.  One found (or as many as were asked for) is the answer.
   More, or fewer, or a look-up that fails, prove nothing: then nothing is sent again.
-* Before a re-send, and after any failure that follows a lost answer, one more look: it may have landed meanwhile.
+* Before a re-send one more look, and none without it; after any failure that follows a lost answer too: it may have
+  landed meanwhile.
 * After a re-send that succeeded, a look for what landed later than the settle time: a duplicate, to be reported.
 """
 
@@ -454,11 +455,21 @@ class Keeper:
         self.ambiguous = True
         return find_out(self.create, self.tools, settle=settle, patience=patience, allowance=allowance)
 
-    def one_look(self) -> Finding | None:
-        """Look once before a re-send, and after a failure of another kind: a conflict may be one's own success.
+    def before_send(self, *, patience: float, allowance: float) -> Finding | None:
+        """Look before a re-send; None if it may go: no attempt may have been processed, or it is still not there.
 
-        None if no attempt may have been processed, and if nothing is there.  A look that fails changes nothing either:
-        that it was not there was sure before.
+        A look that fails is made again as :func:`find_out` does.  If it keeps failing nothing may go: after a 503 "not
+        there" was true of one moment alone.
+        """
+        if not self.ambiguous:
+            return None
+        finding, _ = find_out(self.create, self.tools, settle=0.0, patience=patience, allowance=allowance)
+        return None if finding.absent else finding
+
+    def one_look(self) -> Finding | None:
+        """Look once after a failure of another kind than a lost answer: a conflict may be one's own success.
+
+        None if no attempt may have been processed, if nothing is there, and if the look fails: nothing follows of it.
         """
         if not self.ambiguous:
             return None

@@ -363,7 +363,7 @@ class Creation:
         if self._without is not None:
             self.create, self._without = self._without, None
             self.mark(kwargs)
-        return self._guarded(lambda judged: self._after_other(judged, "before the repeat"), failure)
+        return self._guarded(self._before_repeat, failure)
 
     def after_failure(self, failure: Failure, policy: RetryPolicy) -> tuple[Any, Failure]:
         """Find out what became of an attempt; return the response if it took effect, and how to read the failure."""
@@ -394,14 +394,19 @@ class Creation:
             else finding
         )
 
+    def _limits(self) -> dict[str, float]:
+        """Return how long look-ups that fail are made again, and how long there may be waited in all."""
+        policy = self._policy
+        return {
+            "patience": sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
+            "allowance": policy.retry_max_wait - current().extra_waited,
+        }
+
     def _after_ambiguous(self, failure: Failure) -> tuple[Any, Failure]:
         policy = self._policy
         self._failure, self._told = failure, False
-        finding, waited = self._keeper.after_ambiguous(
-            settle=max(settle_time(failure, policy), self.create.recipe.lag),
-            patience=sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
-            allowance=policy.retry_max_wait - current().extra_waited,
-        )
+        settle = max(settle_time(failure, policy), self.create.recipe.lag)
+        finding, waited = self._keeper.after_ambiguous(settle=settle, **self._limits())
         finding = self._sure(finding)
         if finding.found:
             return self._answer(finding), failure
@@ -411,14 +416,21 @@ class Creation:
             return None, replace(failure, repeatable=repeatable, note="looked up, and it is not there")
         return None, self._unclear(failure, finding)
 
-    def _after_other(self, failure: Failure, when: str = "") -> tuple[Any, Failure]:
+    def _before_repeat(self, failure: Failure) -> tuple[Any, Failure]:
+        """Look once more, if an attempt before may have been processed, until a look succeeds."""
+        self._failure, self._told = failure, False
+        return self._looked(failure, self._keeper.before_send(**self._limits()), "before the repeat")
+
+    def _after_other(self, failure: Failure) -> tuple[Any, Failure]:
         """Look once, if an attempt before may have been processed."""
-        finding = self._keeper.one_look()
+        self._failure = failure
+        return self._looked(failure, self._keeper.one_look())
+
+    def _looked(self, failure: Failure, finding: Finding | None, when: str = "") -> tuple[Any, Failure]:
         if self._keeper.ambiguous and self.crowded:
             finding = self._sure(finding or Finding())
         if finding is None:
             return None, failure
-        self._failure = failure
         if finding.found:
             return self._answer(finding, when), failure
         return None, self._unclear(failure, finding)
