@@ -73,6 +73,7 @@ _REPEATS: tuple[tuple[str, str, bool], ...] = (
     # A second one is refused although the first one took effect: it takes a look at the service to tell.
     ("PUT", r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$", False),
     ("PUT", r"/trunks/[^/]+/(add|remove)_subports$", False),
+    ("PUT", r"/address-groups/[^/]+/(add|remove)_addresses$", False),
     ("PUT", r"/images/[^/]+/(file|stage)$", True),
     ("PUT", r"/nodes/[^/]+/(states|management/inject_nmi)", False),  # ironic reboots twice
     ("PUT", r"/vendor_passthru(/|$)", False),  # whatever the driver makes of it
@@ -130,6 +131,13 @@ def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_cod
         if from_balancer or re.search(_NOT_PROCESSED, body):
             return Kind.REFUSED
     return kind
+
+
+def is_from_service(headers: Mapping[str, str]) -> bool:
+    """Whether a service has answered, and nothing in front of it that does not find the service (an ingress's 404)."""
+    names = {name.lower(): value for name, value in headers.items()}
+    identified = any(name.endswith("request-id") or name == "x-trans-id" for name in names)
+    return identified or "json" in names.get("content-type", "")
 
 
 def parse_retry_after(value: object, now: float) -> float | None:

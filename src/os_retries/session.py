@@ -27,6 +27,7 @@ from os_retries.http import (
     RETRY_CODES,
     Failure,
     Kind,
+    is_from_service,
     is_repeatable,
     kind_of,
     kind_of_answer,
@@ -595,7 +596,7 @@ class RequestTarget(OwnerTarget):
         """
         if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
             return False
-        if self.verb == "DELETE" and response.status_code == 404 and _is_from_service(response):
+        if self.verb == "DELETE" and response.status_code == 404 and is_from_service(response.headers):
             _make(response, 204)
             return True
         from os_retries.second_answers import Sent, read_second  # noqa: PLC0415  few ever need it
@@ -705,13 +706,6 @@ def _outside_the_lock() -> Iterator[None]:
     finally:
         for lock in reversed(locks):
             lock.acquire()
-
-
-def _is_from_service(response: Any) -> bool:
-    """Whether a service has answered, and nothing in front of it that does not find the service (an ingress's 404)."""
-    names = [name.lower() for name in response.headers]
-    identified = any(name.endswith("request-id") or name == "x-trans-id" for name in names)
-    return identified or "json" in response.headers.get("content-type", "")
 
 
 def _endpoint(url: object, service: str | None) -> str | None:

@@ -337,6 +337,29 @@ def test_a_denied_look_up_is_made_once_and_one_that_fails_as_long_as_the_retries
     assert len(service.sent("POST")) == 1
 
 
+@pytest.mark.parametrize("service_answers", [True, False])
+def test_a_404_proves_something_only_if_it_is_the_services_own(
+    service: Service, session: Session, service_answers: bool
+) -> None:
+    """An ingress that does not find the service says 404 too, as text and without a request id."""
+    service.plan = [(504, True)]
+    service.things["1"] = {"status": "deleting"}
+    plain = service.send
+
+    def in_front(request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        if request.method != "GET":
+            return plain(request, **how)
+        response = answer(request, 404)
+        if not service_answers:
+            response.headers["Content-Type"] = "text/plain"
+        return response
+
+    service.send = in_front  # type: ignore[method-assign]
+    post = {"json": {"os-force_delete": {}}, "endpoint_filter": VOLUMES, "raise_exc": False}
+    assert session.post("/v3/volumes/1/action", **post).status_code == (202 if service_answers else 504)
+    assert len(service.sent("POST")) == 1
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_cut_off_is_looked_up_even_if_it_is_streamed(
     service: Service, session: Session, stream: bool

@@ -425,7 +425,7 @@ def test_the_callers_own_password_is_kept() -> None:
         ("compute", "/os-keypairs", {"keypair": {"name": "x"}}),
         ("compute", "/os-server-groups", {"server_group": {"name": "x", "policy": "affinity"}}),
         ("compute", "/servers/1/os-interface", {"interfaceAttachment": {"net_id": "n", "tag": "mine"}}),
-        ("compute", "/servers/1/action", {"evacuate": {}}),
+        ("compute", "/servers/1/action", {"addFixedIp": {"networkId": "n"}}),
         ("compute", "/servers/1/action", {"addSecurityGroup": {"name": "x"}}),  # nova: 400, duplicate items
         ("compute", "/servers/1/action", {"createBackup": {"name": "x"}}),
         ("compute", "/servers/1/action", {"trigger_crash_dump": None}),
@@ -436,7 +436,9 @@ def test_the_callers_own_password_is_kept() -> None:
         ("block-storage", "/groups/action", {"create-from-src": {"name": "x"}}),
         ("block-storage", "/group_snapshots", {"group_snapshot": {"name": "x"}}),
         ("block-storage", "/volumes/1/action", {"os-volume_upload_image": {"image_name": "x"}}),
-        ("block-storage", "/volumes/1/action", {"os-retype": {"new_type": "x"}}),
+        ("block-storage", "/volumes/1/action", {"revert": {"snapshot_id": "x"}}),
+        ("block-storage", "/snapshots/1/action", {"os-update_snapshot_status": {"status": "x"}}),
+        ("block-storage", "/backups/1/action", {"os-force_delete": {}}),
         ("block-storage", "/backups/1/restore", {"restore": {}}),
     ],
 )
@@ -924,6 +926,55 @@ def test_a_volume_has_been_extended_when_it_has_the_size(volume: Any, there: tup
     assert (finding.found, finding.problem) == there
 
 
+AN_ID = "5a2a1f5e-4b34-4b3e-8a7e-0d3e5f4b6a11"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "volume", "found"),
+    [
+        ("fast", {"volume_type": "fast", "status": "available"}, True),
+        ("fast", {"volume_type": "slow", "status": "available"}, False),
+        ("fast", {"volume_type": "slow", "status": "retyping"}, None),  # to whichever type
+        (AN_ID, {"volume_type": "slow", "status": "available"}, None),  # its id is shown from 3.63 on
+        (AN_ID, {"volume_type": "slow", "volume_type_id": "another", "status": "available"}, False),
+        (AN_ID, {"volume_type": "slow", "volume_type_id": AN_ID, "status": "available"}, True),
+    ],
+)
+def test_a_volume_has_been_retyped_when_it_shows_the_type(wanted: str, volume: Any, found: bool | None) -> None:
+    create = first_row("block-storage", "/volumes/1/action", {"os-retype": {"new_type": wanted}})
+    assert create is not None
+    finding = look(create, lambda _get: Reply(200, {"volume": volume}))
+    assert (finding.found, bool(finding.problem)) == (found is True, found is None)
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "member", "leaving"),
+    [
+        ("/servers/1", {"forceDelete": None}, "server", {"OS-EXT-STS:task_state": "deleting"}),
+        ("/volumes/1", {"os-force_delete": {}}, "volume", {"status": "deleting"}),
+        ("/snapshots/1", {"os-force_delete": {}}, "snapshot", {"status": "deleting"}),
+    ],
+)
+def test_what_was_to_be_deleted_is_found_when_it_is_gone_or_going(
+    path: str, action: Any, member: str, leaving: Any
+) -> None:
+    create = first_row("compute" if member == "server" else "block-storage", f"{path}/action", action)
+    assert create is not None
+    gone = look(create, lambda get: Reply(404) if get.path == path else Reply(500))
+    assert (gone.found, create.answer(list(gone.hits))) == (True, None)
+    assert look(create, lambda _get: Reply(200, {member: leaving})).found
+    assert look(create, lambda _get: Reply(200, {member: {"status": "available"}})).absent
+
+
+@pytest.mark.parametrize(("shared", "found"), [(True, True), ("True", True), ("False", False)])
+def test_an_evacuation_to_a_disk_that_may_be_new_is_not_answered_without_its_password(shared: Any, found: bool) -> None:
+    create = first_row("compute", "/servers/1/action", {"evacuate": {"onSharedStorage": shared}}, (2, 1))
+    assert create is not None
+    create = replace(create, groups={**create.groups, "user": "me"})
+    logged = {"action": "evacuate", "user_id": "me", "request_id": "req-1"}
+    assert look(create, lambda _get: Reply(200, {"instanceActions": [logged]})).found is found
+
+
 @pytest.mark.parametrize(
     ("found", "there"),
     [
@@ -948,7 +999,10 @@ def test_a_type_of_the_same_name_must_be_the_same_in_all(found: Any, there: bool
         ("compute", "/servers/1/action", {"os-resetState": {"state": "error"}}),
         ("compute", "/servers/1/metadata", {"metadata": {"a": "b"}}),
         ("compute", "/flavors/1/os-extra_specs", {"extra_specs": {"a": "b"}}),
+        ("compute", "/os-aggregates/1/action", {"set_metadata": {"metadata": {"a": None}}}),
         ("block-storage", "/volumes/1/action", {"os-set_bootable": {"bootable": True}}),
+        ("block-storage", "/snapshots/1/action", {"os-reset_status": {"status": "available"}}),
+        ("block-storage", "/group_types/1/group_specs", {"group_specs": {"a": "b"}}),
         ("block-storage", "/volumes/1/metadata", {"metadata": {"a": "b"}}),
         ("block-storage", "/types/1/extra_specs", {"extra_specs": {"a": "b"}}),
         ("network", "/v2.0/networks/1/tags", {"tags": ["a"]}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from os_retries.creates.recipes import Item, Look, Metadata, Recipe
 
 
@@ -30,6 +32,21 @@ def _is_type(found: Item, sent: Item) -> bool:
     )
 
 
+def _is_group_type(found: Item, sent: Item) -> bool:
+    """Whether the type of this name, which is unique, is in all what was asked for."""
+    return (
+        found.get("name") == str(sent.get("name")).strip()
+        and found.get("description") == sent.get("description")
+        and found.get("is_public") is sent.get("is_public", True)
+        and found.get("group_specs") == (sent.get("group_specs") or {})
+    )
+
+
+def _encryption(sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: with what was asked for."""
+    return sent[0] | {name: found[0].get(name) for name in ("volume_type_id", "encryption_id")}
+
+
 def _type(_sent: list[Item], found: list[Item]) -> Item:
     """Answer as the create does: a list shows more."""
     return {name: value for name, value in found[0].items() if name != "qos_specs_id"}
@@ -55,6 +72,38 @@ def _is_extended(found: Item, sent: Item) -> bool | None:
     if str(found.get("size")) == str(sent["os-extend"].get("new_size")):
         return True
     return None if found.get("status") == "extending" else False
+
+
+def _is_retyped(found: Item, sent: Item) -> bool | None:
+    """Whether it has the type, asked for by name or id.  Until then nobody is told of what type it will be."""
+    wanted = str(sent["os-retype"].get("new_type"))
+    if wanted in (found.get("volume_type"), found.get("volume_type_id")):
+        return True
+    # Its id is shown from 3.63 on.
+    named = "volume_type_id" in found or not re.fullmatch(r"[0-9a-f-]{36}", wanted)
+    return False if named and found.get("status") != "retyping" else None
+
+
+def _is_deleted(found: Item, _sent: Item) -> bool:
+    return found.get("status") == "deleting"
+
+
+def _access(action: str, *, there: bool) -> Recipe:
+    """Row of a project's access to a volume type."""
+
+    def match(found: Item, sent: Item) -> bool:
+        projects = [each.get("project_id") for each in found.get("volume_type_access") or []]
+        return (sent[action].get("project") in projects) is there
+
+    return Recipe(
+        path=r"/types/(?P<type>[^/]+)/action",
+        body=None,
+        key=action,
+        look=Look(path="{base}/types/{type}/os-volume-type-access"),
+        match=match,
+        status=202,
+        view=_nothing,
+    )
 
 
 def _nothing(_sent: list[Item], _found: list[Item]) -> None:
@@ -121,6 +170,24 @@ ROWS = (
         status=200,
     ),
     Recipe(path=r"/types/[^/]+/extra_specs", body="extra_specs", harmless=True),
+    _access("addProjectAccess", there=True),
+    _access("removeProjectAccess", there=False),
+    Recipe(  # a type has one
+        path=r"/types/[^/]+/encryption",
+        body="encryption",
+        look=Look(path="{path}", born="created_at"),
+        same=("provider", "control_location", "cipher", "key_size"),
+        status=200,
+        view=_encryption,
+    ),
+    Recipe(
+        path=r"/group_types",
+        body="group_type",
+        match=_is_group_type,
+        look=Look(path="{base}/group_types", list="group_types", query={"is_public": "None"}),
+        status=202,
+    ),
+    Recipe(path=r"/group_types/[^/]+/group_specs", body="group_specs", harmless=True),
     Recipe(path=r"/(volumes|snapshots)/[^/]+/metadata", body="metadata", harmless=True),
     Recipe(
         path=_ACTION,
@@ -131,7 +198,33 @@ ROWS = (
         status=202,
         view=_nothing,
     ),
+    Recipe(
+        path=_ACTION,
+        body=None,
+        key="os-retype",
+        match=_is_retyped,
+        look=Look(path="{base}/volumes/{volume}", one="volume"),
+        status=202,
+        view=_nothing,
+    ),
+    *(
+        Recipe(
+            path=rf"/{member}s/(?P<{member}>[^/]+)/action",
+            body=None,
+            key="os-force_delete",
+            match=_is_deleted,
+            look=Look(path=f"{{base}}/{member}s/{{{member}}}", one=member, gone=True),
+            status=202,
+            view=_nothing,
+        )
+        for member in ("volume", "snapshot")
+    ),
     *(Recipe(path=_ACTION, body=None, key=action, harmless=True) for action in _SETS),
+    Recipe(path=r"/snapshots/[^/]+/action", body=None, key="os-reset_status", harmless=True),
+    Recipe(
+        path=r"/snapshots/[^/]+/action", body=None, refused="the snapshot does not show whether this one has been done"
+    ),
+    Recipe(path=r"/backups/[^/]+/action", body=None, refused="no look-up of an action of a backup has been tried yet"),
     Recipe(path=_ACTION, body=None, key="os-volume_upload_image", refused="each makes an image of its own"),
     Recipe(path=_ACTION, body=None, refused="the volume does not show whether this one has been done"),
     Recipe(

@@ -154,6 +154,7 @@ def _untagged(_sent: list[Item], found: list[Item]) -> Item:
 # -- actions -----------------------------------------------------------------------------------------------------------
 
 _ACTION = r"/servers/(?P<server>[^/]+)/action"
+_AGGREGATE = r"/os-aggregates/(?P<aggregate>[^/]+)/action"
 
 
 class _Snapshot(Metadata):
@@ -206,15 +207,18 @@ def _leads_to(action: str, states: str, tasks: str) -> Recipe:
     )
 
 
+def _as_logged(_found: Item, _sent: Item) -> bool:
+    return True
+
+
 def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
     """Row of an action that nova's log of a server's actions shows: one more of it, by the same user, than before.
 
     :param name: what the log calls it
     """
-    given: dict[str, Any] = {"body": None, "key": action, "view": _nothing, "status": 202}
+    given: dict[str, Any] = {"body": None, "key": action, "view": _nothing, "status": 202, "match": _as_logged}
     return Recipe(
         path=_ACTION,
-        match=lambda _found, _sent: True,
         look=Look(
             path="{base}/servers/{server}/os-instance-actions",
             list="instanceActions",
@@ -237,6 +241,53 @@ def _rebuilt_location(_answer: Item, found: list[Item]) -> dict[str, str]:
 
 def _rescued(sent: list[Item], _found: list[Item]) -> Item:
     return {"adminPass": sent[0]["adminPass"]}
+
+
+def _is_on_shared_storage(_found: Item, sent: Item) -> bool | None:
+    """Whether it surely is: "False" is what nova reads as False, and then it would have told a password."""
+    return True if str(sent["onSharedStorage"]).lower() in ("true", "1") else None
+
+
+def _no_password(_sent: list[Item], _found: list[Item]) -> Item:
+    return {"adminPass": None}
+
+
+def _is_deleted(found: Item, _sent: Item) -> bool:
+    return found.get("OS-EXT-STS:task_state") == "deleting" or found.get("OS-EXT-STS:vm_state") == "deleted"
+
+
+def _access(action: str, *, there: bool) -> Recipe:
+    """Row of a project's access to a flavor."""
+
+    def match(found: Item, sent: Item) -> bool:
+        projects = [each.get("tenant_id") for each in found.get("flavor_access") or []]
+        return (sent[action].get("tenant") in projects) is there
+
+    return Recipe(
+        path=r"/flavors/(?P<flavor>[^/]+)/action",
+        body=None,
+        key=action,
+        look=Look(path="{base}/flavors/{flavor}/os-flavor-access"),
+        match=match,
+        status=200,
+    )
+
+
+def _host(action: str, *, there: bool) -> Recipe:
+    """Row of a host of an aggregate."""
+
+    def match(found: Item, sent: Item) -> bool:
+        return (sent[action].get("host") in (found.get("hosts") or [])) is there
+
+    return Recipe(
+        path=_AGGREGATE,
+        body=None,
+        key=action,
+        look=Look(path="{base}/os-aggregates/{aggregate}", one="aggregate"),
+        match=match,
+        status=200,
+        view=lambda _sent, found: {"aggregate": found[0]},
+    )
 
 
 def _harmless(action: str) -> Recipe:
@@ -302,6 +353,26 @@ _ACTIONS = (
         status=200,
         view=_rescued,
     ),
+    _logged("evacuate", since=(2, 14), status=200),
+    _logged(  # nova sets no password on a disk that is there
+        "evacuate",
+        body="evacuate",
+        given=("onSharedStorage",),
+        match=_is_on_shared_storage,
+        wrapped=False,
+        status=200,
+        view=_no_password,
+    ),
+    _logged("evacuate", body="evacuate", chosen={"adminPass": password}, wrapped=False, status=200, view=_rescued),
+    Recipe(
+        path=_ACTION,
+        body=None,
+        key="forceDelete",
+        match=_is_deleted,
+        look=Look(path="{base}/servers/{server}", one="server", gone=True),
+        status=202,
+        view=_nothing,
+    ),
     _refused("createBackup", "a second one deletes one more of the older backups"),
     Recipe(path=_ACTION, body=None, refused="the server does not show whether this one has been done"),
 )
@@ -363,6 +434,8 @@ ROWS = (
         status=200,
     ),
     Recipe(path=r"/flavors/[^/]+/os-extra_specs", body="extra_specs", harmless=True),
+    _access("addTenantAccess", there=True),
+    _access("removeTenantAccess", there=False),
     _attaching("2.88", since=(2, 101), status=202, view=_nothing, lag=5.0),  # accepted, and listed when it is begun
     _attaching("2.88", since=(2, 89), status=200, view=_attachment),
     _attaching(None, status=200, view=_attachment),
@@ -411,4 +484,7 @@ ROWS = (
         status=200,
         view=_aggregate,
     ),
+    _host("add_host", there=True),
+    _host("remove_host", there=False),
+    Recipe(path=_AGGREGATE, body=None, key="set_metadata", harmless=True),
 )

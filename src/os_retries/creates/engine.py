@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _PAGES = 100  # of a list whose filter was ignored: then it cannot be told
 _CLOCK = 2.0  # seconds that the clocks of a service's several hosts may differ, and that whole seconds take away
-_IDS = "id", "name", "member_id", "namespace", "port_id", "request_id"  # what a thing is called, first come first
+# What a thing is called, first come first.
+_IDS = "id", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"
 
 Query = list[tuple[str, str]]
 
@@ -250,7 +251,7 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
     unclear = False
     for reply in _pages(create, send):
         if how.list is None and reply.status == 404:
-            return Finding()
+            return Finding(({},)) if how.gone else Finding()
         items = _listed(how, reply)
         if items is None:
             return Finding((), _failed(reply), reply.again or reply.status == 200)

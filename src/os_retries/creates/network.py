@@ -207,6 +207,31 @@ def _pairs(routes: Any) -> set[tuple[str, str]]:
     return {(str(each.get("destination")), str(each.get("nexthop"))) for each in routes or []}
 
 
+def _addresses(*, there: bool) -> Callable[[Item, Item], bool]:
+    def match(found: Item, sent: Item) -> bool:
+        have, asked = ({_network_of(each) for each in item.get("addresses") or []} for item in (found, sent))
+        return bool(asked) and (asked <= have if there else not asked & have)
+
+    return match
+
+
+def _address_group(_sent: list[Item], found: list[Item]) -> Item:
+    return {"address_group": found[0]}
+
+
+def _address_change(verb: str, *, there: bool) -> Recipe:
+    return Recipe(
+        verb="PUT",
+        path=rf"/address-groups/(?P<group>[^/]+)/{verb}",
+        body=None,
+        key="addresses",
+        look=Look(path="{base}/address-groups/{group}", one="address_group"),
+        match=_addresses(there=there),
+        status=200,
+        view=_address_group,
+    )
+
+
 def _route_change(verb: str, *, there: bool) -> Recipe:
     return Recipe(
         verb="PUT",
@@ -351,6 +376,8 @@ ROWS = (
     ),
     _trunk_change("add_subports", there=True),
     _trunk_change("remove_subports", there=False),
+    _address_change("add_addresses", there=True),
+    _address_change("remove_addresses", there=False),
     _route_change("add_extraroutes", there=True),
     _route_change("remove_extraroutes", there=False),
 )

@@ -174,6 +174,8 @@ class Look:
     then: str | None = None
     #: The microversion to look with; None: that of the caller's request.
     microversion: str | None = None
+    #: Whether a 404 is what was asked for, and not its absence.
+    gone: bool = False
     #: Another service than the one that was asked to create.
     service: str | None = None
     #: Fields that must be what these templates say, whatever the filter did.

@@ -21,7 +21,7 @@ from os_retries.creates import rows_for
 from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepare, there_before
 from os_retries.creates.recipes import Microversion, parse_microversion
 from os_retries.evidence import LookedUp
-from os_retries.http import RETRY_CODES, Failure, Kind, parse_date
+from os_retries.http import RETRY_CODES, Failure, Kind, is_from_service, parse_date
 from os_retries.loop import current
 
 if TYPE_CHECKING:
@@ -540,10 +540,13 @@ class Creation:
                     microversion=get.microversion,
                 )
             status = response.status_code
-            if status != 200:
-                codes = self._policy.retry_codes
-                return Reply(status, again=status in codes)
+            if status == 404 and not is_from_service(response.headers):
+                return Reply(None, what="404, and not the service's own", again=True)
+            if status not in (200, 404):
+                return Reply(status, again=status in self._policy.retry_codes)
             self._reply = response
+            if status == 404:
+                return Reply(status)
             return Reply(status, response.json(), since=self._since(response))
         except Exception as error:
             log.debug("a look-up failed", exc_info=True)
@@ -572,7 +575,8 @@ class Creation:
 
     def _tell(self, outcome: str, words: str, ids: Iterable[str] = (), detail: str = "") -> None:
         failure = self._failure
-        record = LookedUp(self.name, self.around.service, outcome, tuple(ids), detail)
+        named_ones = tuple(each for each in ids if each != "?")  # what is gone, or a list of theirs, has no name
+        record = LookedUp(self.name, self.around.service, outcome, named_ones, detail)
         lost = "an answer was lost"
         if failure is not None:
             lost = f"answered {failure.status}" if failure.status else f"failed ({failure.what})"

@@ -24,6 +24,7 @@ BRIEF = (
     "nova-interface-net-newer",
     "nova-snapshot-older",
     "nova-server-group-newer",
+    "cinder-group-type",
     "neutron-security-group-described",
     "neutron-subnetpool-described",
     "neutron-address-group-described",

@@ -39,6 +39,11 @@ def from_there(_clients: Clients, volume: dict[str, Any], made: int) -> None:
     volume["size"] = made
 
 
+def group_types(clients: Clients, _setting: Any, name: str) -> list[dict[str, Any]]:
+    """List them with the client, for they are there from 3.11 on."""
+    return [{"id": each.id} for each in clients.cinder.group_types.list(is_public=None) if each.name == name]
+
+
 KINDS = {
     "cinder-volume": Kind(
         service="block-storage",
@@ -72,6 +77,15 @@ KINDS = {
         listed=listing("block-storage", "/qos-specs", "qos_specs"),
         delete=removal("block-storage", "/qos-specs"),
         shown=lambda made, name: made.name == name and made.specs == {"x": "1"},
+        account="admin",
+    ),
+    "cinder-group-type": Kind(
+        service="block-storage",
+        path="/group_types",
+        create=lambda clients, _setting, name: clients.cinder.group_types.create(name, "for tests", is_public=False),
+        listed=group_types,
+        delete=lambda clients, _setting, made: clients.cinder.group_types.delete(made),
+        shown=lambda made, name: (made.name, made.description, made.is_public) == (name, "for tests", False),
         account="admin",
     ),
     "cinder-extend": Kind(

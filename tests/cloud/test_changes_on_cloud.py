@@ -1,0 +1,267 @@
+"""Requests that change what is there and that the service refuses the second time: done once, and told to the caller."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from os_retries.faults import Fault, only
+
+from .test_creates_on_cloud import AFTER, BEFORE, World, fresh
+
+pytestmark = pytest.mark.cloud
+
+LOST, NEVER_SEEN = AFTER["504"], BEFORE["504"]
+# What cinder is to show of a volume's type: its id, too.
+HEADERS = {"block-storage": {"OpenStack-API-Version": "volume 3.63"}}
+#: What only neutron's answer to such a PUT has, and no GET shows.
+INTERNAL = {"standard_attr_id", "shared"}
+
+
+@pytest.fixture(scope="module")
+def world(cloud: Any) -> World:
+    return World(cloud)
+
+
+class Change(NamedTuple):
+    """What is asked, and where it shows that it has been done."""
+
+    service: str
+    path: str
+    body: dict[str, Any]
+    where: str
+    is_done: Callable[[Any], bool]
+    verb: str = "POST"
+
+
+# In this order each begins with what the one before has left; {flavor} and the like are what `things` makes.
+CHANGES = (
+    Change(
+        "compute",
+        "/flavors/{flavor}/action",
+        {"addTenantAccess": {"tenant": "{project}"}},
+        "/flavors/{flavor}/os-flavor-access",
+        lambda shown: len(shown["flavor_access"]) == 1,
+    ),
+    Change(
+        "compute",
+        "/flavors/{flavor}/action",
+        {"removeTenantAccess": {"tenant": "{project}"}},
+        "/flavors/{flavor}/os-flavor-access",
+        lambda shown: shown["flavor_access"] == [],
+    ),
+    Change(
+        "compute",
+        "/os-aggregates/{aggregate}/action",
+        {"add_host": {"host": "localhost"}},
+        "/os-aggregates/{aggregate}",
+        lambda shown: shown["aggregate"]["hosts"] == ["localhost"],
+    ),
+    Change(
+        "compute",
+        "/os-aggregates/{aggregate}/action",
+        {"remove_host": {"host": "localhost"}},
+        "/os-aggregates/{aggregate}",
+        lambda shown: shown["aggregate"]["hosts"] == [],
+    ),
+    Change(
+        "block-storage",
+        "/types/{private}/action",
+        {"addProjectAccess": {"project": "{project}"}},
+        "/types/{private}/os-volume-type-access",
+        lambda shown: len(shown["volume_type_access"]) == 1,
+    ),
+    Change(
+        "block-storage",
+        "/volumes/{volume}/action",
+        {"os-retype": {"new_type": "{private}", "migration_policy": "never"}},
+        "/volumes/{volume}",
+        lambda shown: (shown["volume"]["status"], shown["volume"]["volume_type"][-8:]) == ("available", "-private"),
+    ),
+    Change(
+        "block-storage",
+        "/types/{private}/action",
+        {"removeProjectAccess": {"project": "{project}"}},
+        "/types/{private}/os-volume-type-access",
+        lambda shown: shown["volume_type_access"] == [],
+    ),
+    Change(
+        "block-storage",
+        "/types/{public}/encryption",
+        {"encryption": {"provider": "luks", "control_location": "front-end", "key_size": 256}},
+        "/types/{public}/encryption",
+        lambda shown: shown["key_size"] == 256,
+    ),
+    Change(
+        "network",
+        "/v2.0/address-groups/{group}/add_addresses",
+        {"addresses": ["10.0.1.7/24"]},
+        "/v2.0/address-groups/{group}",
+        lambda shown: shown["address_group"]["addresses"] == ["10.0.1.0/24"],
+        "PUT",
+    ),
+    Change(
+        "network",
+        "/v2.0/address-groups/{group}/remove_addresses",
+        {"addresses": ["10.0.1.0/24"]},
+        "/v2.0/address-groups/{group}",
+        lambda shown: shown["address_group"]["addresses"] == [],
+        "PUT",
+    ),
+)
+
+
+def ask(world: World, service: str, verb: str, path: str, body: Any = None) -> Any:
+    """Send a request with no faults below it, and return the answer."""
+    return world.clean["admin"].session.request(
+        path,
+        verb,
+        json=body,
+        endpoint_filter={"service_type": service},
+        headers=HEADERS.get(service, {}),
+        raise_exc=False,
+    )
+
+
+def send(world: World, change: Change, texts: dict[str, str], way: Fault) -> tuple[Any, int]:
+    """Send it attached, its first answer being lost; return the answer, and how often it was sent."""
+    world.attach()
+    world.real_time = "os-retype" in change.body  # which goes on after the answer
+    world.creates.left[:] = [way]
+    world.creates.only = only(service=change.service, verb=change.verb, path=f"{change.path.rpartition('/')[2]}$")
+    world.faults.record.clear()
+    answer = world.clients["admin"].session.request(
+        change.path.format_map(texts),
+        change.verb,
+        json=json.loads(re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], json.dumps(change.body))),
+        endpoint_filter={"service_type": change.service},
+        headers=HEADERS.get(change.service, {}),
+    )
+    return answer, sum(world.creates.only(entry.request) for entry in world.faults.record)
+
+
+@pytest.fixture
+def things(world: World) -> Iterator[Callable[[], dict[str, str]]]:
+    """Makes a new flavor, aggregate, volume, ...; returns their ids."""
+    ends: list[Callable[[], object]] = []
+    clean = world.clean["admin"]
+
+    def make() -> dict[str, str]:
+        name = fresh()
+        flavor = {"name": name, "ram": 64, "vcpus": 1, "disk": 1, "os-flavor-access:is_public": False}
+        private = {"name": f"{name}-private", "os-volume-type-access:is_public": False}
+        texts = {"project": str(clean.session.get_project_id())}
+        for thing, service, path, body in (
+            ("flavor", "compute", "/flavors", {"flavor": flavor}),
+            ("aggregate", "compute", "/os-aggregates", {"aggregate": {"name": name}}),
+            ("private", "block-storage", "/types", {"volume_type": private}),
+            ("public", "block-storage", "/types", {"volume_type": {"name": name}}),
+            ("volume", "block-storage", "/volumes", {"volume": {"name": name, "size": 1}}),
+            ("group", "network", "/v2.0/address-groups", {"address_group": {"name": name}}),
+        ):
+            (made,) = ask(world, service, "POST", path, body).json().values()
+            texts[thing] = str(made["id"])
+            ends.append(lambda service=service, path=f"{path}/{made['id']}": clean.delete(service, path))
+        volume = f"/volumes/{texts['volume']}"
+        clean.until(lambda: ask(world, "block-storage", "GET", volume).json()["volume"]["status"] == "available")
+        return texts
+
+    yield make
+    for end in reversed(ends):
+        end()
+
+
+def test_what_is_changed_is_told_by_what_the_service_shows_of_it(
+    world: World, things: Callable[[], dict[str, str]]
+) -> None:
+    """A blind repeat would be refused; the looked-up answer has the form of the service's own."""
+    never_seen, lost = things(), things()
+    for change in CHANGES:
+        by_service, number = send(world, change, never_seen, NEVER_SEEN)
+        assert (change.body, number) == (change.body, 2)
+        by_us, number = send(world, change, lost, LOST)
+        assert (change.body, number) == (change.body, 1)
+        assert by_us.status_code == by_service.status_code
+        forms = [form(answer.json()) if answer.content else set() for answer in (by_service, by_us)]
+        assert forms[1] <= forms[0]
+        assert {each.rpartition(".")[2] for each in forms[0] - forms[1]} <= INTERNAL
+        for texts in (never_seen, lost):
+            where = change.where.format_map(texts)
+            world.clean["admin"].until(
+                lambda change=change, where=where: change.is_done(ask(world, change.service, "GET", where).json())
+            )
+
+
+def form(value: Any, where: str = "") -> set[str]:
+    """Name all members of a JSON value."""
+    if isinstance(value, list):
+        return {name for each in value for name in form(each, where)}
+    if not isinstance(value, dict):
+        return {where}
+    return {where}.union(*(form(inner, f"{where}.{name}") for name, inner in value.items()))
+
+
+@pytest.mark.parametrize(("way", "sent"), [(LOST, 1), (NEVER_SEEN, 2)], ids=["after", "before"])
+@pytest.mark.parametrize("member", ["volume", "snapshot"])
+def test_what_is_deleted_by_force_is_gone_and_that_is_what_was_asked(
+    world: World, member: str, way: Fault, sent: int
+) -> None:
+    clean = world.clean["admin"]
+
+    def status(path: str) -> Any:
+        answer = ask(world, "block-storage", "GET", path)
+        return next(iter(answer.json().values())).get("status") if answer.status_code == 200 else answer.status_code
+
+    made = {}
+    for each in ("volume", "snapshot"):
+        body = {"name": fresh()} | ({"size": 1} if each == "volume" else {"volume_id": made["volume"]})
+        made[each] = ask(world, "block-storage", "POST", f"/{each}s", {each: body}).json()[each]["id"]
+        clean.until(lambda path=f"/{each}s/{made[each]}": status(path) == "available")
+        if each == member:
+            break
+    change = Change("block-storage", f"/{member}s/{made[member]}/action", {"os-force_delete": {}}, "", bool)
+    answer, number = send(world, change, {}, way)
+    assert (answer.status_code, answer.content, number) == (202, b"", sent)
+    clean.until(lambda: status(f"/{member}s/{made[member]}") == 404)
+    clean.delete("block-storage", f"/volumes/{made['volume']}")
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own-disk", "shared-disk"])
+@pytest.mark.parametrize(("way", "sent"), [(LOST, 1), (NEVER_SEEN, 2)], ids=["after", "before"])
+def test_a_server_is_evacuated_once_and_deleted_by_force(world: World, shared: bool, way: Fault, sent: int) -> None:
+    """There is one host, so that it can be asked for, and cannot be done: nova's log has it all the same."""
+    clean = world.clean["admin"]
+    body = {"name": fresh(), "imageRef": clean.image, "flavorRef": clean.flavor, "networks": "none"}
+    headers = {"OpenStack-API-Version": "compute 2.60"}
+    filters = {"service_type": "compute"}
+    server = clean.session.post("/servers", json={"server": body}, endpoint_filter=filters, headers=headers).json()
+    path = f"/servers/{server['server']['id']}"
+    clean.until(lambda: clean.state(server["server"]["id"]) == ("active", None))
+    (service,) = clean.get("compute", "/os-services?binary=nova-compute", "2.53")["services"]
+
+    def host_is_down(down: bool) -> None:
+        clean.session.put(
+            f"/os-services/{service['id']}",
+            json={"forced_down": down},
+            endpoint_filter=filters,
+            headers={"OpenStack-API-Version": "compute 2.53"},
+        )
+
+    host_is_down(True)
+    try:
+        change = Change("compute", f"{path}/action", {"evacuate": {"onSharedStorage": shared}}, "", bool)
+        answer, number = send(world, change, {}, way)
+        assert (answer.status_code, number) == (200, sent)
+        assert (answer.json()["adminPass"] is None) == shared, "nova sets none on a disk that is there"
+        log = clean.get("compute", f"{path}/os-instance-actions")["instanceActions"]
+        assert sorted(each["action"] for each in log) == ["create", "evacuate"]
+        clean.until(lambda: clean.state(server["server"]["id"])[1] is None)
+    finally:
+        host_is_down(False)
+    answer, number = send(world, Change("compute", f"{path}/action", {"forceDelete": None}, "", bool), {}, way)
+    assert (answer.status_code, answer.content, number) == (202, b"", sent)
+    clean.until(lambda: ask(world, "compute", "GET", path).status_code == 404)
