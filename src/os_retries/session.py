@@ -15,14 +15,15 @@ import logging
 import os
 import sys
 import threading
-import time
 import types
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from os_retries import loop, slots
+from os_retries.bodies import body_of
 from os_retries.call import Retries, disabled, raise_again
+from os_retries.failures import read_answer, read_connection, read_inside
 from os_retries.http import (
     RETRY_CODES,
     Failure,
@@ -30,18 +31,16 @@ from os_retries.http import (
     is_from_service,
     is_repeatable,
     kind_of,
-    kind_of_answer,
-    parse_date,
-    parse_retry_after,
 )
-from os_retries.loop import Stream, is_stream, run
+from os_retries.loop import Stream, run
 from os_retries.policy import RetryPolicy, attempt_timeout_for, policy_for
-from os_retries.reading import chain, get, plausible_id, read_failure
+from os_retries.reading import chain, get
 from os_retries.target import service_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from os_retries.bodies import Body
     from os_retries.creates.sending import Creation
     from os_retries.evidence import Evidence
     from os_retries.loop import Call
@@ -66,35 +65,7 @@ _OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"
 _HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-match"})
 _KEY = "_os_retries"  # in the Session's __dict__
 _NO_ADAPTERS: Mapping[str, Any] = {}
-_BODY = 4096  # characters of an error's body that are looked at
-_READ_AHEAD = 65_536  # bytes of an error that is read although the caller wants a stream
 _lock = threading.Lock()  # attaching and detaching look first and then act
-
-# How a connection broke, told from the exceptions below keystoneauth's, by name: requests and urllib3 have two classes
-# of the same name.  What is not listed may have been processed.
-_NOT_SENT = {
-    "NameResolutionError": "name not resolved",
-    "gaierror": "name not resolved",
-    "ConnectionRefusedError": "connection refused",
-    "NewConnectionError": "no connection",
-    "ConnectTimeoutError": "no connection in time",
-    "ConnectTimeout": "no connection in time",  # requests'; keystoneauth's class of that name is any timeout
-    "ProxyError": "no connection to the proxy",
-    "EmptyPoolError": "no connection free",
-}
-_MAYBE_PROCESSED = {
-    "ReadTimeoutError": "no answer in time",
-    "ReadTimeout": "no answer in time",
-    "RemoteDisconnected": "closed without an answer",
-    "ConnectionResetError": "connection reset",
-    "BrokenPipeError": "connection closed while sending",
-    "ConnectionAbortedError": "connection aborted",
-    "IncompleteRead": "answer cut off",
-    "InvalidChunkLength": "answer cut off",
-    "ChunkedEncodingError": "answer cut off",
-    "BadStatusLine": "no HTTP answer",
-    "ProtocolError": "connection broken",
-}
 
 
 def attach(to: Any, policy: RetryPolicy | None = None) -> Any:
@@ -297,7 +268,7 @@ def _request(
     target.set_timeout()
     if inside is not None or target.is_discovery:
         return _made_inside(original, target, inside)
-    stream = _body(kwargs)
+    stream = body_of(kwargs)
     begun = loop.given_up
     attempt: Callable[[], Any]
     if target.verb in ("POST", "PUT") and target.begin_create(original):
@@ -517,7 +488,7 @@ class OwnerTarget:
 
     def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
         """Class the failure: what failed inside was not sent, as far as the caller's request is concerned."""
-        return _read_inside(error, self.inside, policy, handled) or Failure(None)
+        return read_inside(error, self.inside, policy, handled) or Failure(None)
 
     def leave(self, error: Exception, evidence: Evidence) -> None:
         """Leave the evidence on the error, which is about to go up."""
@@ -660,13 +631,13 @@ class RequestTarget(OwnerTarget):
         """Class the failure, with the evidence that only the session has."""
         if self.judged is not None and self.judged[0] is error:
             return self.judged[1]
-        failure = _read_inside(error, self.inside, policy, handled)
+        failure = read_inside(error, self.inside, policy, handled)
         if failure is None:
             response = get(error, "response")
             if response is not None:
-                failure = _read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
+                failure = read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
             else:
-                failure = _read_connection(error, handled)
+                failure = read_connection(error, handled)
         repeatable = is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch()
         # Of a status that this policy does not repeat an outer call's may: what it must not repeat is marked as well.
         left_out = failure.kind is Kind.PERMANENT and failure.status in RETRY_CODES - {413, 429} and not repeatable
@@ -728,110 +699,6 @@ def _url(outcome: object) -> object:
     return None
 
 
-def _read_inside(
-    error: Exception, inside: Exception | None, policy: RetryPolicy, handled: BaseException | None
-) -> Failure | None:
-    """Read the failure of a request made inside, if that is why the outer one failed; None if it is not.
-
-    keystoneauth lets the token's error through as it is; of a discovery document it makes an error of its own that
-    has no status, or none at all.
-    """
-    if inside is None:
-        return None
-    has_answer = getattr(error, "response", None) is not None
-    if not any(part is inside for part in chain(error, handled)) and (
-        has_answer or _how_it_broke(error, handled) is not None
-    ):
-        return None
-    failure = read_failure(inside, handled=handled)
-    if failure.status is None:
-        broke = _how_it_broke(inside, handled)
-        return None if broke is None else Failure(None, kind=Kind.NOT_SENT, what=f"token or discovery: {broke[1]}")
-    if failure.status not in policy.retry_codes:
-        return None
-    return Failure(
-        failure.status, failure.retry_after, failure.request_id, Kind.NOT_SENT, f"token or discovery: {failure.status}"
-    )
-
-
-def _read_answer(response: Any, policy: RetryPolicy, *, streaming: bool) -> Failure:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    kind = kind_of(response.status_code, policy.retry_codes)
-    retry_after = None
-    if kind is not Kind.PERMANENT or response.status_code == 409:
-        kind = kind_of_answer(response.status_code, headers, _text(response, streaming=streaming), policy.retry_codes)
-        date = parse_date(headers.get("date", ""))
-        retry_after = parse_retry_after(headers.get("retry-after"), time.time() if date is None else date)
-    ids = (headers.get(name) for name in ("x-openstack-request-id", "x-compute-request-id", "x-trans-id"))
-    return Failure(response.status_code, retry_after, plausible_id(*ids), kind)
-
-
-def _text(response: Any, *, streaming: bool) -> str:
-    """Return the beginning of an error's body; nothing of a streamed one that is long, or may be.
-
-    What is read of a stream the caller reads again: requests keeps it.
-    """
-    if streaming and not response._content_consumed:  # noqa: SLF001
-        length = response.headers.get("content-length", "")
-        if not (length.isdecimal() and int(length) <= _READ_AHEAD):
-            return ""
-    try:
-        content = response.content
-    except Exception:  # cut off: the status was told, and that is enough
-        return ""
-    return content[:_BODY].decode("utf-8", "replace") if isinstance(content, bytes) else ""
-
-
-def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[Kind, str] | None:
-    """Tell how a connection broke, from the innermost exception that says so; None if none does."""
-    found: tuple[Kind, str] | None = None
-    for part in _down_to_the_socket(error, handled):
-        names = [kind.__name__ for kind in type(part).__mro__]
-        if type(part).__module__.startswith("keystoneauth1."):
-            if found is None and any(name in ("ConnectFailure", "ConnectTimeout", "SSLError") for name in names):
-                found = Kind.MAYBE_PROCESSED, "connection failed"
-            continue
-        if "ValueError" in names and type(part).__module__.startswith("requests."):
-            return None  # InvalidURL, InvalidHeader, ...: a mistake of the caller's, which requests did not send
-        if "SSLCertVerificationError" in names:
-            return Kind.PERMANENT, "certificate not accepted"
-        if "SSLError" in names:
-            kind = Kind.NOT_SENT if _in_handshake(part) else Kind.MAYBE_PROCESSED
-            found = kind, "TLS failed"
-            continue
-        for table, kind in ((_NOT_SENT, Kind.NOT_SENT), (_MAYBE_PROCESSED, Kind.MAYBE_PROCESSED)):
-            what = next((table[name] for name in names if name in table), None)
-            if what is not None:
-                found = kind, what
-    return found
-
-
-def _down_to_the_socket(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
-    """Walk the chain of exceptions, and those that they carry: urllib3's say their reason, requests' wrap urllib3's."""
-    waiting, seen = list(chain(error, handled)), set[int]()
-    while waiting and len(seen) < 32:
-        part = waiting.pop(0)
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield part
-            carried = (*part.args, getattr(part, "reason", None))
-            waiting += [each for each in carried if isinstance(each, BaseException) and each is not handled]
-
-
-def _in_handshake(error: BaseException) -> bool:
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_name in {"do_handshake", "ssl_wrap_socket"}:
-            return True
-        traceback = traceback.tb_next
-    return False
-
-
-def _read_connection(error: Exception, handled: BaseException | None) -> Failure:
-    broke = _how_it_broke(error, handled)
-    return Failure(None) if broke is None else Failure(None, kind=broke[0], what=broke[1])
-
-
 def _leave(error: Exception, evidence: Evidence) -> None:
     owners: list[Any] = [error, getattr(error, "response", None)]
     for owner in owners:
@@ -852,83 +719,3 @@ def _make(response: Any, status: int, body: Any = None) -> None:
     if body is not None:
         response.encoding = "utf-8"
         response.headers["Content-Type"] = "application/json"
-
-
-_WHOLE = (
-    str,
-    bytes,
-    bytearray,
-    memoryview,
-    list,
-    tuple,
-    dict,
-    type(None),
-)  # bodies that can be sent any number of times
-
-
-def _body(kwargs: Mapping[str, Any]) -> Body | None:
-    """Return the body if it is used up by sending it, None if it is not."""
-    if kwargs.get("files"):
-        return Files(kwargs["files"])
-    data = kwargs.get("data")
-    if isinstance(data, _WHOLE):
-        return None
-    return GlanceChunks(data) if GlanceChunks.are(data) else Body(data)
-
-
-class Body(Stream):
-    """A request's body that is used up by sending it."""
-
-    #: The argument of Session.request that carries it.
-    argument = "data"
-
-    def fresh(self) -> Any:
-        """Return what to send."""
-        return self.stream
-
-
-class Files(Body):
-    """The ``files=`` of requests: names and files, in a mapping or pairs, each file alone or in a tuple."""
-
-    argument = "files"
-
-    def __init__(self, files: Any) -> None:
-        # A list of our own: an iterator is used up by looking at it.
-        self.stream = list(files.items() if hasattr(files, "items") else files)
-        values = [value for _name, value in self.stream]
-        parts = [part for value in values for part in (value if isinstance(value, tuple | list) else [value])]
-        self._streams = [Stream(part) for part in parts if is_stream(type(part))]
-
-    def rewind(self) -> bool:
-        """Go back to the start of every file; whether that was possible."""
-        return all(stream.rewind() for stream in self._streams)
-
-
-class GlanceChunks(Body):
-    """glanceclient's generator around the caller's file: made anew for each attempt, around the rewound file.
-
-    glanceclient hands over ``_BaseHTTPClient._chunk_body(file)``.  A generator cannot be rewound; its file can.
-    """
-
-    @staticmethod
-    def are(data: Any) -> bool:
-        """Whether ``data`` is that generator, not yet begun."""
-        frame = getattr(data, "gi_frame", None)
-        return (
-            isinstance(data, types.GeneratorType)
-            and frame is not None
-            and data.gi_code.co_name == "_chunk_body"
-            and frame.f_globals.get("__name__") == "glanceclient.common.http"
-            and "body" in frame.f_locals
-        )
-
-    def __init__(self, chunks: types.GeneratorType[bytes, None, None]) -> None:
-        frame: Any = chunks.gi_frame
-        super().__init__(frame.f_locals["body"])
-        self._first: Any = chunks
-        self._make = types.FunctionType(chunks.gi_code, frame.f_globals)
-
-    def fresh(self) -> Any:
-        """Return the generator, or after the first attempt one like it."""
-        chunks, self._first = self._first, None
-        return chunks if chunks is not None else self._make(self.stream)
