@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from os_retries.creates.recipes import Item, Look, Metadata, Recipe
+from os_retries.creates.recipes import Item, Look, Metadata, Recipe, no_body
 
 
 def _backup(_sent: list[Item], found: list[Item]) -> Item:
@@ -102,12 +102,8 @@ def _access(action: str, *, there: bool) -> Recipe:
         look=Look(path="{base}/types/{type}/os-volume-type-access"),
         match=match,
         status=202,
-        view=_nothing,
+        view=no_body,
     )
-
-
-def _nothing(_sent: list[Item], _found: list[Item]) -> None:
-    return None
 
 
 _SETS = (
@@ -196,7 +192,7 @@ ROWS = (
         match=_is_extended,
         look=Look(path="{base}/volumes/{volume}", one="volume"),
         status=202,
-        view=_nothing,
+        view=no_body,
     ),
     Recipe(
         path=_ACTION,
@@ -205,7 +201,7 @@ ROWS = (
         match=_is_retyped,
         look=Look(path="{base}/volumes/{volume}", one="volume"),
         status=202,
-        view=_nothing,
+        view=no_body,
     ),
     *(
         Recipe(
@@ -215,7 +211,7 @@ ROWS = (
             match=_is_deleted,
             look=Look(path=f"{{base}}/{member}s/{{{member}}}", one=member, gone=True),
             status=202,
-            view=_nothing,
+            view=no_body,
         )
         for member in ("volume", "snapshot")
     ),

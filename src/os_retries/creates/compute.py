@@ -16,6 +16,7 @@ from os_retries.creates.recipes import (
     Recipe,
     Tag,
     fingerprint,
+    no_body,
     password,
 )
 
@@ -169,10 +170,6 @@ def _image_id(_sent: list[Item], found: list[Item]) -> Item:
     return {"image_id": found[0]["id"]}
 
 
-def _nothing(_sent: list[Item], _found: list[Item]) -> None:
-    return None
-
-
 def _image_location(_answer: Item, found: list[Item]) -> dict[str, str]:
     """Name the image as glance does itself; clients read the last part."""
     return {"Location": str(found[0].get("self", f"/v2/images/{found[0]['id']}"))}
@@ -203,7 +200,7 @@ def _leads_to(action: str, states: str, tasks: str) -> Recipe:
         look=Look(path="{base}/servers/{server}", one="server"),
         match=is_there,
         status=202,
-        view=_nothing,
+        view=no_body,
     )
 
 
@@ -216,7 +213,7 @@ def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
 
     :param name: what the log calls it
     """
-    given: dict[str, Any] = {"body": None, "key": action, "view": _nothing, "status": 202, "match": _as_logged}
+    given: dict[str, Any] = {"body": None, "key": action, "view": no_body, "status": 202, "match": _as_logged}
     return Recipe(
         path=_ACTION,
         look=Look(
@@ -371,7 +368,7 @@ _ACTIONS = (
         match=_is_deleted,
         look=Look(path="{base}/servers/{server}", one="server", gone=True),
         status=202,
-        view=_nothing,
+        view=no_body,
     ),
     _refused("createBackup", "a second one deletes one more of the older backups"),
     Recipe(path=_ACTION, body=None, refused="the server does not show whether this one has been done"),
@@ -436,7 +433,7 @@ ROWS = (
     Recipe(path=r"/flavors/[^/]+/os-extra_specs", body="extra_specs", harmless=True),
     _access("addTenantAccess", there=True),
     _access("removeTenantAccess", there=False),
-    _attaching("2.88", since=(2, 101), status=202, view=_nothing, lag=5.0),  # accepted, and listed when it is begun
+    _attaching("2.88", since=(2, 101), status=202, view=no_body, lag=5.0),  # accepted, and listed when it is begun
     _attaching("2.88", since=(2, 89), status=200, view=_attachment),
     _attaching(None, status=200, view=_attachment),
     Recipe(
@@ -458,7 +455,7 @@ ROWS = (
     Recipe(path=r"/servers/[^/]+/metadata", body="metadata", harmless=True),
     Recipe(path=r"/servers/[^/]+/remote-consoles", body="remote_console", harmless=True),
     Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
-    Recipe(**_SNAPSHOT, view=_nothing, headers=_image_location),
+    Recipe(**_SNAPSHOT, view=no_body, headers=_image_location),
     *_ACTIONS,
     Recipe(
         path=r"/os-server-groups",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os_retries.creates.recipes import Carrier, Item, Look, Recipe
+from os_retries.creates.recipes import Carrier, Item, Look, Recipe, no_body
 
 
 class StackTag(Carrier):
@@ -36,10 +36,6 @@ def _location(_stack: Item, found: list[Item]) -> dict[str, str]:
     return {"Location": links[0]} if links else {}
 
 
-def _nothing(_sent: list[Item], _found: list[Item]) -> None:
-    return None
-
-
 _STACK = r"/stacks/[^/]+(/[^/]+)?"  # by name and id, or by one of them: then heat redirects
 
 ROWS = (
@@ -59,7 +55,7 @@ ROWS = (
             key=action,
             look=Look(path="{base}{stack}", one="stack", born="updated_time"),
             match=_in_state,
-            view=_nothing,
+            view=no_body,
             status=200,
         )
         for action in ("suspend", "resume", "check")

@@ -335,6 +335,10 @@ def equal(found: object, sent: object) -> bool:
 # -- small tools of the rows -------------------------------------------------------------------------------------------
 
 
+def no_body(_sent: list[Item], _found: list[Item]) -> None:
+    """Answer without a body."""
+
+
 def password() -> str:
     """Make a password as nova makes one: twelve letters and digits, some of each kind."""
     kinds = string.ascii_lowercase, string.ascii_uppercase, string.digits
