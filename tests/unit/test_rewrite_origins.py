@@ -155,6 +155,13 @@ WRAPPED = {
         "try:\n    c = nova\nexcept E:\n    raise\nfinally:\n    c.servers.list()",
         "try:\n    c = nova\nexcept E:\n    raise\nfinally:\n    execute_with_retries(c.servers.list)",
     ),
+    "a name that is the whole of what is matched": (
+        "match nova.servers.get(1):\n    case None:\n        pass\n    case server if server.id:\n        server.delete()",
+        (
+            "match execute_with_retries(nova.servers.get, 1):\n    case None:\n        pass\n"
+            "    case server if server.id:\n        execute_with_retries(server.delete)"
+        ),
+    ),
     "match": (
         "match x:\n    case 1:\n        nova.servers.list()",
         "match x:\n    case 1:\n        execute_with_retries(nova.servers.list)",

@@ -271,14 +271,15 @@ class Evaluator(Expressions):
         self.block(node.finalbody)
 
     def s_match(self, node: ast.Match) -> None:
-        self.value(node.subject)
-        for case in node.cases:
-            for part in ast.walk(case.pattern):
-                if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
-                    self.bind(part.name, UNKNOWN)
+        subject = self.value(node.subject)
 
         def chosen(case: ast.match_case) -> Callable[[], None]:
             def body() -> None:
+                for part in ast.walk(case.pattern):
+                    if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
+                        # A name alone is the whole subject: `case server if server.status == "ERROR"`.
+                        whole = isinstance(part, ast.MatchAs) and part is case.pattern and part.pattern is None
+                        self.bind(part.name, subject if whole else UNKNOWN)
                 if case.guard is not None:
                     self.value(case.guard)
                 self.block(case.body)
