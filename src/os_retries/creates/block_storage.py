@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from os_retries.creates.recipes import Item, Look, Metadata, Recipe, no_body
+from os_retries.creates.recipes import Item, Look, Metadata, Recipe, members, no_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _backup(_sent: list[Item], found: list[Item]) -> Item:
@@ -19,27 +23,23 @@ def _snapshot(_sent: list[Item], found: list[Item]) -> Item:
 
 # -- what has a name of its own ----------------------------------------------------------------------------------------
 
-_PUBLIC = "os-volume-type-access:is_public"
 
+def _is_type(public: str, specs: str) -> Callable[[Item, Item], bool]:
+    """Make a comparison of types, whose names are unique: equal in all that was asked for.
 
-def _is_type(found: Item, sent: Item) -> bool:
-    """Whether the type of this name, which is unique, is in all what was asked for."""
-    return (
-        found.get("name") == str(sent.get("name")).strip()
-        and found.get("description") == sent.get("description")
-        and found.get("is_public") is sent.get(_PUBLIC, True)
-        and found.get("extra_specs") == (sent.get("extra_specs") or {})
-    )
+    :param public: what a request calls ``is_public``
+    :param specs: what the type has of its own
+    """
 
+    def match(found: Item, sent: Item) -> bool:
+        return (
+            found.get("name") == str(sent.get("name")).strip()
+            and found.get("description") == sent.get("description")
+            and found.get("is_public") is sent.get(public, True)
+            and found.get(specs) == (sent.get(specs) or {})
+        )
 
-def _is_group_type(found: Item, sent: Item) -> bool:
-    """Whether the type of this name, which is unique, is in all what was asked for."""
-    return (
-        found.get("name") == str(sent.get("name")).strip()
-        and found.get("description") == sent.get("description")
-        and found.get("is_public") is sent.get("is_public", True)
-        and found.get("group_specs") == (sent.get("group_specs") or {})
-    )
+    return match
 
 
 def _encryption(sent: list[Item], found: list[Item]) -> Item:
@@ -90,17 +90,16 @@ def _is_deleted(found: Item, _sent: Item) -> bool:
 
 def _access(action: str, *, there: bool) -> Recipe:
     """Row of a project's access to a volume type."""
-
-    def match(found: Item, sent: Item) -> bool:
-        projects = [each.get("project_id") for each in found.get("volume_type_access") or []]
-        return (sent[action].get("project") in projects) is there
-
     return Recipe(
         path=r"/types/(?P<type>[^/]+)/action",
         body=None,
         key=action,
         look=Look(path="{base}/types/{type}/os-volume-type-access"),
-        match=match,
+        match=members(
+            lambda found: {each.get("project_id") for each in found.get("volume_type_access") or []},
+            lambda sent: {sent[action].get("project")},
+            there=there,
+        ),
         status=202,
         view=no_body,
     )
@@ -153,7 +152,7 @@ ROWS = (
     Recipe(
         path=r"/types",
         body="volume_type",
-        match=_is_type,
+        match=_is_type("os-volume-type-access:is_public", "extra_specs"),
         look=Look(path="{base}/types", list="volume_types", query={"is_public": "None"}),
         status=200,
         view=_type,
@@ -179,29 +178,23 @@ ROWS = (
     Recipe(
         path=r"/group_types",
         body="group_type",
-        match=_is_group_type,
+        match=_is_type("is_public", "group_specs"),
         look=Look(path="{base}/group_types", list="group_types", query={"is_public": "None"}),
         status=202,
     ),
     Recipe(path=r"/group_types/[^/]+/group_specs", body="group_specs", harmless=True),
     Recipe(path=r"/(volumes|snapshots)/[^/]+/metadata", body="metadata", harmless=True),
-    Recipe(
-        path=_ACTION,
-        body=None,
-        key="os-extend",
-        match=_is_extended,
-        look=Look(path="{base}/volumes/{volume}", one="volume"),
-        status=202,
-        view=no_body,
-    ),
-    Recipe(
-        path=_ACTION,
-        body=None,
-        key="os-retype",
-        match=_is_retyped,
-        look=Look(path="{base}/volumes/{volume}", one="volume"),
-        status=202,
-        view=no_body,
+    *(
+        Recipe(
+            path=_ACTION,
+            body=None,
+            key=action,
+            match=match,
+            look=Look(path="{base}/volumes/{volume}", one="volume"),
+            status=202,
+            view=no_body,
+        )
+        for action, match in (("os-extend", _is_extended), ("os-retype", _is_retyped))
     ),
     *(
         Recipe(

@@ -16,6 +16,7 @@ from os_retries.creates.recipes import (
     Recipe,
     Tag,
     fingerprint,
+    members,
     no_body,
     password,
 )
@@ -185,7 +186,7 @@ _SNAPSHOT: dict[str, Any] = {
 }
 
 
-def _leads_to(action: str, states: str, tasks: str) -> Recipe:
+def _leads_to(action: str, states: str, tasks: str, *, gone: bool = False) -> Recipe:
     """Row of an action that brings a server to a state: it is there, or on its way."""
     wanted, ways = frozenset(states.split()), frozenset(tasks.split())
 
@@ -197,7 +198,7 @@ def _leads_to(action: str, states: str, tasks: str) -> Recipe:
         path=_ACTION,
         body=None,
         key=action,
-        look=Look(path="{base}/servers/{server}", one="server"),
+        look=Look(path="{base}/servers/{server}", one="server", gone=gone),
         match=is_there,
         status=202,
         view=no_body,
@@ -249,39 +250,32 @@ def _no_password(_sent: list[Item], _found: list[Item]) -> Item:
     return {"adminPass": None}
 
 
-def _is_deleted(found: Item, _sent: Item) -> bool:
-    return found.get("OS-EXT-STS:task_state") == "deleting" or found.get("OS-EXT-STS:vm_state") == "deleted"
-
-
 def _access(action: str, *, there: bool) -> Recipe:
     """Row of a project's access to a flavor."""
-
-    def match(found: Item, sent: Item) -> bool:
-        projects = [each.get("tenant_id") for each in found.get("flavor_access") or []]
-        return (sent[action].get("tenant") in projects) is there
-
     return Recipe(
         path=r"/flavors/(?P<flavor>[^/]+)/action",
         body=None,
         key=action,
         look=Look(path="{base}/flavors/{flavor}/os-flavor-access"),
-        match=match,
+        match=members(
+            lambda found: {each.get("tenant_id") for each in found.get("flavor_access") or []},
+            lambda sent: {sent[action].get("tenant")},
+            there=there,
+        ),
         status=200,
     )
 
 
 def _host(action: str, *, there: bool) -> Recipe:
     """Row of a host of an aggregate."""
-
-    def match(found: Item, sent: Item) -> bool:
-        return (sent[action].get("host") in (found.get("hosts") or [])) is there
-
     return Recipe(
         path=_AGGREGATE,
         body=None,
         key=action,
         look=Look(path="{base}/os-aggregates/{aggregate}", one="aggregate"),
-        match=match,
+        match=members(
+            lambda found: set(found.get("hosts") or []), lambda sent: {sent[action].get("host")}, there=there
+        ),
         status=200,
         view=lambda _sent, found: {"aggregate": found[0]},
     )
@@ -309,6 +303,7 @@ _ACTIONS = (
     ),
     _leads_to("shelveOffload", "shelved_offloaded", "shelving_offloading"),
     _leads_to("unshelve", "active", "unshelving spawning networking block_device_mapping"),
+    _leads_to("forceDelete", "deleted", "deleting", gone=True),
     *(
         _harmless(action)
         for action in (
@@ -361,15 +356,6 @@ _ACTIONS = (
         view=_no_password,
     ),
     _logged("evacuate", body="evacuate", chosen={"adminPass": password}, wrapped=False, status=200, view=_rescued),
-    Recipe(
-        path=_ACTION,
-        body=None,
-        key="forceDelete",
-        match=_is_deleted,
-        look=Look(path="{base}/servers/{server}", one="server", gone=True),
-        status=202,
-        view=no_body,
-    ),
     _refused("createBackup", "a second one deletes one more of the older backups"),
     Recipe(path=_ACTION, body=None, refused="the server does not show whether this one has been done"),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from os_retries.creates.recipes import KEY, Blind, Description, Item, Look, Recipe, Tag, equal, fingerprint
+from os_retries.creates.recipes import KEY, Blind, Description, Item, Look, Recipe, Tag, equal, fingerprint, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -175,13 +175,8 @@ def _interface(sent: list[Item], found: list[Item]) -> Item:
     }
 
 
-def _subports(*, there: bool) -> Callable[[Item, Item], bool]:
-    def match(found: Item, sent: Item) -> bool:
-        have = {each.get("port_id") for each in found.get("sub_ports") or []}
-        asked = {each.get("port_id") for each in sent.get("sub_ports") or []}
-        return bool(asked) and (asked <= have if there else not asked & have)
-
-    return match
+def _subports(item: Item) -> set[object]:
+    return {each.get("port_id") for each in item.get("sub_ports") or []}
 
 
 def _trunk_change(verb: str, *, there: bool) -> Recipe:
@@ -190,29 +185,17 @@ def _trunk_change(verb: str, *, there: bool) -> Recipe:
         path=rf"/trunks/(?P<trunk>[^/]+)/{verb}",
         body=None,
         look=Look(path="{base}/trunks/{trunk}", one="trunk"),
-        match=_subports(there=there),
+        match=members(_subports, _subports, there=there),
         status=200,
     )
 
 
-def _routes(*, there: bool) -> Callable[[Item, Item], bool]:
-    def match(found: Item, sent: Item) -> bool:
-        have, asked = (_pairs(each.get("routes")) for each in (found, sent))
-        return bool(asked) and (asked <= have if there else not asked & have)
-
-    return match
+def _routes(item: Item) -> set[object]:
+    return {(str(each.get("destination")), str(each.get("nexthop"))) for each in item.get("routes") or []}
 
 
-def _pairs(routes: Any) -> set[tuple[str, str]]:
-    return {(str(each.get("destination")), str(each.get("nexthop"))) for each in routes or []}
-
-
-def _addresses(*, there: bool) -> Callable[[Item, Item], bool]:
-    def match(found: Item, sent: Item) -> bool:
-        have, asked = ({_network_of(each) for each in item.get("addresses") or []} for item in (found, sent))
-        return bool(asked) and (asked <= have if there else not asked & have)
-
-    return match
+def _addresses(item: Item) -> set[object]:
+    return {_network_of(each) for each in item.get("addresses") or []}
 
 
 def _address_group(_sent: list[Item], found: list[Item]) -> Item:
@@ -226,7 +209,7 @@ def _address_change(verb: str, *, there: bool) -> Recipe:
         body=None,
         key="addresses",
         look=Look(path="{base}/address-groups/{group}", one="address_group"),
-        match=_addresses(there=there),
+        match=members(_addresses, _addresses, there=there),
         status=200,
         view=_address_group,
     )
@@ -238,7 +221,7 @@ def _route_change(verb: str, *, there: bool) -> Recipe:
         path=rf"/routers/(?P<router>[^/]+)/{verb}",
         body="router",
         look=Look(path="{base}/routers/{router}", one="router"),
-        match=_routes(there=there),
+        match=members(_routes, _routes, there=there),
         status=200,
     )
 

@@ -323,6 +323,18 @@ def fingerprint(*key: str) -> Callable[[Item, Item], bool | None]:
     return match
 
 
+def members(
+    shown: Callable[[Item], set[object]], asked: Callable[[Item], set[object]], *, there: bool
+) -> Callable[[Item, Item], bool]:
+    """Make a comparison of a change of members: all that were asked for are ``there``, or none of them is."""
+
+    def match(found: Item, sent: Item) -> bool:
+        have, wanted = shown(found), asked(sent)
+        return bool(wanted) and (wanted <= have if there else not wanted & have)
+
+    return match
+
+
 def _same(found: object, sent: object) -> bool:
     return equal(found, sent) or (found in (None, "") and sent in (None, ""))
 

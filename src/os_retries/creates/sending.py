@@ -542,11 +542,10 @@ class Creation:
             status = response.status_code
             if status == 404 and not is_from_service(response.headers):
                 return Reply(None, what="404, and not the service's own", again=True)
-            if status not in (200, 404):
+            if status in (200, 404):  # that it is gone may be the answer
+                self._reply = response
+            if status != 200:
                 return Reply(status, again=status in self._policy.retry_codes)
-            self._reply = response
-            if status == 404:
-                return Reply(status)
             return Reply(status, response.json(), since=self._since(response))
         except Exception as error:
             log.debug("a look-up failed", exc_info=True)
