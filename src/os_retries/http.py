@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping
+    from typing import Any
 
 #: The statuses of the specification, "list of the errors, that can be retried".
 RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
@@ -133,11 +134,45 @@ def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_cod
     return kind
 
 
-def is_from_service(headers: Mapping[str, str]) -> bool:
-    """Whether a service has answered, and nothing in front of it that does not find the service (an ingress's 404)."""
-    names = {name.lower(): value for name, value in headers.items()}
-    identified = any(name.endswith("request-id") or name == "x-trans-id" for name in names)
-    return identified or "json" in names.get("content-type", "")
+# The id that an OpenStack service gives to each request (oslo.middleware, nova, swift).  Gateways have ids of their
+# own, such as X-Request-ID and x-amz-request-id.
+_SERVICE_IDS = frozenset({"x-openstack-request-id", "x-compute-request-id", "x-trans-id"})
+
+
+def is_from_service(headers: Mapping[str, str], read_json: Callable[[], Any]) -> bool:
+    """Whether an OpenStack service has answered, and not a gateway in front of it that does not find the service.
+
+    A service names the request in a header of OpenStack's own, or describes the error in a form of OpenStack's.
+
+    :param read_json: reads the answer's body, and raises ValueError or OSError where it is no JSON or was cut off
+    """
+    if any(name.lower() in _SERVICE_IDS for name in headers):
+        return True
+    try:
+        return _is_error_of_openstack(read_json())
+    except (ValueError, OSError):
+        return False
+
+
+def _is_error_of_openstack(body: Any) -> bool:
+    """Whether JSON has the form in which an OpenStack service describes an error."""
+    if not isinstance(body, dict):
+        return False
+    if len(body) == 1:
+        ((name, inner),) = body.items()
+        if isinstance(inner, dict):  # keystone, nova, cinder, manila, trove | neutron
+            return "message" in inner and ("code" in inner or name == "NeutronError")
+        if name == "errors" and isinstance(inner, list):  # placement, magnum
+            return any(isinstance(each, dict) and {"status", "title", "detail"} <= each.keys() for each in inner)
+        return bool(name == "error_message")  # ironic
+    forms = (
+        {"code", "title", "explanation"},  # heat
+        {"code", "type", "message", "request_id"},  # designate
+        {"code", "title", "description"},  # barbican
+        {"faultcode", "faultstring"},  # octavia, mistral
+        {"error_code", "error_name", "error_message"},  # sahara
+    )
+    return any(form <= body.keys() for form in forms)
 
 
 def parse_retry_after(value: object, now: float) -> float | None:

@@ -567,7 +567,7 @@ class RequestTarget(OwnerTarget):
         """
         if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
             return False
-        if self.verb == "DELETE" and response.status_code == 404 and is_from_service(response.headers):
+        if self.verb == "DELETE" and response.status_code == 404 and is_from_service(response.headers, response.json):
             _make(response, 204)
             return True
         from os_retries.second_answers import Sent, read_second  # noqa: PLC0415  few ever need it
@@ -604,6 +604,8 @@ class RequestTarget(OwnerTarget):
         headers = kwargs.get("headers") or {}
         kwargs["headers"] = {name: headers[name] for name in headers if str(name).lower() not in _HEADERS_OF_A_BODY}
         response = original(**kwargs | {"url": url, "method": "GET", "raise_exc": False})
+        if response.status_code == 404 and not is_from_service(response.headers, response.json):
+            raise ValueError("a gateway has answered, and not the service")
         return response.status_code, response.json() if response.status_code == 200 else None
 
     def _content(self, stream: Body | None) -> Iterable[bytes] | None:

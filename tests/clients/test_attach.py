@@ -18,6 +18,7 @@ import pytest
 import requests
 from keystoneauth1.exceptions import (
     BadRequest,
+    Conflict,
     ConnectFailure,
     InternalServerError,
     NotFound,
@@ -32,7 +33,7 @@ import os_retries
 from os_retries import GiveUp, RetryPolicy, attach, detach, execute_with_retries, policy
 from os_retries.http import Kind
 
-from .cloud import REQUEST_ID, answer_json, balancer, refusal
+from .cloud import DIALECTS, REQUEST_ID, answer_json, balancer, refusal
 from .cloud_clients import BY_NAME, CONFIGURATIONS, make_session
 from .server import Answer, Garbage, HangUp, Stall
 
@@ -290,6 +291,42 @@ def test_a_404_of_an_ingress_in_front_of_the_service_is_no_delete_that_has_succe
     cloud.plan(balancer(502), page, path="/servers", method="DELETE")
     with pytest.raises(NotFound):
         built.client.delete("/servers/1")
+
+
+GATEWAYS = {
+    "nginx with a request id": Answer(404, b"<h1>404</h1>", {"X-Request-ID": "8a6c1f"}, "text/html"),
+    "a balancer of AWS": Answer(404, b"", {"x-amz-request-id": "4442587FB7D0A2F9"}, "text/plain"),
+    "Kong": answer_json(404, {"message": "no Route matched with those values", "request_id": "5b1a4f"}),
+    "APISIX": answer_json(404, {"error_msg": "404 Route Not Found"}),
+    "an ingress": Answer(404, b"default backend - 404", content_type="text/plain"),
+}
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_a_404_of_a_gateway_is_no_delete_that_has_succeeded(gateway, cloud, attached):
+    """An id or JSON of the gateway's own does not make it the service."""
+    built = attached("keystoneauth")
+    cloud.plan(balancer(504), GATEWAYS[gateway], path="/servers", method="DELETE")
+    with pytest.raises(NotFound):
+        built.client.delete("/servers/1")
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_a_404_of_a_gateway_to_the_look_at_a_refused_delete_proves_nothing(gateway, cloud, attached):
+    built = attached("keystoneauth")
+    cloud.plan(balancer(504), refusal("cinder", 409), path="/servers/1", method="DELETE")
+    cloud.plan(GATEWAYS[gateway], path="/servers/1", method="GET")
+    with pytest.raises(Conflict):
+        built.client.delete("/servers/1")
+
+
+@pytest.mark.parametrize("service", sorted(DIALECTS.keys() - {"glance", "swift"}))
+def test_a_404_in_the_form_of_a_services_error_proves_that_it_is_gone_without_a_request_id(service, cloud, attached):
+    """Some services, and some middlewares in front of them, send no id."""
+    built = attached("keystoneauth")
+    gone = answer_json(404, DIALECTS[service](404, "not found"))
+    cloud.plan(balancer(504), gone, path="/servers", method="DELETE")
+    assert built.client.delete("/servers/1").status_code == 204
 
 
 @pytest.mark.parametrize("raise_exc", [True, False])

@@ -103,7 +103,11 @@ def answer(request: requests.PreparedRequest, status: int, body: Any = None, cut
     content = json.dumps({} if body is None else body).encode()
     raw = urllib3.HTTPResponse(
         body=io.BytesIO(content[: len(content) - cut]),
-        headers={"Content-Type": "application/json", "Content-Length": str(len(content))},
+        headers={
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+            "X-Openstack-Request-Id": "req-1",
+        },
         status=status,
         reason=http.HTTPStatus(status).phrase,
         preload_content=False,
@@ -337,11 +341,11 @@ def test_a_denied_look_up_is_made_once_and_one_that_fails_as_long_as_the_retries
     assert len(service.sent("POST")) == 1
 
 
-@pytest.mark.parametrize("service_answers", [True, False])
+@pytest.mark.parametrize("gateways", [None, {}, {"X-Request-ID": "8a6c1f"}, {"x-amz-request-id": "4442587FB7D0A2F9"}])
 def test_a_404_proves_something_only_if_it_is_the_services_own(
-    service: Service, session: Session, service_answers: bool
+    service: Service, session: Session, gateways: dict[str, str] | None
 ) -> None:
-    """An ingress that does not find the service says 404 too, as text and without a request id."""
+    """A gateway that does not find the service says 404 too, in JSON or not, and may have an id of its own."""
     service.plan = [(504, True)]
     service.things["1"] = {"status": "deleting"}
     plain = service.send
@@ -350,13 +354,14 @@ def test_a_404_proves_something_only_if_it_is_the_services_own(
         if request.method != "GET":
             return plain(request, **how)
         response = answer(request, 404)
-        if not service_answers:
-            response.headers["Content-Type"] = "text/plain"
+        if gateways is not None:
+            del response.headers["X-Openstack-Request-Id"]
+            response.headers.update(gateways)
         return response
 
     service.send = in_front  # type: ignore[method-assign]
     post = {"json": {"os-force_delete": {}}, "endpoint_filter": VOLUMES, "raise_exc": False}
-    assert session.post("/v3/volumes/1/action", **post).status_code == (202 if service_answers else 504)
+    assert session.post("/v3/volumes/1/action", **post).status_code == (202 if gateways is None else 504)
     assert len(service.sent("POST")) == 1
 
 

@@ -540,7 +540,7 @@ class Creation:
                     microversion=get.microversion,
                 )
             status = response.status_code
-            if status == 404 and not is_from_service(response.headers):
+            if status == 404 and not is_from_service(response.headers, response.json):
                 return Reply(None, what="404, and not the service's own", again=True)
             if status in (200, 404):  # that it is gone may be the answer
                 self._reply = response
