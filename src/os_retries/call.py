@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 import time
 from dataclasses import replace
@@ -77,9 +78,6 @@ class Retries:
     """What the loop remembers of a call that has failed at least once."""
 
     def __init__(self, call: Call, target: Target, streams: Sequence[Stream], handled: BaseException | None) -> None:
-        # Imported here: it brings hashlib along, and only a failed call ever needs it.
-        import random  # noqa: PLC0415
-
         self.call = call
         self.target = target
         self.streams = streams

@@ -7,11 +7,13 @@ numbers hold and the library is not needed.
 from __future__ import annotations
 
 import contextlib
+import email.utils  # noqa: F401  for http.py, when a request has failed: see session.py
 import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from os_retries import pacing  # noqa: F401  likewise, for slots.py
 from os_retries.http import RETRY_CODES
 from os_retries.policy import RetryPolicy, provide
 from os_retries.target import SERVICE_TYPES

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http
+import inspect
 import json
 import logging
 import os
@@ -19,10 +20,14 @@ import types
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from os_retries import loop, slots
+# All that a request may need is imported here, and nothing later: a daemon can import nothing any more when it has
+# dropped its rights, changed its root or used up its descriptors, or when its packages are being upgraded.
+from os_retries import loop, pacing, slots  # noqa: F401  pacing is for slots, when a request has failed
 from os_retries.bodies import body_of
 from os_retries.call import Retries, disabled, raise_again
+from os_retries.creates import sending
 from os_retries.failures import read_answer, read_connection, read_inside
 from os_retries.http import (
     RETRY_CODES,
@@ -35,6 +40,7 @@ from os_retries.http import (
 from os_retries.loop import Stream, run
 from os_retries.policy import RetryPolicy, attempt_timeout_for, policy_for
 from os_retries.reading import chain, get
+from os_retries.second_answers import Sent, is_absolute, read_second
 from os_retries.target import service_type
 
 if TYPE_CHECKING:
@@ -305,8 +311,6 @@ class _Repeated:
 
 def _names_of_arguments(original: Callable[..., Any]) -> tuple[str, ...]:
     """Name the arguments that the session's own ``request`` takes by position."""
-    import inspect  # noqa: PLC0415
-
     parameters = inspect.signature(original).parameters.values()
     return tuple(each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
 
@@ -523,8 +527,6 @@ class RequestTarget(OwnerTarget):
 
         It begins with a slash, which openstacksdk leaves out and which the rows of http.py begin with.
         """
-        from urllib.parse import urlsplit  # noqa: PLC0415  (loaded by then: keystoneauth needs it)
-
         return "/" + urlsplit(str(self.kwargs.get("url", ""))).path.lstrip("/")
 
     @property
@@ -570,8 +572,6 @@ class RequestTarget(OwnerTarget):
         if self.verb == "DELETE" and response.status_code == 404 and is_from_service(response.headers, response.json):
             _make(response, 204)
             return True
-        from os_retries.second_answers import Sent, read_second  # noqa: PLC0415  few ever need it
-
         try:
             sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
             answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
@@ -623,11 +623,14 @@ class RequestTarget(OwnerTarget):
         service = self.service()
         if service is None:
             return False
-        from os_retries.creates import sending  # noqa: PLC0415  a program that creates nothing never loads it
-
         send = functools.partial(_send_inside, original)
-        self.creation = self.begun = sending.begin(self.session, service, self.kwargs, send=send, policy=self.policy)
-        return self.creation is not None
+        try:
+            creation = sending.begin(self.session, service, self.kwargs, send=send, policy=self.policy)
+        except Exception:  # a fault of ours must not keep the request from being sent
+            log.exception("a create could not be prepared, and is sent as it is")
+            return False
+        self.creation = self.begun = creation
+        return creation is not None
 
     def read(self, error: Exception, policy: RetryPolicy, handled: BaseException | None) -> Failure:
         """Class the failure, with the evidence that only the session has."""
@@ -651,8 +654,6 @@ class RequestTarget(OwnerTarget):
     def _is_absolute_patch(self) -> bool:
         if self.verb != "PATCH":
             return False
-        from os_retries.second_answers import is_absolute  # noqa: PLC0415  few ever need it
-
         body = self.kwargs.get("json")
         return is_absolute(self.service(), self.kwargs.get("data") if body is None else body)
 
@@ -684,8 +685,6 @@ def _outside_the_lock() -> Iterator[None]:
 def _endpoint(url: object, service: str | None) -> str | None:
     if not isinstance(url, str):
         return service
-    from urllib.parse import urlsplit  # noqa: PLC0415  (loaded by then: keystoneauth needs it)
-
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{host} {service or parts.path.lstrip('/').partition('/')[0]}"

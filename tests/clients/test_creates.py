@@ -341,6 +341,15 @@ def test_a_denied_look_up_is_made_once_and_one_that_fails_as_long_as_the_retries
     assert len(service.sent("POST")) == 1
 
 
+def test_a_fault_of_ours_sends_the_create_as_it_is(
+    service: Service, session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("os_retries.creates.sending.begin", lambda *_, **__: 1 / 0)
+    assert create(session).status_code == 202
+    assert KEY not in str(service.sent("POST")[0].body)
+    assert "sent as it is" in caplog.text
+
+
 @pytest.mark.parametrize("gateways", [None, {}, {"X-Request-ID": "8a6c1f"}, {"x-amz-request-id": "4442587FB7D0A2F9"}])
 def test_a_404_proves_something_only_if_it_is_the_services_own(
     service: Service, session: Session, gateways: dict[str, str] | None

@@ -6,8 +6,8 @@ the rows of each service, and :mod:`os_retries.creates.engine` follows them.
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import string
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -351,11 +351,15 @@ def no_body(_sent: list[Item], _found: list[Item]) -> None:
     """Answer without a body."""
 
 
+# Of the operating system, as secrets has it; a script that is called secrets.py may lie beside the program.
+_random = random.SystemRandom()
+
+
 def password() -> str:
     """Make a password as nova makes one: twelve letters and digits, some of each kind."""
     kinds = string.ascii_lowercase, string.ascii_uppercase, string.digits
-    characters = [secrets.choice(kind) for kind in kinds] + [secrets.choice("".join(kinds)) for _ in range(9)]
-    secrets.SystemRandom().shuffle(characters)
+    characters = [_random.choice(kind) for kind in kinds] + [_random.choice("".join(kinds)) for _ in range(9)]
+    _random.shuffle(characters)
     return "".join(characters)
 
 
