@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from os_retries import loop, slots
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry, Wait
 from os_retries.http import Kind
+from os_retries.interrupts import deadline_in
 from os_retries.reading import chain, get
 
 if TYPE_CHECKING:
@@ -93,12 +94,14 @@ class Retries:
         """Decide what follows the attempt that ended with ``error``: a retry, or None when the error goes up."""
         try:
             return self._after(error, since)
-        except Exception:  # a fault of ours must not hide the client's own error
+        except Exception as fault:  # a fault of ours must not hide the client's own error
+            if deadline_in(fault) is not None:
+                raise
             log.exception("%s could not be judged, and is not repeated", type(error).__name__)
             return None
 
     def _after(self, error: Exception, since: int) -> Retry | None:
-        if disabled():
+        if disabled() or deadline_in(error) is not None:
             return None
         policy = self.target.policy()
         self.sleep_with = policy.sleep
@@ -308,7 +311,9 @@ def _call_hook(policy: RetryPolicy, retry: Retry) -> None:
     if policy.on_retry is not None:
         try:
             policy.on_retry(retry)
-        except Exception:
+        except Exception as error:
+            if deadline_in(error) is not None:
+                raise
             log.exception("on_retry failed; the call goes on")
 
 

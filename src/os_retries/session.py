@@ -37,6 +37,7 @@ from os_retries.http import (
     is_repeatable,
     kind_of,
 )
+from os_retries.interrupts import deadline_in, let_through
 from os_retries.loop import Stream, run
 from os_retries.policy import RetryPolicy, attempt_timeout_for, policy_for
 from os_retries.reading import chain, get
@@ -359,6 +360,8 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
         response = _attempt(target, original, None)
         _ = response.content  # of a streamed answer too: whether it came whole decides
     except Exception as error:
+        if deadline_in(error) is not None:
+            raise
         policy = target.policy()
         failure = target.read(error, policy, handled)
         unmarked = failure.status in (400, 403) and creation.unmark(target.kwargs)
@@ -417,7 +420,9 @@ def _made_inside(original: Callable[..., Any], target: RequestTarget, inside: _I
         try:
             response = original(**target.kwargs)
         except Exception as error:
-            transient = target.read(error, target.policy(), None).kind is not Kind.PERMANENT
+            transient = (
+                deadline_in(error) is None and target.read(error, target.policy(), None).kind is not Kind.PERMANENT
+            )
             if not (transient and quick_repeats):
                 if inside is not None:
                     inside.error = error
@@ -575,7 +580,8 @@ class RequestTarget(OwnerTarget):
         try:
             sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
             answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
-        except Exception:  # the look has failed: the error stands
+        except Exception as error:  # the look has failed: the error stands
+            let_through(error)
             log.debug("%s answered %d to a repeat, and could not be looked at", self.name(), response.status_code)
             return False
         if answered is None:
@@ -626,7 +632,8 @@ class RequestTarget(OwnerTarget):
         send = functools.partial(_send_inside, original)
         try:
             creation = sending.begin(self.session, service, self.kwargs, send=send, policy=self.policy)
-        except Exception:  # a fault of ours must not keep the request from being sent
+        except Exception as error:  # a fault of ours must not keep the request from being sent
+            let_through(error)
             log.exception("a create could not be prepared, and is sent as it is")
             return False
         self.creation = self.begun = creation

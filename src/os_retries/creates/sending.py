@@ -22,6 +22,7 @@ from os_retries.creates.engine import Finding, Get, Keeper, Reply, Tools, prepar
 from os_retries.creates.recipes import Microversion, parse_microversion
 from os_retries.evidence import LookedUp
 from os_retries.http import RETRY_CODES, Failure, Kind, is_from_service, parse_date
+from os_retries.interrupts import let_through
 from os_retries.loop import current
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def begin(
             creation = Creation(create, around, now, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
             creation.mark(kwargs)
             return creation
-    except Exception:  # a fault of ours must not keep the request from being sent
+    except Exception as error:  # a fault of ours must not keep the request from being sent
+        let_through(error)
         log.exception("a create could not be read, and is sent as it is")
     return None
 
@@ -179,6 +181,7 @@ class _Around:
         try:
             return ask(self._kwargs.get("auth"))
         except Exception as error:
+            let_through(error)
             log.debug("the %s could not be asked for: %s", what, error)
             return None
 
@@ -193,6 +196,7 @@ class _Around:
             try:
                 status = self.request("GET", f"{base}/extensions/{alias}").status_code
             except Exception as error:
+                let_through(error)
                 log.debug("extension %s could not be asked for: %s", alias, error)
                 return False
             if status not in (200, 404):
@@ -380,9 +384,10 @@ class Creation:
     def _guarded(self, find_out: Callable[[Failure], tuple[Any, Failure]], failure: Failure) -> tuple[Any, Failure]:
         try:
             return find_out(failure)
-        except Exception:  # a fault of ours must not hide the client's own error
+        except Exception as error:  # a fault of ours must not hide the client's own error
             if self.woken:
                 raise
+            let_through(error)
             log.exception("%s could not be looked up", self._who)
             return None, replace(failure, repeatable=False)
 
@@ -454,7 +459,8 @@ class Creation:
                 self._late(made, late, self._policy)
             if self._taken_away(made):
                 _fill(response, self._with(response.json(), made))
-        except Exception:  # it has succeeded: that is what the caller is to know
+        except Exception as error:  # it has succeeded: that is what the caller is to know
+            let_through(error)
             log.exception("%s: what became of it could not be looked after", self._who)
         return response
 
@@ -513,6 +519,7 @@ class Creation:
                 item.update(now if key is None else now[key])
                 changed = True
             except Exception as error:
+                let_through(error)
                 log.warning(
                     "%s: the marker stays in the %s of %s (%s)", self._who, carrier.taken_away, item.get("id"), error
                 )
@@ -548,6 +555,7 @@ class Creation:
                 return Reply(status, again=status in self._policy.retry_codes)
             return Reply(status, response.json(), since=self._since(response))
         except Exception as error:
+            let_through(error)
             log.debug("a look-up failed", exc_info=True)
             return Reply(None, what=type(error).__name__, again=True)
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from os_retries import slots
 from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
 from os_retries.http import Failure, Kind, kind_of
+from os_retries.interrupts import deadline_in
 from os_retries.policy import policy_for
 from os_retries.reading import chain, read_failure
 
@@ -102,7 +103,7 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
         try:
             result = original(self, reset_func, _noted(func), *args, **kwargs)
         except Exception as error:
-            failure = _read(error)
+            failure = Failure(None) if deadline_in(error) is not None else _read(error)
             if failure.kind is not Kind.PERMANENT:
                 _failed(loop)
             elif slots.watching and failure.status is not None:  # the service answers
@@ -139,6 +140,8 @@ def _wait(reporter: Reporter, seconds: float) -> None:
         time.sleep(seconds)
         return
     error, loop.error = loop.error, None
+    if deadline_in(error) is not None:
+        raise error
     failure = _read(error)
     if failure.status == 401:  # a new token, and the same request: no retry of ours
         loop.connection.attempts -= 1
