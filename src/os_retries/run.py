@@ -233,7 +233,7 @@ _PASSED_ON = (
     signal.SIGALRM,
     signal.SIGWINCH,
 )
-_OF_THE_TERMINAL = {signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH}
+_OF_THE_TERMINAL = {signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH}
 
 
 def _wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -249,7 +249,9 @@ def _wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
         while True:
             number, by_terminal = _next_signal(waited_for)
             if number != signal.SIGCHLD:
-                if not by_terminal:  # the terminal has told the whole foreground group, the command too
+                # A terminal tells its whole foreground group of a key, the command too, but of a hang-up the leader
+                # of the session alone.
+                if not by_terminal or number == signal.SIGHUP:
                     child.send_signal(number)
             elif child.poll() is not None:  # and not just stopped
                 return child.returncode

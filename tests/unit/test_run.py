@@ -197,6 +197,29 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path):
         os.close(terminal)
 
 
+def test_a_hang_up_ends_the_command_when_we_lead_the_session(tmp_path):
+    """As under ``ssh -t host "os-retries run -- ..."``: the kernel tells the leader of the session alone."""
+    script, told = tmp_path / "program.py", tmp_path / "told"
+    script.write_text(
+        "import pathlib, signal, sys, time\n"
+        "def hang_up(*_):\n"
+        f"    pathlib.Path({str(told)!r}).touch()\n"
+        "    sys.exit(5)\n"
+        "signal.signal(signal.SIGHUP, hang_up)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(20)\n"
+    )
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [*RUN, "--", sys.executable, str(script)])
+    try:
+        _read_until(terminal, b"ready")
+    finally:
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+    assert told.exists()
+
+
 def in_a_process_of_its_own(source):
     """The kernel gives a signal to any thread that has not blocked it, and other tests may have left some."""
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
