@@ -105,7 +105,8 @@ def detach(to: Any) -> None:
 def session_of(thing: Any) -> Any:
     """Find the one keystoneauth Session that ``thing`` is or carries.
 
-    Looks into instance dictionaries alone: asking a client for an attribute may send a request.
+    Looks into instance dictionaries alone: asking a client for an attribute may send a request.  An openstacksdk
+    Connection is the exception: it makes its session when it is first asked for it, and sends nothing.
 
     :raises TypeError: if there is none, or more than one
     """
@@ -113,6 +114,7 @@ def session_of(thing: Any) -> Any:
 
     level, seen = [thing], set[int]()
     for _ in range(4):
+        level = [each.session if _makes_its_session(each) else each for each in level]
         found = {id(each): each for each in level if isinstance(each, Session)}
         if len(found) > 1:
             raise TypeError(f"{_type_name(thing)} carries {len(found)} keystoneauth Sessions: attach to each of them")
@@ -129,6 +131,12 @@ def session_of(thing: Any) -> Any:
         f"no keystoneauth Session in {_type_name(thing)}: attach() takes a keystoneauth1 Session, an openstacksdk "
         "Connection, or a client or adapter built on one"
     )
+
+
+def _makes_its_session(thing: object) -> bool:
+    """Whether this is a Connection of openstacksdk, of any release."""
+    of_the_sdk = any(kind.__module__.partition(".")[0] == "openstack" for kind in type(thing).__mro__)
+    return of_the_sdk and isinstance(getattr(type(thing), "session", None), property)
 
 
 def _type_name(thing: object) -> str:
