@@ -213,36 +213,49 @@ def _take_away(session: Any) -> None:
 @functools.lru_cache(maxsize=64)  # classes that are made on the fly are not kept alive for ever
 def _attached_class(base: type) -> type:
     """Return a subclass of a Session's class, for all attached sessions of it."""
-    methods = {"request": _method(base, "request", _request)}
+    names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    kind: type = type(base)(base.__name__, (base,), {**names, "__slots__": (), _KEY: base})
+    type.__setattr__(kind, "request", _method(kind, "request", _request))
     for name in _OWNERS:
         if hasattr(base, name):  # keystoneauth's older releases lack some
-            methods[name] = _method(base, name, functools.partial(_owner, name=name))
-    names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
-    return type(base)(base.__name__, (base,), {**names, **methods, "__slots__": (), _KEY: base})
+            type.__setattr__(kind, name, _method(kind, name, functools.partial(_owner, name=name)))
+    return kind
 
 
-def _method(base: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
-    plain = getattr(base, name)
+def _method(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the method that stands before the one of the session's own class.
 
-    @functools.wraps(plain)
+    That one is looked up at each call: somebody may replace it, and put it back, while sessions are attached.
+    """
+    is_owner = name in _OWNERS
+
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         attachment = self.__dict__.get(_KEY)
         if attachment is None:  # somebody has kept this method, and the session has been detached
-            return plain(self, *args, **kwargs)
+            return _bound(kind.__mro__[1], name, self)(*args, **kwargs)
+        original = getattr(super(kind, self), name)
         inside = _inside.get() is not None
         if inside and is_owner and not attachment.shadows:  # three times in each request
-            return plain(self, *args, **kwargs)
-        shadow = attachment.shadows.get(name) if attachment.shadows else None
-        original = types.MethodType(plain, self) if shadow is None else shadow
-        if is_foreign or (shadow is not None and not is_owner):
+            return original(*args, **kwargs)
+        if attachment.shadows:
+            original = attachment.shadows.get(name, original)
+        if not is_owner:
             original = functools.partial(_by_position, original)
         if not inside and disabled():
             return original(*args, **kwargs)
         return ours(self, attachment, original, args, kwargs)
 
-    is_owner = name in _OWNERS
-    is_foreign = not is_owner and plain.__module__ != "keystoneauth1.session"
+    plain = getattr(kind.__mro__[1], name)
+    if isinstance(plain, types.FunctionType):
+        return functools.wraps(plain)(method)
+    method.__name__, method.__qualname__ = name, f"{kind.__qualname__}.{name}"  # of a mock's attributes it takes none
     return method
+
+
+def _bound(base: type, name: str, session: Any) -> Any:
+    """Return a method of ``base`` as ``session``, an instance of it, has it by its class."""
+    found = next(vars(kind)[name] for kind in base.__mro__ if name in vars(kind))
+    return found.__get__(session, base) if hasattr(type(found), "__get__") else found
 
 
 class _Answered(Exception):  # noqa: N818
@@ -325,7 +338,10 @@ def _names_of_arguments(original: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _by_position(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Give the URL and the verb by position, as keystoneauth's get() does: others may have other names for them."""
+    """Give the URL and the verb by position, as keystoneauth's get() does.
+
+    Others may have other names for them, or read them off the positional arguments.
+    """
     if args or not ("url" in kwargs and "method" in kwargs):  # as it came; the error is the session's own
         return original(*args, **kwargs)
     return original(kwargs.pop("url"), kwargs.pop("method"), **kwargs)
@@ -344,11 +360,17 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
         if any(part is target.inside for part in chain(error)) or not target.had_worked(response, original, stream):
             raise
     else:
-        if response.status_code >= 400 and not target.had_worked(response, original, stream):
+        if _has_failed(response) and not target.had_worked(response, original, stream):
             raise _Answered(response)
     finally:
         _inside.reset(token)
     return response
+
+
+def _has_failed(response: Any) -> bool:
+    """Whether an answer is an error.  What a test has put in the place of a response may have any status, or none."""
+    status = getattr(response, "status_code", None)
+    return isinstance(status, int) and status >= 400
 
 
 def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
