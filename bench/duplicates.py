@@ -43,8 +43,8 @@ from keystoneauth1.session import Session
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 
 from os_retries import RetryPolicy, attach
+from os_retries.core.failure import RETRY_CODES
 from os_retries.faults import AtRandom, Faults, only
-from os_retries.http import RETRY_CODES
 from provision import Mistake, administrator, removed_afterwards
 
 if TYPE_CHECKING:
@@ -251,11 +251,11 @@ def table(results: list[Result]) -> Iterator[str]:
 
 def draw(results: list[Result], arguments: argparse.Namespace) -> None:
     """Draw the same as bars, into the file that --picture names."""
-    import matplotlib as mpl  # noqa: PLC0415  only a picture needs it, and it takes a second
+    import matplotlib as mpl
 
     mpl.use("Agg")
     mpl.rcParams |= {"svg.hashsalt": "os-retries", "svg.fonttype": "none"}
-    import matplotlib.pyplot as plt  # noqa: PLC0415
+    import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
     colours = "#c9a227", "#d1495b", "#30638e"

@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 
-from os_retries import RetryPolicy, slots
-from os_retries.pacing import LocalPacer
+from os_retries import RetryPolicy
+from os_retries.pacing.local import LocalPacer
+from os_retries.pacing.process import pacers
 
 DECISION, SHARE = 2.0, 0.05  # microseconds; of one core
 
@@ -58,7 +59,7 @@ def share_of_a_core(threads: int, seconds: float) -> float:
     for _ in range(threads):
         threading.Thread(target=run, daemon=True).start()
     time.sleep(15.0)  # until all wait
-    ((pacer,),) = (its.values() for its in slots._pacers.values())  # noqa: SLF001
+    ((pacer,),) = (its.values() for its in pacers._pacers.values())  # noqa: SLF001
     waiting = len(pacer._pacer.queue)  # type: ignore[attr-defined]  # noqa: SLF001
     used, start = time.process_time(), time.monotonic()
     time.sleep(seconds)

@@ -29,7 +29,7 @@ from google.api_core import retry as google_retry
 
 import sahara_loop
 from os_retries import RetryPolicy, execute_with_retries
-from os_retries.http import RETRY_CODES
+from os_retries.core.failure import RETRY_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

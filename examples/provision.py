@@ -38,8 +38,8 @@ from oslo_config import cfg
 
 from cluster import STEPS, Clients, Cluster, Step
 from os_retries import attach, client_options, configure, execute_with_retries
+from os_retries.core.failure import RETRY_CODES
 from os_retries.faults import AtRandom, Entry, Faults, only
-from os_retries.http import RETRY_CODES
 from tenancy import Tenancy
 
 if TYPE_CHECKING:

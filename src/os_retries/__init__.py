@@ -1,28 +1,33 @@
 """OpenStack calls that fail now and then succeed: every client, one configuration.
 
 >>> from os_retries import execute_with_retries
->>> execute_with_retries(nova.images.get, image_id)  # doctest: +SKIP
+>>> execute_with_retries(nova.servers.get, server_id)  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING
 
-from os_retries import slots
-from os_retries.clients import execute_with_retries
+from os_retries.methods.execute import execute_with_retries
+from os_retries.pacing.process import pacers
 
 if TYPE_CHECKING:
     from os_retries.config import configure
-    from os_retries.evidence import Attempt, Evidence, GiveUp, Retry
-    from os_retries.own_loops import client_options
-    from os_retries.pacing import Pacer
+    from os_retries.evidence import Attempt, Evidence, GiveUp, Kind, LookedUp, Retry
+    from os_retries.methods.own_loops import client_options
+    from os_retries.pacing.local import Pacer
     from os_retries.policy import RetryPolicy
     from os_retries.session import attach, detach
+
+    __version__: str
 
 __all__ = [
     "Attempt",
     "Evidence",
     "GiveUp",
+    "Kind",
+    "LookedUp",
     "Retry",
     "RetryPolicy",
+    "__version__",
     "attach",
     "client_options",
     "configure",
@@ -30,27 +35,35 @@ __all__ = [
     "execute_with_retries",
 ]
 
-# Loaded when they are first asked for: who calls methods alone need not pay for sessions, policies and configuration.
+# Loaded on first use: a program that only calls methods need not load sessions, policies and configuration.
 _WHERE = {
     "Attempt": "evidence",
     "Evidence": "evidence",
     "GiveUp": "evidence",
+    "Kind": "evidence",
+    "LookedUp": "evidence",
     "Retry": "evidence",
     "RetryPolicy": "policy",
     "attach": "session",
-    "client_options": "own_loops",
+    "client_options": "methods.own_loops",
     "configure": "config",
     "detach": "session",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Load what is asked for."""
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    """Load a public name on its first use."""
+    found: object
+    if name == "__version__":
+        from importlib.metadata import version
 
-    found: object = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        found = version("os-retries")
+    elif name in _WHERE:
+        from importlib import import_module
+
+        found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found
     return found
 
@@ -60,11 +73,9 @@ def __dir__() -> list[str]:
 
 
 def _shared_pacer(endpoint: str, url: str) -> "Pacer":
-    import time  # noqa: PLC0415
+    from os_retries.pacing.fleet import pacer_for
 
-    from os_retries.fleet import pacer_for  # noqa: PLC0415
-
-    return pacer_for(url, endpoint, time.monotonic())
+    return pacer_for(url, endpoint, pacers.clock())
 
 
-slots.shared = _shared_pacer
+pacers.shared = _shared_pacer

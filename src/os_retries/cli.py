@@ -1,4 +1,4 @@
-"""The command line: `os-retries run`, `os-retries rewrite`, `os-retries simulate`.
+"""The command line: ``os-retries run``, ``os-retries rewrite``, ``os-retries simulate``.
 
 Each subcommand has its own parser here and its body in its own module.
 """
@@ -9,8 +9,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from os_retries.options import OPTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from os_retries.options import Flag, Option
 
 _RUN = """\
 Run any program that calls OpenStack from Python, with retries and without changing a line of it: the openstack
@@ -23,31 +27,6 @@ Only the programs below COMMAND are affected; its input, output and exit status 
 the place of os-retries (same process id), which a daemon wants. OS_RETRIES_DISABLED=1 switches retrying off.
 
 exit status: that of COMMAND; 127 if it is not found, 126 if it cannot be run, 2 for a mistake in these options."""
-
-# Of `run`: the option, the field of RetryPolicy, and what --help says.
-_NUMBERS: dict[str, tuple[str, type, str, str]] = {
-    "--retries": ("retries_number", int, "N", "retries after the first attempt (default: 5)"),
-    "--retry-after": (
-        "retry_after",
-        float,
-        "SECONDS",
-        "wait before the first retry, unless the service asks for another by its Retry-After (default: 1)",
-    ),
-    "--backoff": ("retry_backoff", float, "FACTOR", "by which the wait grows with each retry (default: 2)"),
-    "--jitter": ("retry_jitter", float, "SHARE", "of the wait, 0 to 1, drawn at random on top (default: 0.25)"),
-    "--max-wait": (
-        "retry_max_wait",
-        float,
-        "SECONDS",
-        "that one request may wait beyond these waits, because the service asks for it (default: 300)",
-    ),
-    "--timeout": (
-        "attempt_timeout",
-        float,
-        "SECONDS",
-        "for the service to answer, where the program sets no time itself; inf: for ever (default: 120)",
-    ),
-}
 
 _REWRITE = """\
 Find the calls of OpenStack clients in the files and folders given, and wrap them:
@@ -92,20 +71,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Version(argparse.Action):
-    """Print the version; read only when it is asked for."""
+    """Print the version, which is read only when it is needed."""
 
     def __init__(self, option_strings: list[str], dest: str) -> None:
         super().__init__(option_strings, dest, nargs=0, help="print the version and stop")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version  # noqa: PLC0415  costs 20 ms
+        from importlib.metadata import version
 
         print(f"os-retries {version('os-retries')}", flush=True)  # noqa: T201
         parser.exit()
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Part the arguments of `run` from the command after ``--``, which is nobody's business here."""
+    """Split the arguments of ``run`` from the command after ``--``, which is not parsed here."""
     if argv[:1] != ["run"] or not {"-h", "--help"}.isdisjoint(argv[: argv.index("--")] if "--" in argv else argv):
         return argv, ()
     if "--" not in argv:
@@ -125,54 +104,42 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     numbers = parser.add_argument_group("how often and how fast")
-    for option, (name, kind, metavar, text) in _NUMBERS.items():
-        numbers.add_argument(option, dest=name, type=kind, metavar=metavar, help=text)
-    numbers.add_argument(
-        "--no-pacing",
-        dest="pacing",
-        action="store_const",
-        const=False,
-        help="retry on each request's own clock, also while a service is down (default: as it recovers)",
-    )
+    output = parser.add_argument_group("what is reported")
+    creates = parser.add_argument_group("creates")
+    for option in OPTIONS:
+        if option.flag is not None:
+            _add_flag(creates if option.name in ("safe_creates", "single_writer") else numbers, option, option.flag)
     numbers.add_argument(
         "--config-file",
         metavar="FILE",
         help="take the numbers from [timeouts] of an oslo.config file, where unset ones are the specification's "
-        "(10 seconds, constant, no timeout); the options above go before it",
+        "(10 seconds, constant, no timeout); the options above override it",
     )
-    output = parser.add_argument_group("what is said of it")
-    output.add_argument("-q", "--quiet", action="store_true", help="say nothing on standard error")
+    output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
     output.add_argument(
         "--log-json", metavar="FILE", help="append one JSON object for each retry and each request given up"
-    )
-    creates = parser.add_argument_group("creates")
-    creates.add_argument(
-        "--no-safe-creates",
-        dest="safe_creates",
-        action="store_const",
-        const=False,
-        help="put no marker (os-retries-...) into what is created, and so repeat no create whose answer was lost",
-    )
-    creates.add_argument(
-        "--single-writer",
-        dest="single_writer",
-        action="store_const",
-        const=True,
-        help="nobody else makes the like in this project: find also what has no room for a marker (a network with a "
-        "description, a server group), by being new and equal in all that was asked for",
     )
     parser.set_defaults(body=_run)
 
 
+def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> None:
+    if not flag.metavar:
+        group.add_argument(flag.flag, dest=option.name, action="store_const", const=flag.value, help=flag.help)
+        return
+    default = option.default if option.interactive is None else option.interactive
+    text = f"{flag.help} (default: {default:g})"
+    group.add_argument(flag.flag, dest=option.name, type=option.kind, metavar=flag.metavar, help=text)
+
+
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from os_retries.run import UsageError, policies, run  # noqa: PLC0415
+    from os_retries.run.command import run_command
+    from os_retries.run.policies import FLAGS, UsageError, policies
 
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
     try:
-        names = [*(name for name, *_ in _NUMBERS.values()), "safe_creates", "single_writer", "pacing"]
-        how = policies({name: getattr(arguments, name) for name in names}, arguments.config_file)
-        return run(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
+        how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
+        return run_command(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")
 
@@ -240,8 +207,8 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _simulate(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from os_retries.run import UsageError  # noqa: PLC0415
-    from os_retries.simulate.command import simulate  # noqa: PLC0415
+    from os_retries.run.policies import UsageError
+    from os_retries.simulate.command import simulate
 
     try:
         return simulate(arguments)
@@ -307,7 +274,7 @@ def _natural(text: str) -> int:
 
 
 def _rewrite(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from os_retries.rewrite.command import Options, UsageError, run  # noqa: PLC0415  only this command pays for it
+    from os_retries.rewrite.command import Options, UsageError, run
 
     options = Options(
         arguments.paths,

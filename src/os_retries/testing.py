@@ -1,19 +1,19 @@
-"""For the tests of those who use os_retries: no waits, and a record of every attempt."""
+"""For the tests of programs that use os_retries: no waits, and a record of every attempt."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from os_retries import call
+from os_retries.core import hooks
 
 if TYPE_CHECKING:
-    from os_retries.evidence import Attempt, Evidence, Retry
+    from os_retries.core.evidence import Attempt, Evidence, Retry
 
 
 class NoWaits:
-    """While it is active nothing waits between attempts, in any thread, and what happened is recorded.
+    """While it is active, no thread waits between attempts, and what happens is recorded.
 
-    A context manager, and a fixture of the kind that ``fixtures.TestWithFixtures.useFixture`` takes::
+    It is a context manager, and a fixture that ``fixtures.TestWithFixtures.useFixture`` takes::
 
         @pytest.fixture
         def recorded():
@@ -23,9 +23,14 @@ class NoWaits:
         def test_a_refused_boot_is_repeated(recorded): ...
             assert recorded.waits == [10.0]
 
-    ``retries`` holds a :class:`~os_retries.evidence.Retry` for each retry, ``given_up`` an
-    :class:`~os_retries.evidence.Evidence` for each call that was given up, ``attempts`` all failed attempts in the
-    order in which they ended, and ``waits`` the seconds that would have been waited.
+    ``retries``
+        A :class:`~os_retries.evidence.Retry` for each retry.
+    ``given_up``
+        An :class:`~os_retries.evidence.Evidence` for each call that was given up.
+    ``attempts``
+        All failed attempts, in the order in which they ended.
+    ``waits``
+        The seconds that would have been waited, in order.
     """
 
     def __init__(self) -> None:
@@ -48,12 +53,12 @@ class NoWaits:
         self.attempts.append(evidence.attempts[-1])
 
     def __enter__(self) -> Self:
-        self._before.append((call.instead_of_sleep, call.on_give_up))
-        call.instead_of_sleep, call.on_give_up = self._retry, self._give_up
+        self._before.append((hooks.instead_of_sleep, hooks.on_give_up))
+        hooks.instead_of_sleep, hooks.on_give_up = self._retry, self._give_up
         return self
 
     def __exit__(self, *_: object) -> None:
-        call.instead_of_sleep, call.on_give_up = self._before.pop()
+        hooks.instead_of_sleep, hooks.on_give_up = self._before.pop()
 
     # python-fixtures' protocol
 

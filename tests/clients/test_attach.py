@@ -31,7 +31,7 @@ from urllib3.util import Retry as Urllib3Retry
 
 import os_retries
 from os_retries import GiveUp, RetryPolicy, attach, detach, execute_with_retries, policy
-from os_retries.http import Kind
+from os_retries.core.failure import Kind
 
 from .cloud import DIALECTS, REQUEST_ID, answer_json, balancer, refusal
 from .cloud_clients import BY_NAME, CONFIGURATIONS, make_session

@@ -25,8 +25,9 @@ from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from os_retries import RetryPolicy, attach, call, execute_with_retries
-from os_retries.creates.recipes import KEY
+from os_retries import RetryPolicy, attach, execute_with_retries
+from os_retries.core import hooks
+from os_retries.creates.markers import KEY
 from os_retries.evidence import GiveUp, LookedUp
 
 VOLUMES = {"service_type": "block-storage"}
@@ -344,7 +345,7 @@ def test_a_denied_look_up_is_made_once_and_one_that_fails_as_long_as_the_retries
 def test_a_fault_of_ours_sends_the_create_as_it_is(
     service: Service, session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("os_retries.creates.sending.begin", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("os_retries.session.targets.creation_for", lambda *_, **__: 1 / 0)
     assert create(session).status_code == 202
     assert KEY not in str(service.sent("POST")[0].body)
     assert "sent as it is" in caplog.text
@@ -600,7 +601,7 @@ def test_each_outcome_of_a_look_up_is_told_with_the_failure_that_led_to_it(
     service: Service, session: Session, naps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[LookedUp] = []
-    monkeypatch.setattr(call, "on_look_up", told.append)
+    monkeypatch.setattr(hooks, "on_look_up", told.append)
 
     def two(request: requests.PreparedRequest) -> requests.Response:
         service.make(request, count=2)

@@ -15,10 +15,11 @@ from keystoneauth1.identity.v3 import Password
 from keystoneauth1.noauth import NoAuth
 from keystoneauth1.session import Session
 
-from os_retries import GiveUp, RetryPolicy, attach, slots
+from os_retries import GiveUp, RetryPolicy, attach
 from os_retries import policy as policy_module
-from os_retries.launcher import swift
-from os_retries.launcher.report import Reporter
+from os_retries.pacing.process import pacers
+from os_retries.run import swift
+from os_retries.run.report import Reporter
 
 
 class Outage(ThreadingHTTPServer):
@@ -65,7 +66,7 @@ def naps() -> None:
 
 @pytest.fixture
 def outage() -> Iterator[Outage]:
-    slots.forget()
+    pacers.forget()
     server = Outage(5.0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -73,7 +74,7 @@ def outage() -> Iterator[Outage]:
     server.shutdown()
     thread.join()
     server.server_close()
-    slots.forget()
+    pacers.forget()
 
 
 def get(url: str, policy: RetryPolicy) -> int:
@@ -97,7 +98,7 @@ def test_two_hundred_calls_outlast_an_outage_and_the_service_sees_no_storm(outag
     # First attempts; a burst of ten and a second of ten; then one probe a second, and what crossed meanwhile.
     assert 200 <= len(refused) <= 200 + 10 + 2 * 10 + 10
     assert len(outage.answers) - len(refused) == 200
-    (pacer,), *others = (its.values() for its in slots._pacers.values())
+    (pacer,), *others = (its.values() for its in pacers._pacers.values())
     assert not others
     assert pacer._pacer.calls == 0
     assert not pacer._pacer.queue
@@ -139,8 +140,8 @@ def test_swiftclients_own_loop_below_run_is_paced_as_well(outage, swift_obeys):
     refused = [status for _, status in outage.answers if status == 503]
     assert 60 <= len(refused) <= 60 + 10 + 2 * 10 + 10
     assert len(outage.answers) - len(refused) == 60
-    assert list(slots._pacers) == [f"127.0.0.1:{outage.server_port} object-store"]
-    ((pacer,),) = (its.values() for its in slots._pacers.values())
+    assert list(pacers._pacers) == [f"127.0.0.1:{outage.server_port} object-store"]
+    ((pacer,),) = (its.values() for its in pacers._pacers.values())
     assert (pacer._pacer.calls, list(pacer._pacer.queue)) == (0, [])
 
 
@@ -165,7 +166,7 @@ def test_services_that_share_a_host_are_paced_apart(outage):
         session.get("/v2/things", endpoint_filter={"service_type": service})
     session.get(f"http://127.0.0.1:{outage.server_port}/dns/v2/zones", authenticated=False)
     session.session.close()
-    hosts = {endpoint.partition(" ")[::2] for endpoint in slots._pacers}
+    hosts = {endpoint.partition(" ")[::2] for endpoint in pacers._pacers}
     assert hosts == {(f"127.0.0.1:{outage.server_port}", service) for service in ("compute", "image")}
 
 
@@ -178,18 +179,18 @@ def test_a_token_that_fails_is_identity_s_failure_and_not_that_of_the_service(ou
     with pytest.raises(ServiceUnavailable):
         session.get("/v2/things", endpoint_filter={"service_type": "compute"})
     session.session.close()
-    assert list(slots._pacers) == [f"127.0.0.1:{outage.server_port} identity"]
+    assert list(pacers._pacers) == [f"127.0.0.1:{outage.server_port} identity"]
 
 
 def test_a_connection_that_was_refused_is_the_endpoint_s_failure_too(unused_port):
-    slots.forget()
+    pacers.forget()
     session = Session(auth=NoAuth(endpoint=f"http://127.0.0.1:{unused_port}"))
     attach(session, RetryPolicy(retries_number=1, retry_after=0.01))
     with pytest.raises(Exception, match=r"refused|establish"):
         session.get("/v2/things", endpoint_filter={"service_type": "image"})
     session.session.close()
-    assert list(slots._pacers) == [f"127.0.0.1:{unused_port} image"]
-    slots.forget()
+    assert list(pacers._pacers) == [f"127.0.0.1:{unused_port} image"]
+    pacers.forget()
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import swiftclient.client
 
 from os_retries import policy as policy_module
 from os_retries.evidence import GiveUp
-from os_retries.launcher import swift
-from os_retries.launcher.report import Reporter
 from os_retries.policy import RetryPolicy
+from os_retries.run import swift
+from os_retries.run.report import Reporter
 from tests.clients.cloud import ID, Cloud, balancer, refusal
 from tests.clients.server import Answer, HangUp, Stall
 

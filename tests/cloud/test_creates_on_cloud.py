@@ -14,7 +14,8 @@ from typing import Any
 import keystoneauth1.exceptions
 import pytest
 
-from os_retries import RetryPolicy, attach, call
+from os_retries import RetryPolicy, attach
+from os_retries.core import hooks
 from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import Fault, Faults, Script, only
 
@@ -107,7 +108,7 @@ def world(cloud: Any) -> World:
 @pytest.fixture
 def given_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Evidence]]:
     seen: list[Evidence] = []
-    monkeypatch.setattr(call, "on_give_up", seen.append)
+    monkeypatch.setattr(hooks, "on_give_up", seen.append)
     return seen
 
 

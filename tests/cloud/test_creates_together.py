@@ -16,7 +16,8 @@ import requests
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session, TCPKeepAliveAdapter
 
-from os_retries import RetryPolicy, attach, call
+from os_retries import RetryPolicy, attach
+from os_retries.core import hooks
 from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import AtRandom, Fault, Faults, only
 
@@ -152,7 +153,7 @@ def test_two_that_are_there_are_named_and_nothing_is_sent_again(
     cloud: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Evidence] = []
-    monkeypatch.setattr(call, "on_give_up", seen.append)
+    monkeypatch.setattr(hooks, "on_give_up", seen.append)
     kind, adapter, inner = KINDS[name], Twice(), requests.Session()
     inner.mount("http://", adapter)
     session = cloud.session(session=inner)

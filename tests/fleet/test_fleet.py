@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from oslo_config import cfg, fixture
 
 import os_retries
-from os_retries import fleet, slots
-from os_retries.pacing import BURST, LocalPacer
+from os_retries.pacing import fleet
+from os_retries.pacing.local import BURST, LocalPacer
+from os_retries.pacing.process import pacers
 from tests.unit.conftest import HttpError
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ LONG = 1.0  # seconds: far longer than anything here may take, and far shorter t
 @pytest.fixture(autouse=True)
 def _nothing_remembered(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "os_retries.fleet")
-    slots.forget()
+    pacers.forget()
     yield
-    slots.forget()
+    pacers.forget()
     for each in fleet._fleets.values():
         each.close()
     fleet._fleets.clear()
@@ -68,7 +69,7 @@ def numbers(server: Server, endpoint: str = ENDPOINT) -> dict[str, str]:
 
 def in_trouble(pacer: fleet.FleetPacer, now: float, calls: int = 30) -> None:
     for _ in range(calls):
-        pacer.begin()
+        pacer.call_failed()
         pacer.note(now, 0, 1, 1.0)
 
 
@@ -118,7 +119,7 @@ def test_a_failing_call_talks_to_redis_when_it_fails_asks_and_ends(server: Serve
     policy = os_retries.RetryPolicy(pacing_url=server.url, retry_after=0.01)
     assert policy.execute(lambda: raise_or_return(outcomes.pop(0))) == "result"
     assert evaluations(server) == before + 3
-    (endpoint,) = slots._pacers
+    (endpoint,) = pacers._pacers
     assert float(numbers(server, endpoint)["succeeded"]) == pytest.approx(2, abs=0.1)  # one is assumed: see below
 
 
@@ -134,9 +135,9 @@ def test_at_rest_few_successes_are_told_and_in_trouble_all(server: Server) -> No
     pacer.note(0.0, 0, 1)
     assert float(numbers(server)["succeeded"]) == fleet.SUCCESSES
     in_trouble(pacer, 0.0, 60)
-    pacer.begin()
+    pacer.call_failed()
     pacer.note(0.0, 7, 0)
-    pacer.end()
+    pacer.call_ended()
     assert float(numbers(server)["good"]) == 7
 
 
@@ -486,7 +487,7 @@ def test_no_wrong_password_is_logged(server: Server, caplog: pytest.LogCaptureFi
     ],
 )
 def test_what_is_no_url_is_said_at_once_and_without_secrets(url: str) -> None:
-    with pytest.raises(ValueError, match=r"pacing_url: .* is no URL of a Redis: redis://host:6379/0") as raised:
+    with pytest.raises(ValueError, match=r"pacing_url: .* is not the URL of a Redis, such as redis://host:6379/0") as raised:
         fleet.check(url)
     assert SECRET not in str(raised.value)
     assert raised.value.__cause__ is None
@@ -554,7 +555,7 @@ def test_run_tells_the_operator_that_redis_does_not_help(tmp_path: Path) -> None
     assert done.stdout == "result\n"
     told = [line for line in done.stderr.splitlines() if "Redis" in line]
     assert len(told) == 1
-    assert told[0].startswith("os-retries: pacing: Redis at unix:///nowhere does not help (ConnectionError")
+    assert told[0].startswith("os-retries: pacing: Redis at unix:///nowhere is unavailable (ConnectionError")
     assert SECRET not in done.stderr
 
 

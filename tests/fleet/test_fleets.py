@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from os_retries import fleet
-from os_retries.pacing import Turn
+from os_retries.pacing import fleet
+from os_retries.pacing.local import Turn
 from tests.fleet.test_script import BY_OUR_CLOCK, NOW
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class World:
     def _step(self, call: Call) -> None:
         if call.turn is not None:
             if not call.asks:
-                call.turn.begin(self.now, 300.0)
+                call.turn.start_waiting(self.now, 300.0)
                 call.asks = True
             nap = call.turn.ask(call.pacer, self.now)
             if nap != 0.0:
@@ -90,7 +90,7 @@ class World:
         if self.fails(self.now, self.sent[int(self.now)], self._dice.random()):
             if call.turn is None:
                 call.turn = Turn(next(self._numbers))
-                call.pacer.begin()
+                call.pacer.call_failed()
             if call.attempts > 10:
                 self.lost += 1
             else:
@@ -100,7 +100,7 @@ class World:
             call.pacer.note(self.now, 1, 0)
             self.waits.append(self.now - call.began)
         if call.turn is not None:
-            call.pacer.end()
+            call.pacer.call_ended()
         return None
 
 

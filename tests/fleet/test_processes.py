@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from os_retries import fleet
+from os_retries.pacing import fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from os_retries import fleet
-from os_retries.pacing import BURST, FADING, LONGEST_BACK, LocalPacer
+from os_retries.pacing import fleet
+from os_retries.pacing.local import BURST, FADING, LONGEST_BACK, LocalPacer
 
 if TYPE_CHECKING:
     import redis
@@ -55,7 +55,7 @@ def local_pacer() -> LocalPacer:
     """A pacer with more than ten calls in trouble: fewer need no slots, and the fleet does not count them."""
     pacer = LocalPacer(NOW)
     for _ in range(int(BURST) + 1):
-        pacer.begin()
+        pacer.call_failed()
     return pacer
 
 
@@ -79,7 +79,7 @@ def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: S
         if dice.random() < 0.01:
             # Redis forgets whoever is too late, and after a jump back everybody: so nobody waits now.
             for each in waiting:
-                local.leave(now, each)
+                local.stop_waiting(now, each)
                 script.run(now, what="leave", who=each)
             waiting.clear()
             now = exact(now + dice.choice([-20.0, -1.0, 5.0, 30.0]))
@@ -103,7 +103,7 @@ def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: S
                 else:
                     del waiting[each]
         for each in [each for each in waiting if dice.random() < 0.02]:
-            local.leave(now, each)
+            local.stop_waiting(now, each)
             script.run(now, what="leave", who=each)
             del waiting[each]
         assert script.trouble == local.trouble

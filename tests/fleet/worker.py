@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 
-from os_retries import RetryPolicy, fleet
+from os_retries import RetryPolicy
+from os_retries.pacing import fleet
 
 CALLING, LOADING = 15, 2
 

@@ -23,7 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests import Response
 
-from os_retries import GiveUp, RetryPolicy, call, execute_with_retries
+from os_retries import GiveUp, RetryPolicy, execute_with_retries
+from os_retries.core import switch
 from os_retries.testing import NoWaits
 
 from .conftest import HttpError, Scripted
@@ -139,9 +140,9 @@ def test_retrying_is_switched_off_by_the_environment(variable, monkeypatch, reco
 
 def test_an_environment_that_is_a_plain_dictionary_switches_it_off_as_well(monkeypatch):
     monkeypatch.setattr(os, "environ", {"OS_RETRIES_DISABLED": "1"})
-    assert call.disabled()
+    assert switch.disabled()
     monkeypatch.setattr(os, "environ", {})
-    assert not call.disabled()
+    assert not switch.disabled()
 
 
 # What may be called
@@ -633,7 +634,7 @@ def test_an_exception_that_can_hardly_be_looked_at_goes_up_itself(status, record
 def test_a_fault_of_ours_does_not_hide_the_clients_error(caplog):
     error = HttpError(503)
     with (
-        mock.patch("os_retries.target.read_failure", side_effect=ZeroDivisionError),
+        mock.patch("os_retries.core.target.read_failure", side_effect=ZeroDivisionError),
         pytest.raises(HttpError) as raised,
     ):
         execute_with_retries(Scripted(error))
@@ -676,6 +677,6 @@ def test_importing_it_brings_the_standard_library_alone():
 def test_a_call_that_succeeds_looks_at_no_clock_and_takes_no_lock():
     with (
         mock.patch.object(time, "time", side_effect=AssertionError),
-        mock.patch("os_retries.call._given_up_lock", side_effect=AssertionError),
+        mock.patch("os_retries.core.retries._given_up_lock", side_effect=AssertionError),
     ):
         assert execute_with_retries(lambda: 7) == 7

@@ -21,7 +21,7 @@ from oslo_config import cfg
 import os_retries
 from os_retries import client_options
 from os_retries.config import list_opts
-from os_retries.target import SERVICE_TYPES
+from os_retries.service_types import SERVICE_TYPES
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a module of osc_lib's is deprecated by osc_lib itself
@@ -260,5 +260,5 @@ def test_what_is_handed_out_can_be_changed_by_the_caller():
 
 @pytest.mark.parametrize("conf", [{}, "service.conf"])
 def test_a_conf_that_is_no_oslo_config_object_is_a_clear_type_error(conf):
-    with pytest.raises(TypeError, match=r"oslo\.config ConfigOpts is needed"):
+    with pytest.raises(TypeError, match=r"must be an oslo\.config ConfigOpts"):
         client_options("swift", conf)

@@ -15,9 +15,9 @@ from oslo_config import fixture as config_fixture
 
 import os_retries
 from os_retries.config import list_opts
-from os_retries.http import RETRY_CODES
+from os_retries.core.failure import RETRY_CODES
 from os_retries.policy import RetryPolicy, policy_for
-from os_retries.target import SERVICE_TYPES
+from os_retries.service_types import SERVICE_TYPES
 
 from .conftest import HttpError, Scripted
 
@@ -356,7 +356,7 @@ def test_a_bad_value_that_is_mutated_in_is_logged_and_the_last_good_ones_hold(fi
     assert attempts_and_waits(recorded) == (2, [4.0])  # and it is the client's error that is raised
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert errors
-    assert all("the values before hold" in error and said in error for error in errors)
+    assert all("the previous values hold" in error and said in error for error in errors)
     files.mutate("[timeouts]\nretries_number = 0\n")
     assert attempts_and_waits(recorded) == (1, [])
 
@@ -453,7 +453,7 @@ def test_after_a_configure_that_failed_the_one_before_holds(files):
 
 @pytest.mark.parametrize("conf", [None, {}, "service.conf", cfg])
 def test_what_is_no_oslo_config_object_is_a_clear_type_error(conf):
-    with pytest.raises(TypeError, match=r"oslo\.config ConfigOpts is needed, such as oslo_config\.cfg\.CONF, not"):
+    with pytest.raises(TypeError, match=r"must be an oslo\.config ConfigOpts, such as oslo_config\.cfg\.CONF, not"):
         os_retries.configure(conf)
 
 

@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from os_retries.creates import TABLE, elsewhere, network, rows_for
-from os_retries.creates.engine import Create, Finding, Get, Keeper, Reply, Tools, find_out, look, prepare, there_before
-from os_retries.creates.recipes import KEY, Attribute, ClientId, Description, Look, Metadata, Recipe, Tag, fingerprint
+from os_retries.creates.create import Create, Get, prepare
+from os_retries.creates.engine import Keeper
+from os_retries.creates.look_up import Finding, Reply, Tools, find_out, look, there_before
+from os_retries.creates.markers import KEY, Attribute, ClientId, Description, Metadata, Tag
+from os_retries.creates.recipe import Look, Recipe, fingerprint
+from os_retries.creates.recipes import TABLE, elsewhere, network, recipes_for
 
 SETTLE = 15.0
 
@@ -396,8 +399,8 @@ def test_no_two_creates_have_one_marker() -> None:
 def first_row(
     service: str, path: str, body: Any, microversion: Any = None, verb: str = "POST", single_writer: bool = False
 ) -> Create | None:
-    for row, groups in rows_for(service, verb, path, single_writer=single_writer):
-        create = prepare(row, groups, body, microversion)
+    for recipe, groups in recipes_for(service, verb, path, single_writer=single_writer):
+        create = prepare(recipe, groups, body, microversion)
         if create is not None:
             return create
     return None
@@ -617,7 +620,9 @@ def test_what_nova_takes_for_a_pattern_is_not_asked_for() -> None:
 
 
 def test_each_of_a_bulk_has_a_marker_of_its_own_and_the_answer_is_in_the_order_of_the_request() -> None:
-    create = prepare(network.ROWS[0], {"base": "", "path": "/ports"}, {"ports": [{"name": "b"}, {"name": "a"}]}, None)
+    create = prepare(
+        network.RECIPES[0], {"base": "", "path": "/ports"}, {"ports": [{"name": "b"}, {"name": "a"}]}, None
+    )
     assert create is not None
     found = [sent | {"id": number} for number, sent in enumerate(create.sent)]
     ports = create.answer(create.in_order(reversed(found)))["ports"]
@@ -790,7 +795,7 @@ def test_what_has_no_place_for_a_marker_is_refused_and_not_touched(path: str, bo
     assert create.body == body
 
 
-@pytest.mark.parametrize("service", elsewhere.ROWS)
+@pytest.mark.parametrize("service", elsewhere.RECIPES)
 def test_a_service_that_nobody_has_tried_is_refused_by_name(service: str) -> None:
     create = first_row(service, "/v2/things", {"thing": {"name": "x"}})
     assert create is not None

@@ -16,8 +16,8 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
+from os_retries.core.failure import RETRY_CODES
 from os_retries.faults import AtRandom, Fault, Faults, Request, Script, only
-from os_retries.http import RETRY_CODES
 
 UUID = "6f70656e-7374-6163-6b20-726574726965"
 CATALOG = {
@@ -114,7 +114,7 @@ def test_an_answer_cut_off_has_a_good_status_line_and_half_a_body(stream: bool) 
 
 def test_a_late_winner_is_answered_at_once_and_reaches_the_service_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     may_go = threading.Event()
-    monkeypatch.setattr("os_retries.faults.time.sleep", lambda seconds: may_go.wait(10 * seconds))
+    monkeypatch.setattr("os_retries.faults.adapter.time.sleep", lambda seconds: may_go.wait(10 * seconds))
     session = caller(Fault.late(1))
     assert session.post("http://cloud/v1/x", data=b"body").status_code == 504
     assert session.service.seen == []

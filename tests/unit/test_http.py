@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from os_retries.http import RETRY_CODES, header, is_repeatable, parse_date, parse_retry_after
+from os_retries.core.answers import header, parse_date, parse_retry_after
+from os_retries.core.failure import RETRY_CODES
+from os_retries.session.repeatable import is_repeatable
 
 NOW = 1_700_000_000.0
 

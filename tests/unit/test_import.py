@@ -35,7 +35,9 @@ def test_the_import_needs_nothing_but_the_standard_library(module):
 def test_what_only_a_failed_call_needs_is_not_loaded_by_the_import():
     loaded = loaded_by("import os_retries")
     assert loaded.isdisjoint({"random", "hashlib", "email", "socket", "urllib", "datetime", "oslo_config"})
-    assert loaded.isdisjoint({"logging", "dataclasses", "os_retries.call", "os_retries.policy", "os_retries.pacing"})
+    assert loaded.isdisjoint(
+        {"logging", "dataclasses", "os_retries.core.retries", "os_retries.policy", "os_retries.pacing.local"}
+    )
 
 
 def test_it_runs_without_any_other_package():
@@ -66,9 +68,9 @@ def test_where_no_file_can_be_opened_any_more_the_callers_error_is_its_own_and_l
         "except OSError: pass\n"
         "try: os_retries.execute_with_retries(fail)\n"
         "except Error: pass\n"
-        "assert 'os_retries.call' not in sys.modules\n"
+        "assert 'os_retries.core.retries' not in sys.modules\n"
         "for each in taken: os.close(each)\n"
-        "import os_retries.call, os_retries.testing\n"
+        "import os_retries.core.retries, os_retries.testing\n"
         "with os_retries.testing.NoWaits() as waits:\n"
         "    try: os_retries.execute_with_retries(fail)\n"
         "    except Error as error: assert len(error.os_retries.attempts) == 6\n"

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from os_retries import pacing
-from os_retries.pacing import LocalPacer, Turn
+from os_retries.pacing import local
+from os_retries.pacing.local import LocalPacer, Turn
 
 
 def in_trouble(calls: int = 1000, now: float = 0.0) -> LocalPacer:
     """A pacer at which as many calls have failed at once, and of which nobody knows when they will be back."""
     pacer = LocalPacer(now)
     for _ in range(calls):
-        pacer.begin()
+        pacer.call_failed()
     pacer.note(now, 0, max(calls, 20), 0.0)
     assert pacer.trouble
     pacer.bad = 0  # the rate is what it is at the beginning of trouble
@@ -59,7 +59,7 @@ class Queue:
 def test_nobody_waits_at_a_service_that_fails_up_to_three_in_ten_at_random(seed, failing, rate):
     dice, pacer, now = random.Random(seed), LocalPacer(0.0), 0.0
     for _ in range(50):
-        pacer.begin()
+        pacer.call_failed()
     for who in range(1500):
         now += dice.expovariate(rate)
         fails = dice.random() < failing
@@ -147,7 +147,7 @@ def test_trouble_that_nobody_has_heard_of_for_long_is_over():
     pacer = in_trouble()
     pacer.note(1000.0, 0, 1)
     assert not pacer.trouble
-    assert pacer.rate == pacing.START
+    assert pacer.rate == local.START
 
 
 @given(st.lists(st.integers(0, 30), max_size=60))
@@ -158,8 +158,8 @@ def test_who_leaves_is_gone_and_nobody_else(who):
     asked = {each for each in who if pacer.ask(0.0, each, each / 2)}
     before = len(pacer.queue)
     for each in asked:
-        pacer.leave(0.0, each)
-        pacer.leave(0.0, each)
+        pacer.stop_waiting(0.0, each)
+        pacer.stop_waiting(0.0, each)
     assert len(pacer.queue) == len(pacer.places) == before - len(asked)
 
 
@@ -175,7 +175,7 @@ STEPS = st.lists(
 @settings(max_examples=200, deadline=None)
 def test_there_are_never_more_slots_than_a_burst_and_the_rate_times_the_time(steps):
     """Whatever happens in whatever order, and though the clock goes back a little now and then."""
-    pacer, now, highest, room = in_trouble(), 0.0, 0.0, pacing.BURST
+    pacer, now, highest, room = in_trouble(), 0.0, 0.0, local.BURST
     for passes, what, who in steps:
         rate = pacer.rate
         now += passes
@@ -183,18 +183,18 @@ def test_there_are_never_more_slots_than_a_burst_and_the_rate_times_the_time(ste
         highest = max(highest, now)
         if what == "ask":
             nap = pacer.ask(now, who, who / 4)
-            assert nap == 0.0 or pacing.NAP[0] <= nap <= pacing.NAP[2]
+            assert nap == 0.0 or local.NAP[0] <= nap <= local.NAP[2]
             if not nap and pacer.trouble:
                 room -= 1
                 assert room >= -1e-6
         elif what == "leave":
-            pacer.leave(now, who)
+            pacer.stop_waiting(now, who)
         else:
             pacer.note(now, what == "works", what == "fails", who)
-        assert pacer.rate >= pacing.LOWEST
+        assert pacer.rate >= local.LOWEST
         if not pacer.trouble:  # it begins again, with a full burst
             pacer.note(now, 0, 100, 10.0)
-            room = pacing.BURST
+            room = local.BURST
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=100))
@@ -208,7 +208,7 @@ def test_the_rate_grows_by_ten_or_a_share_of_what_has_succeeded_at_most_and_neve
         carried = pacer.good
         pacer.ask(now + 1.0, 1000, 0.0)
         if pacer.trouble and waiting:
-            assert pacing.LOWEST <= pacer.rate <= before + max(pacing.FAST * carried, min(before, pacing.BURST)) + 1e-9
+            assert local.LOWEST <= pacer.rate <= before + max(local.FAST * carried, min(before, local.BURST)) + 1e-9
 
 
 def test_while_the_service_is_down_one_probe_a_second_goes():
@@ -283,11 +283,11 @@ def test_a_slot_used_in_vain_costs_thirty_seconds_of_seniority():
     turn, pacer = Turn(1), in_trouble()
     for who in range(100, 200):
         pacer.ask(0.0, who, 0.0)
-    turn.begin(0.0, 300.0)
+    turn.start_waiting(0.0, 300.0)
     assert turn.ask(pacer, 0.0)
     assert pacer.places[1] == pytest.approx(0.0, abs=1e-6)
-    pacer.leave(0.0, 1)
-    turn.begin(10.0, 300.0)
+    pacer.stop_waiting(0.0, 1)
+    turn.start_waiting(10.0, 300.0)
     assert turn.ask(pacer, 10.0)
     assert pacer.places[1] == pytest.approx(-30.0)
 
@@ -299,14 +299,14 @@ def test_while_the_service_is_down_each_probe_is_another_calls():
     attempts = [0] * 500
     heap = [(0.0, who) for who in range(500)]
     for _, who in heap:
-        turns[who].begin(0.0, 300.0)
+        turns[who].start_waiting(0.0, 300.0)
     while heap[0][0] < 120.0:
         now, who = heapq.heappop(heap)
         nap = turns[who].ask(pacer, now)
         if nap == 0.0:
             attempts[who] += 1
             pacer.note(now, 0, 1, 10.0)
-            turns[who].begin(now + 10.0, 300.0)
+            turns[who].start_waiting(now + 10.0, 300.0)
         heapq.heappush(heap, (now + (nap or 10.0), who))
     assert sum(attempts) >= 110
     assert max(attempts) == 1
@@ -316,7 +316,7 @@ def test_a_call_gives_up_when_its_extra_wait_is_over_and_not_before():
     pacer, turn = in_trouble(), Turn(-1)
     for who in range(5000):
         pacer.ask(0.0, who, 0.0)
-    turn.begin(0.0, 42.0)
+    turn.start_waiting(0.0, 42.0)
     now = 0.0
     while nap := turn.ask(pacer, now):
         now += nap
@@ -350,11 +350,11 @@ def test_a_clock_that_jumps_loses_no_slot_and_lets_nobody_spin(jumps, number):
     for jump, who in jumps:
         now += jump
         nap = pacer.ask(now, 10_000 + who, 0.0)
-        assert nap == 0.0 or pacing.NAP[0] <= nap <= pacing.NAP[2]
-        pacer.leave(now, 10_000 + who)
+        assert nap == 0.0 or local.NAP[0] <= nap <= local.NAP[2]
+        pacer.stop_waiting(now, 10_000 + who)
     pacer.note(now, 0, 100, 10.0)
     # A small step back is only waited for.
-    queue, start = Queue(pacer, works=None), now + pacing.JUMP
+    queue, start = Queue(pacer, works=None), now + local.JUMP
     for who in range(number):
         queue.come(start, who)
     queue.until(start + number + 15.0)
@@ -364,4 +364,4 @@ def test_a_clock_that_jumps_loses_no_slot_and_lets_nobody_spin(jumps, number):
 def test_a_clock_that_goes_back_and_forth_makes_no_slots():
     pacer = in_trouble()
     went = sum(pacer.ask(0.9 - (step % 2) / 2, step, 0.0) == 0.0 for step in range(1000))
-    assert went <= pacing.BURST + 0.9 * pacing.START
+    assert went <= local.BURST + 0.9 * local.START

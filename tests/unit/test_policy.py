@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from os_retries import GiveUp, RetryPolicy
+from os_retries.core.failure import Failure, Kind
 from os_retries.evidence import Wait
-from os_retries.http import Failure, Kind
 
 BUSY = Failure(503, kind=Kind.MAYBE_PROCESSED)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from os_retries.http import Failure
-from os_retries.reading import chain, read_failure
+from os_retries.core.exceptions import chain, read_failure
+from os_retries.core.failure import Failure
 
 from .conftest import HttpError
 

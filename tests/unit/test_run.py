@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 
 from os_retries import cli
-from os_retries import run as run_module
-from os_retries.launcher import child
-from os_retries.launcher.report import Reporter
 from os_retries.policy import RetryPolicy
-from os_retries.run import INTERACTIVE, UsageError, policies, write_policies
+from os_retries.run import child, command
+from os_retries.run import policies as run_policies
+from os_retries.run.policies import INTERACTIVE, UsageError, policies, write_policies
+from os_retries.run.report import Reporter
 
-SITECUSTOMIZE = Path(run_module.__file__).with_name("launcher") / "path" / "sitecustomize.py"
+SITECUSTOMIZE = Path(command.__file__).with_name("path") / "sitecustomize.py"
 RUN = [sys.executable, "-m", "os_retries.cli", "run"]
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_run_is_said_with_the_shell_s_own_status(options, tmp_pat
     (tmp_path / "text").write_text("no program")
     (tmp_path / "orphan").write_text("#!/nowhere/python\n")
     (tmp_path / "orphan").chmod(0o755)
-    for command, status, words in [
+    for program, status, words in [
         ("no-such-command", 127, "no-such-command: command not found"),
         ("", 127, "os-retries: : command not found"),
         (tmp_path / "none", 127, "none: command not found"),
@@ -88,8 +88,8 @@ def test_what_cannot_be_run_is_said_with_the_shell_s_own_status(options, tmp_pat
         (tmp_path / "text", 126, "text: Permission denied"),
         (tmp_path, 126, "Permission denied"),
     ]:
-        done = run(command, options=options)
-        assert (done.returncode, done.stdout) == (status, ""), command
+        done = run(program, options=options)
+        assert (done.returncode, done.stdout) == (status, ""), program
         assert done.stderr.startswith("os-retries: ")
         assert done.stderr.rstrip().endswith(words)
         assert done.stderr.count("\n") == 1
@@ -133,14 +133,14 @@ def test_a_pacing_url_that_is_none_is_a_mistake_too_and_its_password_is_not_told
     done = subprocess.run([*RUN, "--config-file", tmp_path / "conf", "--", "echo", "run"], check=False)
     said = capfd.readouterr()
     assert (done.returncode, said.out) == (2, "")
-    assert "pacing_url: radish://host is no URL of a Redis" in said.err
+    assert "pacing_url: radish://host is not the URL of a Redis" in said.err
     assert "secret" not in said.err
 
 
 def test_help_says_the_defaults():
     text = " ".join(subprocess.run([*RUN, "--help"], check=True, capture_output=True, text=True).stdout.split())
     for name, default in INTERACTIVE.items():
-        assert re.search(rf"{run_module._OPTIONS[name]} .*?default: {default:g}", text), name
+        assert re.search(rf"{run_policies.FLAGS[name]} .*?default: {default:g}", text), name
 
 
 # -- signals
@@ -231,11 +231,11 @@ def test_what_the_terminal_has_sent_is_not_passed_on(by_terminal, status):
     """The test above cannot see it for certain: the kernel makes one of two that come at once."""
     in_a_process_of_its_own(
         "import os, signal\n"
-        "from os_retries import run\n"
+        "from os_retries.run import processes as run\n"
         "real = run._next_signal\n"
         f"first = iter([(signal.SIGTERM, {by_terminal})])\n"
         "run._next_signal = lambda numbers: next(first, None) or real(numbers)\n"
-        f"assert run._wait_for(['sh', '-c', 'sleep 0.5; exit 3'], dict(os.environ)) == {int(status)}\n"
+        f"assert run.wait_for(['sh', '-c', 'sleep 0.5; exit 3'], dict(os.environ)) == {int(status)}\n"
     )
 
 
@@ -243,7 +243,7 @@ def test_what_the_terminal_has_sent_is_not_passed_on(by_terminal, status):
 def test_what_the_kernel_has_sent_is_told_from_what_a_process_has():
     in_a_process_of_its_own(
         "import os, signal\n"
-        "from os_retries import run\n"
+        "from os_retries.run import processes as run\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
         "signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
         "assert run._next_signal([signal.SIGALRM]) == (signal.SIGALRM, True)\n"
@@ -343,7 +343,7 @@ def test_without_oslo_config_a_file_is_a_clear_error(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("options", "safe"), [([], True), (["--no-safe-creates"], False)])
 def test_creates_are_safe_unless_that_is_switched_off(monkeypatch, options, safe):
     seen = {}
-    monkeypatch.setattr(run_module, "run", lambda _command, how, **_: seen.update(how) or 0)
+    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.update(how) or 0)
     assert cli.main(["run", *options, "--", "true"]) == 0
     assert seen[None].safe_creates is safe
 
@@ -351,7 +351,7 @@ def test_creates_are_safe_unless_that_is_switched_off(monkeypatch, options, safe
 @pytest.mark.parametrize(("options", "alone"), [([], False), (["--single-writer"], True)])
 def test_single_writer_reaches_the_policies(monkeypatch, options, alone):
     seen = {}
-    monkeypatch.setattr(run_module, "run", lambda _command, how, **_: seen.update(how) or 0)
+    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.update(how) or 0)
     assert cli.main(["run", *options, "--", "true"]) == 0
     assert seen[None].single_writer is alone
 
@@ -359,7 +359,7 @@ def test_single_writer_reaches_the_policies(monkeypatch, options, alone):
 @pytest.mark.parametrize(("options", "paced"), [([], True), (["--no-pacing"], False)])
 def test_no_pacing_reaches_the_policies(monkeypatch, options, paced):
     seen = {}
-    monkeypatch.setattr(run_module, "run", lambda _command, how, **_: seen.update(how) or 0)
+    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.update(how) or 0)
     assert cli.main(["run", *options, "--", "true"]) == 0
     assert seen[None].pacing is paced
 
@@ -382,7 +382,7 @@ def test_policies_arrive_as_they_were_sent():
     [("", []), ("/a::/b", ["/a", "", "/b"]), (f"{SITECUSTOMIZE.parent}:/a", ["/a"]), (":", ["", ""])],
 )
 def test_the_python_path_begins_with_our_folder_and_stays_as_it_was(before, entries):
-    assert run_module._python_path(before).split(":") == [str(SITECUSTOMIZE.parent), *entries]
+    assert command._python_path(before).split(":") == [str(SITECUSTOMIZE.parent), *entries]
 
 
 # -- inside the command
@@ -469,7 +469,7 @@ def test_a_run_inside_another_is_what_sums_up(inner, stubs):
     """The outer one does not know what the inner one has attached, and says nothing of it."""
     done = run(*RUN, *FAST, *inner, "--", sys.executable, "-c", USES_STUB, **with_stubs(stubs))
     assert done.stdout.endswith("200\n")
-    assert run_module._UNUSED not in done.stderr
+    assert command._UNUSED not in done.stderr
     assert done.stderr.count("1 request repeated") == (0 if inner else 1)
 
 
@@ -525,14 +525,14 @@ def test_a_program_without_clients_runs_untouched():
     source = "import sys; print([m for m in sys.modules if 'retries' in m], [p for p in sys.path if 'launcher' in p])"
     done = python(source)
     assert done.stdout == "[] []\n"
-    assert done.stderr == run_module._UNUSED + "\n"
+    assert done.stderr == command._UNUSED + "\n"
 
 
 @pytest.mark.parametrize("flag", ["-I", "-E", "-S"])
 def test_a_python_out_of_reach_is_told_of(flag):
     done = run(sys.executable, flag, "-c", "print('well')")
     assert (done.returncode, done.stdout) == (0, "well\n")
-    assert done.stderr == run_module._UNREACHED + "\n"
+    assert done.stderr == command._UNREACHED + "\n"
 
 
 # -- the sitecustomize
@@ -577,7 +577,7 @@ def test_a_real_old_python_is_left_alone_and_told_of():
 
 
 def test_a_newer_python_beside_an_old_one_is_what_counts(capfd):
-    run_module._sum_up("old 3.9\nin 3.12\nattached 3.12\n")
+    command._sum_up("old 3.9\nin 3.12\nattached 3.12\n")
     assert capfd.readouterr().err == ""
 
 
@@ -616,7 +616,7 @@ def elsewhere(tmp_path_factory):
     program.write_text(
         f"#!{folder}/bin/python\n{USES_STUB}\nimport requests; print(requests.__version__)\n"
         "try:\n    import openstack\nexcept ImportError:\n    print('no openstack here')\n"
-        "import os_retries.launcher.child, importlib.resources as r\n"
+        "import os_retries.run.child, importlib.resources as r\n"
         "print(r.files('keystoneauth1').joinpath('session.py').is_file(), os_retries.__file__)\n"
     )
     program.chmod(0o755)
@@ -630,6 +630,6 @@ def test_in_another_environment_os_retries_comes_in_and_nothing_else_of_ours(els
         "200",
         "of theirs",
         "no openstack here",
-        f"True {Path(run_module.__file__).with_name('__init__.py')}",
+        f"True {Path(command.__file__).parents[1] / '__init__.py'}",
     ]
     assert "1 request repeated (2 retries" in done.stderr

@@ -11,10 +11,10 @@ import types
 
 import pytest
 
+from os_retries.core.failure import Kind
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry
-from os_retries.http import Kind
-from os_retries.launcher import report, words
-from os_retries.launcher.report import Elsewhere, Reporter
+from os_retries.run import messages, report
+from os_retries.run.report import Elsewhere, Reporter
 
 
 def failed(number=1, status=503, request_id="req-1", wait=4.0, kind=Kind.REFUSED, what=""):
@@ -109,21 +109,21 @@ def log(monkeypatch):
     ],
 )
 def test_a_retry_is_told_in_an_operator_s_words(told, line):
-    assert words.retry_line(words.retry_event(told)) == line
+    assert messages.retry_line(messages.retry_event(told)) == line
 
 
 def test_a_request_given_up_is_told_with_the_reason():
-    line = words.give_up_line(words.give_up_event(given_up(failed(), failed(2, wait=None))))
+    line = messages.give_up_line(messages.give_up_event(given_up(failed(), failed(2, wait=None))))
     assert line == (
         "os-retries: compute answered 503 to GET /servers/detail · given up after 2 attempts: no attempts left · req-1"
     )
     once = given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")
-    assert words.give_up_line(words.give_up_event(once)) == (
+    assert messages.give_up_line(messages.give_up_event(once)) == (
         "os-retries: compute answered 503 to POST /servers · not repeated: "
         "the service may have done it, and a repeat could do it twice · req-1"
     )
     asked = given_up(reason=GiveUp.MAX_WAIT, detail=" (Retry-After: 86400 s)")
-    assert "retry_max_wait allows (Retry-After: 86400 s)" in words.give_up_line(words.give_up_event(asked))
+    assert "retry_max_wait allows (Retry-After: 86400 s)" in messages.give_up_line(messages.give_up_event(asked))
 
 
 @pytest.mark.parametrize(
@@ -151,21 +151,21 @@ def test_a_request_given_up_is_told_with_the_reason():
     ],
 )
 def test_what_became_of_a_create_is_told_in_an_operator_s_words(told, line):
-    assert words.look_up_line(words.look_up_event(told)) == line
+    assert messages.look_up_line(messages.look_up_event(told)) == line
 
 
 def test_a_summary_names_what_was_found_and_counts_no_answer_twice():
     post = {"method": "POST /servers"}
     events = [
-        words.look_up_event(looked_up()),
-        words.look_up_event(looked_up("not there", (), "after 120 s")),
-        words.retry_event(retry(failed(1, 504, None, 1.0), **post)),
-        words.look_up_event(looked_up(ids=("id2",), detail="before the repeat")),
-        words.look_up_event(looked_up("late duplicate", ("id3",), "beside id4")),
-        words.look_up_event(looked_up("unclear", ("id5", "id6"), "2 are there, and 1 were asked for")),
-        words.give_up_event(given_up(failed(1, 502, None, None), reason=GiveUp.NOT_REPEATABLE, **post)),
+        messages.look_up_event(looked_up()),
+        messages.look_up_event(looked_up("not there", (), "after 120 s")),
+        messages.retry_event(retry(failed(1, 504, None, 1.0), **post)),
+        messages.look_up_event(looked_up(ids=("id2",), detail="before the repeat")),
+        messages.look_up_event(looked_up("late duplicate", ("id3",), "beside id4")),
+        messages.look_up_event(looked_up("unclear", ("id5", "id6"), "2 are there, and 1 were asked for")),
+        messages.give_up_event(given_up(failed(1, 502, None, None), reason=GiveUp.NOT_REPEATABLE, **post)),
     ]
-    head, line = words.summary(events).splitlines()
+    head, line = messages.summary(events).splitlines()
     assert head == (
         "os-retries: 1 request repeated (1 retry, 1 s of waiting), 2 creates looked up and found, "
         "1 late duplicate, 1 request given up"
@@ -173,33 +173,33 @@ def test_a_summary_names_what_was_found_and_counts_no_answer_twice():
     assert line.startswith(
         "  compute POST /servers: 504 \N{MULTIPLICATION SIGN} 2, 502 · found: id0, id2 · LATE DUPLICATE: id3 · given up:"
     )
-    many = words.summary([words.look_up_event(looked_up(ids=(f"id{number}",))) for number in range(8)])
+    many = messages.summary([messages.look_up_event(looked_up(ids=(f"id{number}",))) for number in range(8)])
     assert many.endswith("504 \N{MULTIPLICATION SIGN} 8 · found: id0, id1, id2, id3, id4 and 3 more")
 
 
 def test_a_summary_counts_requests_and_names_them():
     events = [
-        words.retry_event(retry(failed(1, 503, None, 1.0))),
-        words.retry_event(retry(failed(2, 503, None, 2.0))),
-        words.retry_event(retry(failed(1, 503, None, 1.0))),
-        words.retry_event(
+        messages.retry_event(retry(failed(1, 503, None, 1.0))),
+        messages.retry_event(retry(failed(2, 503, None, 2.0))),
+        messages.retry_event(retry(failed(1, 503, None, 1.0))),
+        messages.retry_event(
             retry(failed(1, None, None, 1.0, Kind.NOT_SENT, "connection refused"), "image", "GET /images")
         ),
-        words.give_up_event(given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")),
+        messages.give_up_event(given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")),
     ]
-    assert words.summary(events) == (
+    assert messages.summary(events) == (
         "os-retries: 3 requests repeated (4 retries, 5 s of waiting), 1 request given up\n"
         "  compute GET /servers/detail: 503 \N{MULTIPLICATION SIGN} 3\n"
         "  image GET /images: connection refused\n"
         "  compute POST /servers: 503 · given up: the service may have done it, and a repeat could do it twice · req-1"
     )
-    assert words.summary([]) == ""
+    assert messages.summary([]) == ""
 
 
 def test_a_summary_stays_short():
-    events = [words.retry_event(retry(method=f"GET /servers/{number}")) for number in range(25)]
-    assert words.summary(events).splitlines()[-1] == "  and 15 more"
-    assert len(words.summary(events).splitlines()) == 12
+    events = [messages.retry_event(retry(method=f"GET /servers/{number}")) for number in range(25)]
+    assert messages.summary(events).splitlines()[-1] == "  and 15 more"
+    assert len(messages.summary(events).splitlines()) == 12
 
 
 def test_an_event_has_the_documented_fields():
@@ -216,15 +216,15 @@ def test_an_event_has_the_documented_fields():
         "kind",
         "request_id",
     }
-    assert set(words.retry_event(retry())) == fields | {"attempts", "wait", "source"}
-    assert set(words.give_up_event(given_up())) == fields | {"reason", "unrepeated", "found"}
-    assert set(words.look_up_event(looked_up())) == fields - {"attempt"} | {"outcome", "found", "detail"}
+    assert set(messages.retry_event(retry())) == fields | {"attempts", "wait", "source"}
+    assert set(messages.give_up_event(given_up())) == fields | {"reason", "unrepeated", "found"}
+    assert set(messages.look_up_event(looked_up())) == fields - {"attempt"} | {"outcome", "found", "detail"}
 
 
 def test_a_terminal_without_unicode_gets_ascii():
-    assert words.fitting("a · b", "ascii") == "a - b"
-    assert words.fitting("a · b", "utf-8") == "a · b"
-    assert words.fitting("ä · b", None) == "? - b"
+    assert messages.fitting("a · b", "ascii") == "a - b"
+    assert messages.fitting("a · b", "utf-8") == "a · b"
+    assert messages.fitting("ä · b", None) == "? - b"
 
 
 # -- waiting
@@ -385,10 +385,10 @@ def test_a_wait_for_a_slot_is_said_in_words_and_is_no_second_retry():
     """How long it takes nobody knows, so there is no countdown, and the summary counts one retry."""
     own = retry(failed(request_id=None, wait=1.0), method="GET /servers")
     paced = retry(failed(request_id=None, wait=300.0), method="GET /servers", source="pacing")
-    events = [words.retry_event(own), words.retry_event(paced)]
+    events = [messages.retry_event(own), messages.retry_event(paced)]
     assert [event["event"] for event in events] == ["retry", "paced"]
-    assert words.retry_line(events[1], 2.0).endswith("retry 1 of 5 as soon as the service can take it")
-    assert words.summary(events).splitlines() == [
+    assert messages.retry_line(events[1], 2.0).endswith("retry 1 of 5 as soon as the service can take it")
+    assert messages.summary(events).splitlines() == [
         "os-retries: 1 request repeated (1 retry, 1 s of waiting), 1 retry held back until the service could take them",
         "  compute GET /servers: 503",
     ]

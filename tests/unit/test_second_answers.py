@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from os_retries.second_answers import Answered, Sent, is_absolute, read_second
+from os_retries.session.repeatable import is_absolute
+from os_retries.session.second_answers import Answered, Sent, read_second
 
 CONTENT = b"0123456789" * 1000
 

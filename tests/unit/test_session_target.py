@@ -2,8 +2,8 @@
 
 import pytest
 
-from os_retries.http import is_repeatable
-from os_retries.session import RequestTarget
+from os_retries.session.repeatable import is_repeatable
+from os_retries.session.targets import RequestTarget
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from novaclient.v2.servers import ServerManager
 from openstack.compute.v2._proxy import Proxy as Compute
 from openstack.image.v2._proxy import Proxy as Image
 
-from os_retries import GiveUp, RetryPolicy, execute_with_retries, slots
-from os_retries.pacing import FADING, LocalPacer
-from os_retries.target import MethodTarget
+from os_retries import GiveUp, RetryPolicy, execute_with_retries
+from os_retries.core.target import MethodTarget
+from os_retries.pacing.local import FADING, LocalPacer
+from os_retries.pacing.process import pacers
 from os_retries.testing import NoWaits
 
 from .conftest import HttpError, Scripted
@@ -54,13 +55,13 @@ class ScriptedPacer:
         self.asked.append((who, age))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
-    def leave(self, now: float, who: int) -> None:
+    def stop_waiting(self, now: float, who: int) -> None:
         self.left.append(who)
 
-    def begin(self) -> None:
+    def call_failed(self) -> None:
         self.calls += 1
 
-    def end(self) -> None:
+    def call_ended(self) -> None:
         self.calls -= 1
 
     def idle(self, now: float) -> bool:
@@ -69,21 +70,21 @@ class ScriptedPacer:
 
 @pytest.fixture(autouse=True)
 def _no_pacers() -> Iterator[None]:
-    slots.forget()
+    pacers.forget()
     yield
-    slots.forget()
+    pacers.forget()
 
 
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(pacers, "clock", lambda: clock.now)
     return clock
 
 
 def paced(monkeypatch, *answers: float) -> ScriptedPacer:
     pacer = ScriptedPacer(*answers)
-    monkeypatch.setattr(slots, "pacer_of", lambda _endpoint, _url: pacer)
+    monkeypatch.setattr(pacers, "pacer_of", lambda _endpoint, _url: pacer)
     return pacer
 
 
@@ -195,13 +196,15 @@ def test_a_child_that_was_forked_while_another_thread_gave_up_gives_up_too():
     program = """if True:
         import os
         from oslo_config import cfg
-        from os_retries import RetryPolicy, call, config, configure, session
+        from os_retries import RetryPolicy, config, configure
+        from os_retries.core import retries
+        from os_retries.session import attaching
         class Error(Exception):
             code = 503
         def fail():
             raise Error
-        call._given_up_lock.acquire()
-        session._lock.acquire()
+        retries._given_up_lock.acquire()
+        attaching._lock.acquire()
         config._lock.acquire()
         child = os.fork()
         if not child:
@@ -209,7 +212,7 @@ def test_a_child_that_was_forked_while_another_thread_gave_up_gives_up_too():
                 RetryPolicy(retries_number=0).execute(fail)
             except Error as error:
                 from keystoneauth1.session import Session
-                session.attach(Session())
+                attaching.attach(Session())
                 configure(cfg.ConfigOpts())
                 os._exit(error.os_retries is None)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
@@ -271,7 +274,7 @@ def test_a_call_after_the_other_is_never_paced_though_it_does_not_wait_itself():
     for _ in range(200):
         with pytest.raises(HttpError):
             RetryPolicy(retry_after=0).execute(Scripted(HttpError(503)))
-    assert slots._pacers
+    assert pacers._pacers
     assert time.monotonic() - began < 5.0  # a thousand retries; paced they would take minutes
 
 
@@ -281,8 +284,8 @@ def test_under_no_waits_nothing_is_paced_and_nothing_is_remembered():
             with pytest.raises(HttpError):
                 execute_with_retries(Scripted(HttpError(503)))
     assert recorded.waits == [10.0] * 250
-    assert not slots._pacers
-    assert not slots.watching
+    assert not pacers._pacers
+    assert not pacers.watching
 
 
 def test_without_pacing_nobody_is_told_anything(monkeypatch, clock):
@@ -296,21 +299,21 @@ def test_without_pacing_nobody_is_told_anything(monkeypatch, clock):
 
 
 def pacer_at(endpoint: str) -> LocalPacer:
-    return slots._pacers[endpoint][None]._pacer
+    return pacers._pacers[endpoint][None]._pacer
 
 
 def test_a_success_is_counted_only_while_something_fails_and_where_it_belongs(clock):
     policy = RetryPolicy(sleep=clock.sleep, retry_after=1)
     policy.execute(Scripted("result"))
-    assert not slots._pacers
-    assert not slots.watching
+    assert not pacers._pacers
+    assert not pacers.watching
     policy.execute(Scripted(HttpError(503), "result"))
-    assert slots.watching
+    assert pacers.watching
     policy.execute(Scripted("result"))
     pacer = pacer_at("tests")
     assert 0.5 < pacer.failed < 1.0
     assert 1.0 < pacer.succeeded <= 2.0
-    assert list(slots._pacers) == ["tests"]
+    assert list(pacers._pacers) == ["tests"]
     assert pacer.calls == 0
 
 
@@ -321,7 +324,7 @@ def test_nobody_watches_any_more_when_nothing_has_failed_for_ten_seconds(clock):
     policy.execute(Scripted("result"))
     clock.now += 2 * FADING
     policy.execute(Scripted("result"))
-    assert not slots.watching
+    assert not pacers.watching
 
 
 def test_an_answer_that_is_not_to_be_repeated_counts_as_a_success(clock):
@@ -344,27 +347,27 @@ def test_a_bug_is_no_answer(clock):
 
 def test_no_more_than_a_thousand_pacers_are_kept_and_idle_ones_go_first(clock):
     for number in range(1200):
-        slots.pacer_of(f"endpoint {number}", None).begin()
-    assert len(slots._pacers) <= 1000
+        pacers.pacer_of(f"endpoint {number}", None).call_failed()
+    assert len(pacers._pacers) <= 1000
     for number in range(10):
-        slots.pacer_of(f"idle {number}", None)
+        pacers.pacer_of(f"idle {number}", None)
     clock.now += 2 * FADING
-    slots.pacer_of("new", None)
-    assert not any(name.startswith("idle") for name in slots._pacers)
-    assert "new" in slots._pacers
+    pacers.pacer_of("new", None)
+    assert not any(name.startswith("idle") for name in pacers._pacers)
+    assert "new" in pacers._pacers
 
 
 def test_a_call_in_trouble_keeps_its_pacer_though_others_come(clock):
-    pacer = slots.pacer_of("mine", None)
-    pacer.begin()
+    pacer = pacers.pacer_of("mine", None)
+    pacer.call_failed()
     clock.now += 1000
-    slots.pacer_of("another", None)
-    assert slots.pacer_of("mine", None) is pacer
+    pacers.pacer_of("another", None)
+    assert pacers.pacer_of("mine", None) is pacer
 
 
 def test_a_fleets_pacer_takes_the_place_of_the_local_one(monkeypatch, clock):
     made = []
-    monkeypatch.setattr(slots, "shared", lambda endpoint, url: made.append((endpoint, url)) or ScriptedPacer(0.0))
+    monkeypatch.setattr(pacers, "shared", lambda endpoint, url: made.append((endpoint, url)) or ScriptedPacer(0.0))
     policy = RetryPolicy(sleep=clock.sleep, pacing_url="redis://localhost")
     policy.execute(Scripted(HttpError(503), HttpError(503), "result"))
     assert made == [("tests", "redis://localhost")]
@@ -374,18 +377,18 @@ def test_a_forked_child_begins_anew():
     """A thread of the parent may hold a lock, or a place in the queue, that nobody gives back in the child."""
     script = """
 import os, threading
-from os_retries import slots
-slots.pacer_of("x", None).begin()
+from os_retries.pacing.process import pacers
+pacers.pacer_of("x", None).call_failed()
 held = threading.Event(); go_on = threading.Event()
 def hold():
-    with slots._lock:
+    with pacers._lock:
         held.set(); go_on.wait()
 threading.Thread(target=hold, daemon=True).start()
 held.wait()
 child = os.fork()
 if child == 0:
-    slots.pacer_of("y", None)
-    os._exit(0 if list(slots._pacers) == ["y"] else 1)
+    pacers.pacer_of("y", None)
+    os._exit(0 if list(pacers._pacers) == ["y"] else 1)
 print(os.waitpid(child, 0)[1])
 go_on.set()
 """

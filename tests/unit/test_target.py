@@ -6,8 +6,8 @@ import functools
 
 import pytest
 
+from os_retries.core.target import MethodTarget
 from os_retries.policy import RetryPolicy
-from os_retries.target import MethodTarget
 
 
 def made(module: str, name: str = "Manager", bases: tuple[type, ...] = ()) -> type:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from os_retries.policy import RetryPolicy
-from os_retries.run import UsageError, policies
+from os_retries.run.policies import UsageError, policies
 from os_retries.simulate.model import AwsStandard, Contestant, Paced, Scenario, World, clairvoyant
 from os_retries.simulate.report import describe, page, table
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Scenario], Contestant]
 
-#: keystoneauth1 5.18 with status_code_retries=5: 0.5 s, doubled each time (ANCHORS of the design; no jitter).
+#: keystoneauth1 5.18 with status_code_retries=5: 0.5 s, doubled each time (docs/design/others.md; no jitter).
 _KEYSTONEAUTH = RetryPolicy(retry_after=0.5, retry_backoff=2.0, pacing=False)
 
 
@@ -135,7 +135,7 @@ def simulate(arguments: argparse.Namespace) -> int:
 def _can_draw(target: Path) -> None:
     """Find out before a minute of computing whether the page can be made, and be written."""
     try:
-        import matplotlib  # noqa: F401, ICN001, PLC0415
+        import matplotlib  # noqa: F401, ICN001
     except ImportError:
         raise UsageError("--html needs matplotlib: pip install 'os-retries[simulate]'") from None
     try:

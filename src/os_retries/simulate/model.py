@@ -1,7 +1,7 @@
 """A service in trouble, its callers, and a clock that waits for nobody.
 
 What decides is what is shipped: ``RetryPolicy.wait_after`` how often and how fast a call is repeated, and the pacer of
-``os_retries.pacing`` when it may go.  Only the service, the callers and the clock are made up.
+``os_retries.pacing.local`` when it may go.  Only the service, the callers and the clock are made up.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from os_retries.evidence import GiveUp
-from os_retries.http import Failure, Kind
-from os_retries.pacing import LocalPacer, Turn
+from os_retries.core.evidence import GiveUp
+from os_retries.core.failure import Failure, Kind
+from os_retries.pacing.local import LocalPacer, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,7 +228,7 @@ class Paced(Contestant):
         if call.turn is None:
             self.number += 1
             call.turn = Turn(self.number)
-            pacer.begin()
+            pacer.call_failed()
         wait = super().failed(call, now)
         pacer.note(now, 0, 1, wait or 0.0)
         return wait
@@ -240,7 +240,7 @@ class Paced(Contestant):
             return 0.0
         if call.waits_since is None:
             call.waits_since = now
-            turn.begin(now, self.policy.retry_max_wait - call.extra)
+            turn.start_waiting(now, self.policy.retry_max_wait - call.extra)
         nap = turn.ask(self.pacers[self._key(call)], now)
         if not nap:
             call.extra += now - call.waits_since
@@ -255,11 +255,11 @@ class Paced(Contestant):
 
     def ended(self, call: Call) -> None:
         """Take note of the end of a call that had failed."""
-        self.pacers[self._key(call)].end()
+        self.pacers[self._key(call)].call_ended()
 
 
 class AwsStandard(Contestant):
-    """botocore's standard mode with its retry quota (ANCHORS: capacity 500, 14 for a transient error, three attempts).
+    """botocore's standard mode with its retry quota (capacity 500, 14 for a transient error, three attempts).
 
     One quota for each process, as one client has it; a retry that succeeds gives back what it took.
     """

@@ -89,7 +89,7 @@ def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[st
 
     :raises ImportError: if matplotlib is not installed
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  an extra
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2 * len(what)), layout="constrained")
     for axes, kind in zip(figure.subplots(len(what), 1, sharex=True, squeeze=False)[:, 0], what, strict=True):
@@ -111,7 +111,7 @@ def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[st
 
 def svg(figure: Any) -> str:
     """Return a picture as SVG, the same for the same picture."""
-    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib import rc_context
 
     file = io.StringIO()
     with rc_context({"svg.hashsalt": "os-retries", "svg.fonttype": "none"}):

@@ -1,0 +1,78 @@
+"""Deadlines: exceptions that a program raises into whatever code runs at that moment.
+
+A handler of SIGALRM raises TimeoutError, Celery raises SoftTimeLimitExceeded, and rq raises JobTimeoutException.  Such
+an exception is no failure of the request that it interrupts: nothing is repeated, and nothing is looked up, after it.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from os_retries.core.exceptions import chain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, TracebackType
+
+# The packages whose exceptions a request of a session raises, and in which a fault of ours shows itself.
+_OURS = frozenset({"keystoneauth1", "requests", "urllib3", "http", "json", "socket", "ssl", "email", "os_retries"})
+
+
+def deadline_in(error: BaseException) -> BaseException | None:
+    """Return the exception that a signal handler of the program has raised; None if ``error`` does not come from one.
+
+    requests and keystoneauth wrap a TimeoutError of a handler in exceptions of their own, as if the socket had timed
+    out.  Its traceback still ends in the handler.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where Python runs no signal handlers
+        return None
+    handlers: set[CodeType] | None = None
+    for part in chain(error):
+        if part.__traceback__ is not None:
+            handlers = _handlers() if handlers is None else handlers
+            if any(code in handlers for code in _codes(part.__traceback__)):
+                return part
+    return None
+
+
+def let_through(error: Exception) -> None:
+    """Raise ``error`` again if it is the program's deadline, and not a failure of the request or a fault of ours.
+
+    Called first wherever os_retries goes on after an exception of a request that it makes for itself.  Exceptions of
+    the HTTP packages and Python's own are failures or faults, unless a signal handler has raised them.  An exception of
+    any other class comes from somebody who has raised it into this thread.
+    """
+    deadline = deadline_in(error)
+    if deadline is not None:
+        raise deadline
+    kind = type(error)
+    ours = any(each.__module__.partition(".")[0] in _OURS for each in kind.__mro__)
+    if kind.__module__ != "builtins" and not ours:
+        raise error
+
+
+def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next
+
+
+def _handlers() -> set[CodeType]:
+    """Return the code of each function that handles a signal now."""
+    codes = set()
+    for number in range(1, signal.NSIG):
+        try:
+            handler = signal.getsignal(number)
+        except ValueError:  # no signal of this platform
+            continue
+        while isinstance(handler, functools.partial):
+            handler = handler.func
+        if callable(handler):
+            function = handler if hasattr(handler, "__code__") else getattr(handler, "__func__", type(handler).__call__)
+            code = getattr(function, "__code__", None)
+            if code is not None:
+                codes.add(code)
+    return codes

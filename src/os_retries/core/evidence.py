@@ -1,0 +1,159 @@
+"""What happened to a call: the records that the log, the hooks and ``exception.os_retries`` carry.
+
+Records only.  No decision is made here.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from os_retries.core.failure import Kind
+
+
+class GiveUp(enum.StrEnum):
+    """Why no further attempt was made."""
+
+    ATTEMPTS = "no attempts left"
+    PERMANENT = "the last error is not one that a repeat can help"
+    MAX_WAIT = "the service asks for a longer wait than retry_max_wait allows"
+    BODY = "the request's body cannot be read a second time"
+    CLIENT = "the client itself has repeated the request already"
+    PACED = "the service is in trouble, and retry_max_wait is over"
+    NOT_REPEATABLE = "the service may have done it, and a repeat could do it twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait before the next attempt, and who decided that.
+
+    ``seconds``
+        The whole wait.
+    ``source``
+        ``retry_after`` for the configured wait, ``Retry-After`` for one that the service asked for.
+    ``extra``
+        The seconds of it that count against ``retry_max_wait``.
+    """
+
+    seconds: float
+    source: str
+    extra: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One failed attempt.
+
+    ``number``
+        1 for the first attempt, 2 for the first retry, and so on.
+    ``status``
+        The HTTP status of the answer; None where there was none.
+    ``request_id``
+        The service's id of the request; None where it is not known.
+    ``wait``
+        Seconds waited after this attempt.  None for the last attempt, unless the pacer's wait was too long.
+    ``kind``
+        Whether the request was not sent, was refused, may have been processed, or failed for good.
+    ``what``
+        A few words for a failure without a status, such as ``connection refused``.
+    """
+
+    number: int
+    status: int | None
+    request_id: str | None = None
+    wait: float | None = None
+    kind: Kind = Kind.PERMANENT
+    what: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The failure in a word or two: the status, or what happened instead of an answer."""
+        return str(self.status) if self.status is not None else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Passed to ``on_retry`` before each wait: an attempt has failed, and another one follows.
+
+    ``method``
+        The name of the call: ``ServerManager.list``, or ``GET /servers`` on an attached session.
+    ``service``
+        The service type, such as ``compute``; None where it is not known.
+    ``attempt``
+        The attempt that has failed.
+    ``attempts``
+        How many attempts the policy allows.
+    ``source``
+        Where the wait comes from: ``retry_after`` (the configuration), ``Retry-After`` (the service) or ``pacing``.
+        ``pacing`` is a second wait after the same attempt, for a slot at a service in trouble.  Nobody knows how long
+        it takes, and ``attempt.wait`` is then the longest that it may take.
+    """
+
+    method: str
+    service: str | None
+    attempt: Attempt
+    attempts: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Left as ``os_retries`` on the exception of a call that was given up.
+
+    ``method``, ``service``
+        The name of the call and its service type, as in :class:`Retry`.
+    ``attempts``
+        Every attempt, in order.
+    ``reason``
+        Why there was no further attempt.
+    ``detail``
+        What the reason is about, such as the Retry-After that was too long.
+    ``ordinal``
+        A number that is higher for each call that this process gives up.
+    ``found``
+        The ids of what a look-up of a create has found and could not take for the answer.
+    """
+
+    method: str
+    service: str | None
+    attempts: tuple[Attempt, ...]
+    reason: GiveUp
+    detail: str = ""
+    ordinal: int = field(default=0, repr=False, compare=False)
+    found: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        answers = ", ".join(attempt.answer for attempt in self.attempts)
+        waited = sum(attempt.wait or 0.0 for attempt in self.attempts)
+        number = len(self.attempts)
+        return (
+            f"os-retries: gave up after {number} attempt{'s' * (number > 1)} ({answers}; "
+            f"{waited:g} s of waiting): {self.reason}{self.detail}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Goes with the log record about a create that is looked up.
+
+    ``method``, ``service``
+        The name of the create and its service type, as in :class:`Retry`.
+    ``outcome``
+        ``looking`` (before the first wait), ``found``, ``not there``, ``unclear`` or ``late duplicate``.
+    ``ids``
+        The ids of what was found.
+    ``detail``
+        More about the outcome, for people.
+    ``status``, ``what``, ``request_id``, ``kind``
+        Those of the failed attempt, as in :class:`Attempt`.
+    """
+
+    method: str
+    service: str | None
+    outcome: str
+    ids: tuple[str, ...] = ()
+    detail: str = ""
+    status: int | None = None
+    what: str = ""
+    request_id: str | None = None
+    kind: Kind = Kind.MAYBE_PROCESSED

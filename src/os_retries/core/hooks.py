@@ -1,0 +1,17 @@
+"""Hooks that are told what happens.  Only ``os_retries.testing`` and the programs below ``os-retries run`` set them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.core.evidence import Evidence, LookedUp, Retry
+
+#: Called instead of sleeping.
+instead_of_sleep: Callable[[Retry], None] | None = None
+#: Told of each call that is given up.
+on_give_up: Callable[[Evidence], None] | None = None
+#: Told of each create that is looked up.
+on_look_up: Callable[[LookedUp], None] | None = None

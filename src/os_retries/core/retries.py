@@ -1,0 +1,290 @@
+"""One call that has failed: its attempts, its waits, its evidence, and what is said of it.
+
+The clock, the dice, the sleep and the policy come from outside.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from os_retries import forks
+from os_retries.core import hooks
+from os_retries.core.deadlines import deadline_in
+from os_retries.core.evidence import Attempt, Evidence, GiveUp, Retry, Wait
+from os_retries.core.exceptions import chain, get
+from os_retries.core.failure import Kind
+from os_retries.core.scope import count, current_scope
+from os_retries.core.switch import disabled
+from os_retries.pacing.process import Place, pacers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
+
+    from os_retries.core.failure import Failure
+    from os_retries.core.protocols import Policy, Target
+    from os_retries.core.scope import Scope
+    from os_retries.core.streams import Stream
+
+log = logging.getLogger("os_retries")
+_given_up_lock = forks.Lock()
+
+
+class FailedCall:
+    """A call that has failed at least once, and what the loop remembers of it."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        target: Target,
+        streams: Sequence[Stream],
+        handled: BaseException | None,
+        *,
+        clock: Callable[[], float] | None = None,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self.scope = scope
+        self.target = target
+        self.streams = streams
+        self.handled = handled
+        self.clock = clock or pacers.clock
+        self.dice = dice
+        self.attempts: list[Attempt] = []
+        self.sleep_with: Callable[[float], object] | None = None
+        #: What is repeated after the present wait.
+        self.waiting_with: tuple[Exception, Policy, Failure] | None = None
+        self.place = Place()
+
+    def after(self, error: Exception, since: int) -> Retry | None:
+        """Decide what follows the attempt that ended with ``error``: a retry, or None when ``error`` is to be raised.
+
+        :param since: the value of ``count.given_up`` before the attempt
+        """
+        try:
+            return self._after(error, since)
+        except Exception as fault:  # a fault of ours must not hide the client's own error
+            if deadline_in(fault) is not None:
+                raise
+            log.exception("%s could not be judged, and is not repeated", type(error).__name__)
+            return None
+
+    def _after(self, error: Exception, since: int) -> Retry | None:
+        if disabled() or deadline_in(error) is not None:
+            return None
+        policy = self.target.policy()
+        self.sleep_with = policy.sleep
+        failure = self.target.read(error, policy, self.handled)
+        if self._given_up_inside(error, failure.status, since):
+            return None
+        if failure.kind is Kind.PERMANENT:
+            # The first error of a call is raised untouched if it is not ours to repeat.  After retries it is how they
+            # ended.  A permanent failure with one of our statuses, such as the 413 of a quota, gets a mark, so that no
+            # outer call repeats it.
+            if failure.status is not None and pacers.watching:
+                pacers.note_answer(self.target, error)  # the service answers
+            if self.attempts or failure.status in policy.retry_codes:
+                self._give_up(error, policy, failure, GiveUp.PERMANENT)
+            return None
+        decision = self._decide(policy, failure)
+        if isinstance(decision, GiveUp):
+            if not failure.held_back:
+                self._failed(error, policy)
+            self._give_up(error, policy, failure, decision)
+            return None
+        self._failed(error, policy, decision.seconds)
+        self.scope.extra_waited += decision.extra
+        self.waiting_with = error, policy, failure
+        return self._tell(policy, failure, decision)
+
+    def _failed(self, error: Exception, policy: Policy, back: float = 0.0) -> None:
+        """Tell the pacer of a failure whose call will be back in ``back`` seconds."""
+        if not policy.pacing or hooks.instead_of_sleep is not None:  # where nothing waits, nothing is paced
+            return
+        endpoint = self.target.endpoint(error)
+        if endpoint is not None:
+            self.place.failed(endpoint, policy.pacing_url, back)
+
+    def _decide(self, policy: Policy, failure: Failure) -> Wait | GiveUp:
+        if failure.status is not None and self.target.repeated_by_client(failure.status):
+            return GiveUp.CLIENT
+        decision = policy.wait_after(
+            failure,
+            attempt=len(self.attempts) + 1,
+            extra_left=policy.retry_max_wait - self.scope.extra_waited,
+            dice=self.dice(),
+        )
+        unread = failure.kind is Kind.NOT_SENT  # what was not sent was not read either
+        if isinstance(decision, Wait) and not unread and not all(stream.rewind() for stream in self.streams):
+            return GiveUp.BODY
+        return decision
+
+    def _tell(self, policy: Policy, failure: Failure, wait: Wait) -> Retry:
+        attempt = self._add(failure, wait.seconds)
+        attempts = policy.retries_number + 1
+        retry = Retry(self.target.name(), self.target.service(), attempt, attempts, wait.source)
+        log.warning(
+            "%s %s%s; attempt %d of %d, next in %s s (%s)",
+            *_who(retry, attempt),
+            attempt.number,
+            attempts,
+            f"{wait.seconds:.3g}" if wait.seconds < 100 else f"{wait.seconds:.0f}",
+            wait.source,
+            extra={"os_retries": retry},
+        )
+        _call_hook(policy, retry)
+        return retry
+
+    def _give_up(self, error: Exception, policy: Policy, failure: Failure, reason: GiveUp) -> None:
+        """Leave the evidence on ``error``, which is about to be raised, and in the log."""
+        with _given_up_lock:
+            count.given_up += 1
+            ordinal = count.given_up
+        unsent = reason is GiveUp.PACED or failure.held_back
+        attempt = self.attempts[-1] if unsent else self._add(failure)
+        detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
+        detail += f" ({failure.note})" if failure.note else ""
+        who = self.target.name(), self.target.service()
+        evidence = Evidence(*who, tuple(self.attempts), reason, detail, ordinal, failure.found)
+        self.scope.given_up = (ordinal, attempt.status)
+        if reason is GiveUp.NOT_REPEATABLE:
+            self.scope.not_repeatable = ordinal
+        self.target.add_evidence(error, evidence)
+        log.warning(
+            "%s %s%s; attempt %d of %d, giving up: %s%s",
+            *_who(evidence, attempt),
+            attempt.number,
+            policy.retries_number + 1,
+            reason,
+            detail,
+            extra={"os_retries": evidence},
+        )
+        if hooks.on_give_up is not None:
+            hooks.on_give_up(evidence)
+
+    def _add(self, failure: Failure, wait: float | None = None) -> Attempt:
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, failure.status, failure.request_id, wait, failure.kind, failure.what)
+        self.attempts.append(attempt)
+        return attempt
+
+    def wait(self, retry: Retry) -> None:
+        """Wait before the next attempt: first the call's own wait, then for a slot if the service is in trouble.
+
+        :raises Exception: that of the last attempt, if ``retry_max_wait`` is over and there is no slot
+        """
+        with self.target.waiting():
+            if hooks.instead_of_sleep is not None:
+                hooks.instead_of_sleep(retry)
+                return
+            time_passes = self._sleep(retry.attempt.wait or 0.0)
+            has_slot = not time_passes or self._has_slot(retry)
+        if not has_slot:
+            held = [cast("tuple[Exception, Policy, Failure]", self.waiting_with)[0]]
+            self.waiting_with = None
+            raise_again(held)
+
+    def _sleep(self, seconds: float) -> bool:
+        """Sleep, and return whether time has passed; it has not where a test has replaced the sleep.
+
+        ``time.sleep`` is looked up at each call, because eventlet, gevent or a test may have replaced it.
+        """
+        began = self.clock()
+        (self.sleep_with or time.sleep)(seconds)
+        return self.clock() - began >= seconds / 2
+
+    def _has_slot(self, retry: Retry) -> bool:
+        """Wait for a slot as long as ``retry_max_wait`` allows, and return whether there is one."""
+        if self.waiting_with is None:
+            return True
+        error, policy, failure = self.waiting_with
+        extra_left = max(0.0, policy.retry_max_wait - self.scope.extra_waited)
+        has_slot, waited = self.place.wait(
+            self._sleep, extra_left, lambda: self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
+        )
+        if waited > 0.0:
+            self.scope.extra_waited += waited
+            attempt = self.attempts[-1]
+            self.attempts[-1] = replace(attempt, wait=(attempt.wait or 0.0) + waited)
+        if not has_slot:
+            self._give_up(error, policy, failure, GiveUp.PACED)
+        return has_slot
+
+    def _tell_of_pacing(self, policy: Policy, retry: Retry, at_most: float) -> None:
+        retry = replace(retry, attempt=replace(retry.attempt, wait=at_most))
+        who, what, request_id = _who(retry, retry.attempt)
+        log.warning(
+            "%s %s%s; attempt %d of %d, next when the service can take it, in %.0f s at most (pacing)",
+            who,
+            what,
+            request_id,
+            retry.attempt.number,
+            retry.attempts,
+            at_most,
+            extra={"os_retries": retry},
+        )
+        _call_hook(policy, retry)
+
+    def close(self) -> None:
+        """End the call: give its place at the pacer back."""
+        self.waiting_with = None
+        self.place.close()
+
+    def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
+        """Return whether this failure was given up inside the attempt that just ended.
+
+        The mark on the exception, or on one that it came from, says so, across threads too.  For clients that drop the
+        chain of exceptions the scope says so.  Another status is another answer, of a request that followed in an
+        except block.
+        """
+        for part in chain(error, self.handled):
+            mark = get(part, "os_retries") or get(get(part, "response"), "os_retries")
+            if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
+                return True
+        if self.scope.not_repeatable > since:  # whatever the client made of it, a repeat would do it twice
+            return True
+        ordinal, given_up_status = self.scope.given_up
+        return ordinal > since and given_up_status == status
+
+
+def raise_again(held: list[Exception]) -> NoReturn:
+    """Raise the error of an attempt again, with the context that it had.
+
+    A raise statement sets the context to what the caller handles.  ``held`` is emptied, because a frame that holds an
+    exception whose traceback holds the frame is freed by a garbage collection only.
+    """
+    error = held.pop()
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context
+        del error, context
+
+
+def pause(seconds: float, sleep: Callable[[float], object] | None) -> None:
+    """Wait inside an attempt, from the allowance of extra waiting; not at all where a test has taken the waits out."""
+    current_scope().extra_waited += seconds
+    if hooks.instead_of_sleep is None:
+        (sleep or time.sleep)(seconds)
+
+
+def _call_hook(policy: Policy, retry: Retry) -> None:
+    if policy.on_retry is not None:
+        try:
+            policy.on_retry(retry)
+        except Exception as error:
+            if deadline_in(error) is not None:
+                raise
+            log.exception("on_retry failed; the call goes on")
+
+
+def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:
+    return (
+        f"{of.service}: {of.method}" if of.service else of.method,
+        f"failed ({attempt.what})" if attempt.status is None else f"answered {attempt.status}",
+        f" [{attempt.request_id}]" if attempt.request_id else "",
+    )

@@ -1,0 +1,103 @@
+"""The answer to a create that was looked up: the response that the service would have sent."""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from os_retries.core.deadlines import let_through
+from os_retries.core.failure import RETRY_CODES
+from os_retries.core.retries import pause
+from os_retries.creates.requests import MICROVERSION_HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.creates.create import Create
+    from os_retries.creates.markers import Item
+    from os_retries.creates.recipe import Microversion
+    from os_retries.creates.requests import Around
+
+log = logging.getLogger("os_retries")
+
+# Headers of a look-up's answer that the create's answer would have with other values.
+_OF_THE_LOOKUP = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "etag"})
+
+
+def make_response(create: Create, hits: list[Item], look_up: Any, microversion: Microversion | None) -> Any:
+    """Make the response that the create would have had.
+
+    :param hits: the resources, in the order in which they were asked for
+    :param look_up: the response to the look-up that has found them
+    :param microversion: that of the caller's request
+    """
+    item = create.answer(hits)
+    made = create.made(item)
+    status = create.recipe.status
+    response = requests.Response()
+    response.status_code = status if isinstance(status, int) else status(microversion)
+    response.reason = http.HTTPStatus(response.status_code).phrase
+    response.headers.update(_headers(create, look_up))
+    response.headers.update(create.recipe.headers(made[0] if made else {}, hits))
+    response.request, response.url = look_up.request, look_up.url
+    fill_in(response, item)
+    return response
+
+
+def _headers(create: Create, look_up: Any) -> dict[str, str]:
+    """Return those headers of the look-up's answer that the create's answer would have too."""
+    dropped = set(_OF_THE_LOOKUP)
+    if create.look.microversion is not None or create.look.service is not None:
+        dropped.update(MICROVERSION_HEADERS)
+    return {name: value for name, value in look_up.headers.items() if name.lower() not in dropped}
+
+
+def remove_markers(
+    create: Create, items: list[Item], around: Around, *, who: str, sleep: Callable[[float], object] | None
+) -> bool:
+    """Remove the marker from the field that people read, as far as possible; return whether any item has changed.
+
+    :param items: the resources, which are brought up to date
+    :param who: the name of the create, for the log
+    """
+    carrier, key = create.recipe.carrier, create.recipe.body
+    if carrier is None or carrier.taken_away is None:
+        return False
+    changed = False
+    for item in items:
+        body = {carrier.taken_away: create.before(carrier.taken_away, item.get(carrier.taken_away))}
+        try:
+            for again in (True, True, False):
+                response = around.request("PUT", create.member(item), json=body if key is None else {key: body})
+                if not again or response.status_code not in RETRY_CODES:
+                    break
+                pause(1.0, sleep)
+            response.raise_for_status()
+            now = response.json()
+            item.update(now if key is None else now[key])
+            changed = True
+        except Exception as error:
+            let_through(error)
+            log.warning("%s: the marker stays in the %s of %s (%s)", who, carrier.taken_away, item.get("id"), error)
+    return changed
+
+
+def with_items(create: Create, answer: Any, items: list[Item]) -> Any:
+    """Return the body of a create's answer with these items in the place of its own."""
+    recipe = create.recipe
+    if create.bulk:
+        return answer | {recipe.bulk: items}
+    return items[0] if recipe.body is None else answer | {recipe.body: items[0]}
+
+
+def fill_in(response: Any, body: Any) -> None:
+    """Give a response a JSON body, or none, as if it had been read already."""
+    response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
+    response._content_consumed = True  # noqa: SLF001
+    response.encoding = "utf-8"
+    response.headers["Content-Type"] = "application/json"
+    response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001

@@ -1,0 +1,395 @@
+"""A create of a session: marked, sent, looked up when its answer is lost, and answered as the service would have.
+
+It stands between a keystoneauth session and the engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from os_retries.core import hooks
+from os_retries.core.answers import is_from_service, parse_date
+from os_retries.core.deadlines import let_through
+from os_retries.core.evidence import LookedUp
+from os_retries.core.failure import Failure, Kind
+from os_retries.core.retries import pause
+from os_retries.core.scope import current_scope
+from os_retries.creates.answer import fill_in, make_response, remove_markers, with_items
+from os_retries.creates.create import prepare
+from os_retries.creates.engine import Keeper
+from os_retries.creates.look_up import Finding, Reply, Tools, there_before
+from os_retries.creates.recipes import recipes_for
+from os_retries.creates.requests import Around, read_body, write_body
+from os_retries.creates.twins import twins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from os_retries.creates.create import Create, Get
+    from os_retries.creates.markers import Item
+    from os_retries.creates.recipe import Recipe
+    from os_retries.policy import RetryPolicy
+
+log = logging.getLogger("os_retries")
+
+
+def creation_for(
+    session: Any,
+    service: str,
+    kwargs: dict[str, Any],
+    *,
+    send: Callable[..., Any],
+    policy: Callable[[], RetryPolicy],
+) -> Creation | None:
+    """Return what keeps a request from being done twice; None if no recipe is made for it.
+
+    :param kwargs: the arguments of the request; a marked copy takes the place of the body
+    :param send: sends a request of the same session, inside this one
+    :param policy: returns the policy that holds now
+    """
+    url, verb = str(kwargs.get("url", "")), str(kwargs["method"]).upper()
+    path = url if "://" in url else "/" + url.lstrip("/")
+    if not recipes_for(service, verb, path, single_writer=True):
+        return None
+    now = policy()
+    if not now.safe_creates:
+        return None
+    recipes = recipes_for(service, verb, path, single_writer=now.single_writer)
+    try:
+        body = read_body(kwargs)
+        if body is None:
+            return None
+        around = Around(session, service, dict(kwargs), send)
+        for recipe, groups in recipes:
+            if recipe.extension is not None and not around.has_extension(groups["base"], recipe.extension):
+                continue
+            create = prepare(_informed(recipe, groups["base"], around), groups, body, around.microversion)
+            if create is None:
+                continue
+            creation = Creation(create, around, now, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
+            creation.mark(kwargs)
+            return creation
+    except Exception as error:  # a fault of ours must not keep the request from being sent
+        let_through(error)
+        log.exception("a create could not be read, and is sent as it is")
+    return None
+
+
+def _informed(recipe: Recipe, base: str, around: Around) -> Recipe:
+    """Return the recipe as it is for an endpoint that has shown that it keeps what is sent by the extension."""
+    if recipe.extension is None or recipe.look is None or not around.keeps(base, recipe.extension):
+        return recipe
+    return replace(recipe, look=replace(recipe.look, blind=None))
+
+
+def _path(url: str) -> str:
+    return "/" + url.split("://", 1)[1].partition("/")[2]
+
+
+class Creation:
+    """One create of a session, over all its attempts."""
+
+    def __init__(self, create: Create, around: Around, policy: RetryPolicy, name: str) -> None:
+        self.create = create
+        self.around = around
+        self.name = name
+        #: Whether the program's sleep has raised an exception, which is then raised to the caller.
+        self.woken = False
+        self._policy = policy
+        self._reply: Any = None  # the response of the last look-up
+        self._begun = time.monotonic()
+        self._failure: Failure | None = None  # the last one that was looked into
+        self._told = False  # whether the log says that the present look-up takes time
+        #: The create as it was, while it is refused because what was there before could not be listed.
+        self._without: Create | None = None
+        #: Whether an equal create was in flight in this process, where only being new tells whose a resource is.
+        self.crowded = False
+        self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
+
+    def mark(self, kwargs: dict[str, Any]) -> None:
+        """Put the marked body into the arguments of the request, where the recipe has a marker."""
+        recipe = self.create.recipe
+        if not recipe.refused and not recipe.harmless and self._note_what_is_there():
+            write_body(kwargs, self.create.body)
+
+    def _note_what_is_there(self) -> bool:
+        """List what is there before the first attempt, where the recipe needs that; return whether it worked.
+
+        If it did not, the create is sent as it is, and a lost answer is handed to the caller.
+        """
+        if not self._has_baseline:
+            return True
+        try:
+            twins.add(self)
+            known = there_before(self.create, self._get)
+        except BaseException:
+            self.close()
+            raise
+        # Told by the token, which the request before has got.
+        whose = None if known is None else self._whose(self.create.look.holds)
+        if known is None or whose is None:
+            self._without = self.create
+            refused = replace(self.create.recipe, refused="what there was before could not be asked for")
+            self.create = replace(self.create, recipe=refused)
+            return False
+        self.create = replace(self.create, known=known, groups={**self.create.groups, **whose})
+        self._keeper = Keeper(self.create, self._keeper.tools)
+        return True
+
+    def _whose(self, holds: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the user and the project that the recipe compares; None where one of them cannot be told."""
+        sent = self.create.sent[0]
+        given = {"project": sent.get("project_id") or sent.get("tenant_id")}
+        whose: dict[str, str] = {}
+        for name in ("user", "project"):
+            if f"{{{name}}}" in holds.values():
+                value = given.get(name) or self.around.whose(name)
+                if not isinstance(value, str):
+                    return None
+                whose[name] = value
+        return whose
+
+    def close(self) -> None:
+        """End the create."""
+        if self._has_baseline:
+            twins.remove(self)
+
+    @property
+    def _has_baseline(self) -> bool:
+        look = self.create.recipe.look
+        return look is not None and look.baseline is not None
+
+    # -- what the session asks, in the order of an attempt
+
+    def unmark(self, kwargs: dict[str, Any]) -> bool:
+        """Put the caller's own body back after a refusal, and return whether the body was marked.
+
+        The service may have refused the marker: a quota of metadata, a protected property, an attribute that it does
+        not know.  A call that works without us must work with us.
+        """
+        recipe = self.create.recipe
+        if self._keeper.ambiguous or recipe.refused or recipe.harmless or not (recipe.carrier or recipe.chosen):
+            return False
+        log.info("%s is refused; sent once more without the marker", self._who)
+        kwargs.update(self.around.body())
+        return True
+
+    def before_send(self, failure: Failure, kwargs: dict[str, Any]) -> tuple[Any, Failure]:
+        """Look once more before a re-send; return what :meth:`after_failure` returns, for the previous attempt.
+
+        Where what was there before could not be listed, and nothing has been processed yet, it is listed again.
+        """
+        if self._without is not None:
+            self.create, self._without = self._without, None
+            self.mark(kwargs)
+        return self._guarded(self._before_repeat, failure)
+
+    def after_failure(self, failure: Failure, policy: RetryPolicy) -> tuple[Any, Failure]:
+        """Find out what became of an attempt.
+
+        :returns: the response of the create if the attempt took effect, else None; and the failure, as it is to be read
+        """
+        self._policy = policy
+        if self.create.recipe.refused:
+            lost = failure.kind is Kind.MAYBE_PROCESSED
+            return None, replace(failure, note=self.create.recipe.refused) if lost else failure
+        if self.create.recipe.harmless:
+            return None, replace(failure, repeatable=failure.repeatable or _listed(failure, policy))
+        return self._guarded(
+            self._after_ambiguous if failure.kind is Kind.MAYBE_PROCESSED else self._after_other, failure
+        )
+
+    def _guarded(self, find_out: Callable[[Failure], tuple[Any, Failure]], failure: Failure) -> tuple[Any, Failure]:
+        try:
+            return find_out(failure)
+        except Exception as error:  # a fault of ours must not hide the client's own error
+            if self.woken:
+                raise
+            let_through(error)
+            log.exception("%s could not be looked up", self._who)
+            return None, replace(failure, repeatable=False)
+
+    def _sure(self, finding: Finding) -> Finding:
+        """Return the finding as unclear if an equal create was in flight, which may have made what was found."""
+        return (
+            replace(finding, problem="this program makes an equal resource at the same time")
+            if self.crowded
+            else finding
+        )
+
+    def _limits(self) -> dict[str, float]:
+        """Return how long failing look-ups are repeated, and how long the look-ups may wait in all; in seconds."""
+        policy = self._policy
+        return {
+            "patience": sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
+            "allowance": policy.retry_max_wait - current_scope().extra_waited,
+        }
+
+    def _after_ambiguous(self, failure: Failure) -> tuple[Any, Failure]:
+        policy = self._policy
+        self._failure, self._told = failure, False
+        settle = max(settle_time(failure, policy), self.create.recipe.lag)
+        finding, waited = self._keeper.after_ambiguous(settle=settle, **self._limits())
+        finding = self._sure(finding)
+        if finding.found:
+            return self._answer(finding), failure
+        if finding.absent:
+            self._tell("not there", f"looked up for {waited:g} s and it is not there", detail=f"after {waited:g} s")
+            repeatable = self.create.recipe.resend and _listed(failure, policy)
+            return None, replace(failure, repeatable=repeatable, note="looked up, and it is not there")
+        return None, self._unclear(failure, finding)
+
+    def _before_repeat(self, failure: Failure) -> tuple[Any, Failure]:
+        """Look once more if an earlier attempt may have been processed, and until a look succeeds."""
+        self._failure, self._told = failure, False
+        return self._looked(failure, self._keeper.before_send(**self._limits()), "before the repeat")
+
+    def _after_other(self, failure: Failure) -> tuple[Any, Failure]:
+        """Look once if an earlier attempt may have been processed."""
+        self._failure = failure
+        return self._looked(failure, self._keeper.one_look())
+
+    def _looked(self, failure: Failure, finding: Finding | None, when: str = "") -> tuple[Any, Failure]:
+        if self._keeper.ambiguous and self.crowded:
+            finding = self._sure(finding or Finding())
+        if finding is None:
+            return None, failure
+        if finding.found:
+            return self._answer(finding, when), failure
+        return None, self._unclear(failure, finding)
+
+    def after_success(self, response: Any, policy: Callable[[], RetryPolicy]) -> Any:
+        """Report what has landed twice, and remove the marker where people would read it."""
+        carrier, alias, base = self.create.recipe.carrier, self.create.recipe.extension, self.create.groups["base"]
+        unshown = alias is not None and not self.around.keeps(base, alias)
+        if not (self._keeper.ambiguous or unshown) and (carrier is None or carrier.taken_away is None):
+            return response
+        try:
+            self._policy = policy()
+            made = self.create.made(response.json()) if response.content else []
+            if unshown and made:
+                kept = all(self.create.is_ours(each) for each in made)
+                self.around.has_shown(base, str(alias), kept=kept)
+                if not kept:
+                    log.warning("%s: the service advertises %s and does not keep the marker", self._who, alias)
+            late = self._keeper.after_success(made)
+            if late:
+                self._late(made, late, self._policy)
+            if self._remove_markers(made):
+                fill_in(response, with_items(self.create, response.json(), made))
+        except Exception as error:  # it has succeeded: that is what the caller is to know
+            let_through(error)
+            log.exception("%s: what became of it could not be looked after", self._who)
+        return response
+
+    # -- answering
+
+    def _answer(self, finding: Finding, when: str = "") -> Any:
+        hits = [dict(hit) for hit in self.create.in_order(finding.hits)]  # by their markers, while they have them
+        self._remove_markers(hits)
+        response = make_response(self.create, hits, self._reply, self.around.microversion)
+        self._tell("found", "looked up and found, taken as the answer", finding.ids, when)
+        return response
+
+    def _remove_markers(self, items: list[Item]) -> bool:
+        return remove_markers(self.create, items, self.around, who=self._who, sleep=self._policy.sleep)
+
+    # -- the engine's tools
+
+    def _get(self, get: Get) -> Reply:
+        try:
+            if get.body is not None:  # it holds a secret, which must not be logged
+                response = self.around.request("POST", get.path, json=get.body, authenticated=False, log=False)
+            else:
+                response = self.around.request(
+                    "GET",
+                    get.path,
+                    params=get.query,
+                    service=get.service,
+                    version=get.version,
+                    microversion=get.microversion,
+                )
+            status = response.status_code
+            if status == 404 and not is_from_service(response.headers, response.json):
+                return Reply(None, what="404, and not from the service itself", again=True)
+            if status in (200, 404):  # 404 may be the answer: after a delete
+                self._reply = response
+            if status != 200:
+                return Reply(status, again=status in self._policy.retry_codes)
+            return Reply(status, response.json(), since=self._since(response))
+        except Exception as error:
+            let_through(error)
+            log.debug("a look-up failed", exc_info=True)
+            return Reply(None, what=type(error).__name__, again=True)
+
+    def _since(self, response: Any) -> float | None:
+        """Return when the create was first sent, by the clock of the service that answers now."""
+        now = parse_date(response.headers.get("Date", ""))
+        return None if now is None else now - (time.monotonic() - self._begun)
+
+    def _wait(self, seconds: float) -> None:
+        if not self._told:
+            self._told = True
+            self._tell("looking", "looking up what became of it")
+        try:
+            pause(seconds, self._policy.sleep)
+        except BaseException:
+            self.woken = True
+            raise
+
+    # -- telling
+
+    @property
+    def _who(self) -> str:
+        return f"{self.around.service}: {self.name}"
+
+    def _tell(self, outcome: str, words: str, ids: Iterable[str] = (), detail: str = "") -> None:
+        failure = self._failure
+        named_ones = tuple(each for each in ids if each != "?")  # what was deleted has no id
+        record = LookedUp(self.name, self.around.service, outcome, named_ones, detail)
+        lost = "an answer was lost"
+        if failure is not None:
+            lost = f"answered {failure.status}" if failure.status else f"failed ({failure.what})"
+            record = replace(
+                record, status=failure.status, what=failure.what, request_id=failure.request_id, kind=failure.kind
+            )
+        named = f": {', '.join(record.ids)}" if record.ids else ""
+        level = logging.INFO if outcome == "looking" else logging.WARNING
+        log.log(level, "%s %s; %s%s", self._who, lost, words, named, extra={"os_retries": record})
+        if hooks.on_look_up is not None:
+            hooks.on_look_up(record)
+
+    def _unclear(self, failure: Failure, finding: Finding) -> Failure:
+        self._tell("unclear", f"looked up without a result: {finding.problem}", finding.ids, finding.problem)
+        named = f": {', '.join(finding.ids)}" if finding.ids else ""
+        return replace(failure, repeatable=False, note=f"looked up: {finding.problem}{named}", found=finding.ids)
+
+    def _late(self, made: list[Item], late: tuple[str, ...], policy: RetryPolicy) -> None:
+        own = ", ".join(Finding(tuple(made)).ids)
+        words = f"the repeat made {own}, and an earlier attempt has landed late beside it"
+        self._tell("late duplicate", words, late, f"beside {own}")
+        if policy.reap_late_duplicates and len(made) == self.create.high and self.create.look.baseline is None:
+            for each in late:
+                status = self.around.request("DELETE", self.create.member({"id": each})).status_code
+                log.warning("%s: late duplicate %s deleted (%s)", self._who, each, status)
+
+
+def _listed(failure: Failure, policy: RetryPolicy) -> bool:
+    """Return whether the policy repeats at all after such a failure."""
+    return failure.status is None or failure.status in policy.retry_codes
+
+
+def settle_time(failure: Failure, policy: RetryPolicy) -> float:
+    """Return how long, in seconds, "not there" means "not yet" after this failure (docs/design/creates.md, T2).
+
+    A 504 or a timeout says that nobody waits any more, not that nobody works on the request.  A 503 whose body is not
+    recognised comes from something in front of the service that has most likely not passed the request on: one look is
+    enough.
+    """
+    if failure.status == 503:
+        return 0.0
+    slow = failure.status in (408, 504) or failure.what in ("no answer in time", "connection failed")
+    return policy.settle_time_after_timeout if slow else policy.settle_time

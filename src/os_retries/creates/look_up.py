@@ -1,0 +1,262 @@
+"""Look-ups: what became of a create whose answer was lost.
+
+Pure: how to send a GET, how to wait and what time it is are arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from os_retries.creates.create import Get, texts
+from os_retries.creates.recipe import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from os_retries.creates.create import Create, Query
+    from os_retries.creates.markers import Item
+    from os_retries.creates.recipe import Look, Proof
+
+_PAGES = 100  # of a list; if there are more, the service has ignored the filter, and it cannot be told
+# The fields that may identify a resource; the first one that it has is used.
+_IDS = "id", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a GET: ``status`` None and ``body`` None where nothing came; ``again`` if asking again may help.
+
+    ``since`` is when the create was first sent, by the service's own clock, in seconds since the epoch; None where the
+    answer does not tell the time.  ``endless``: it is the last page that is asked for, and the service has more.
+    """
+
+    status: int | None
+    body: Any = None
+    what: str = ""
+    again: bool = False
+    since: float | None = None
+    endless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look, or a settle time full of them, has shown.
+
+    ``hits`` are resources of ours; ``problem`` says why they prove nothing.  Neither: surely not there.
+    """
+
+    hits: tuple[Item, ...] = ()
+    problem: str = ""
+    again: bool = False
+
+    @property
+    def found(self) -> bool:
+        """Whether the create has taken effect, as it was asked for."""
+        return bool(self.hits) and not self.problem
+
+    @property
+    def absent(self) -> bool:
+        """Whether nothing is there."""
+        return not self.hits and not self.problem
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What was found."""
+        return tuple(str(next((hit[name] for name in _IDS if name in hit), "?")) for hit in self.hits)
+
+
+@dataclass(slots=True)
+class Tools:
+    """How the engine reaches the world: a GET, a pause in seconds, the time in seconds from any beginning."""
+
+    send: Callable[[Get], Reply]
+    wait: Callable[[float], object]
+    clock: Callable[[], float]
+
+
+def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
+    """Look once: every page, compared here, whatever the service has made of the filter."""
+    how = create.look
+    hits: list[Item] = []
+    unclear = False
+    for reply in _pages(create, send):
+        if how.list is None and reply.status == 404:
+            return Finding(({},)) if how.gone else Finding()
+        items = _listed(how, reply)
+        if items is None:
+            return Finding((), _failed(reply), reply.again or reply.status == 200)
+        for item in items:
+            ours = create.is_ours(item, reply.since)
+            if ours is None and how.proof is not None:
+                ours = _proved(create, how.proof, item, send)
+            unclear = unclear or ours is None
+            if ours:
+                hits.append(item)
+        if reply.endless:
+            return Finding(tuple(hits), "the service lists too many to look through")
+    if unclear and not hits:
+        return Finding((), "what the service lists does not say whose it is", again=True)
+    finding = _judged(create, hits)
+    return _in_full(create, finding, send) if how.then is not None and finding.found else finding
+
+
+def there_before(create: Create, send: Callable[[Get], Reply]) -> frozenset[object] | None:
+    """Return what there is before the create is sent, by the look's ``baseline``; None if that cannot be told.
+
+    A GET that fails is made once more, at once: a wait here would hold the create up.
+    """
+
+    def twice(get: Get) -> Reply:
+        reply = send(get)
+        return send(get) if reply.again else reply
+
+    known: set[object] = set()
+    for reply in _pages(create, twice):
+        items = _listed(create.look, reply)
+        if items is None or reply.endless:
+            return None
+        known |= {item.get(create.look.baseline or "") for item in items}
+    return None if None in known else frozenset(known)
+
+
+def _pages(create: Create, send: Callable[[Get], Reply]) -> Iterator[Reply]:
+    how = create.look
+    get = create.get(how.path, how.query, microversion=how.microversion, service=how.service, version=how.version)
+    for left in range(_PAGES - 1, -1, -1):
+        reply = send(get)
+        following = _next(reply.body, how.list) if isinstance(reply.body, dict) else None
+        if following is None or following == get.query:
+            yield reply
+            return
+        yield replace(reply, endless=not left)
+        get = replace(get, query=following)
+
+
+def _proved(create: Create, proof: Proof, item: Item, send: Callable[[Get], Reply]) -> bool | None:
+    reply = send(Get(fill(proof.path, create.values()), [], body=proof.body(item, create.sent[0])))
+    return True if reply.status == proof.yes else False if reply.status == proof.no else None
+
+
+def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> Finding:
+    """Ask for each of those found, where a list shows less than the create's answer."""
+    how = create.look
+    whole: list[Item] = []
+    assert how.then is not None
+    for hit in finding.hits:
+        reply = send(Get(fill(how.then, {**texts(hit), **create.groups}), [], how.microversion))
+        item = (
+            reply.body.get(how.one or create.recipe.body)
+            if reply.status == 200 and isinstance(reply.body, dict)
+            else None
+        )
+        if not isinstance(item, dict):
+            return Finding(finding.hits, _failed(reply), reply.again)
+        whole.append(item)
+    return Finding(tuple(whole))
+
+
+def _judged(create: Create, hits: list[Item]) -> Finding:
+    if not hits:
+        return Finding()
+    if len(hits) > create.high:
+        return Finding(tuple(hits), f"{len(hits)} are there, and {create.high} were asked for")
+    if len(hits) < create.high and (create.bulk or len(hits) < create.low):
+        return Finding(tuple(hits), f"{len(hits)} are there, and {create.high} were asked for", again=True)
+    if create.bulk and any(
+        sum(create.recipe.shows(hit, *each) is True for hit in hits) != 1
+        for each in zip(create.sent, create.markers, strict=True)
+    ):
+        return Finding(tuple(hits), "some are there twice")
+    return Finding(tuple(hits))
+
+
+def _listed(how: Look, reply: Reply) -> list[Item] | None:
+    """Return what the answer lists; None if it lists nothing because it is no such answer."""
+    if reply.status != 200 or not isinstance(reply.body, dict):
+        return None
+    if how.list is None:
+        item = reply.body if how.one is None else reply.body.get(how.one)
+        return [item] if isinstance(item, dict) else None
+    items = reply.body.get(how.list)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else None
+
+
+def _failed(reply: Reply) -> str:
+    return f"the look-up failed ({reply.status or reply.what})"
+
+
+def _next(body: Any, collection: str | None) -> Query | None:
+    """Return the query of the next page, in any of the services' ways to say it.
+
+    The address in front of it is the service's own idea of itself, and may not be the one by which it is reached.
+    """
+    if collection is None:
+        return None
+    links = body.get(f"{collection}_links", body.get("links"))
+    href = body.get("next")
+    if isinstance(links, dict):
+        href = links.get("next")
+    elif isinstance(links, list):
+        href = next((link.get("href") for link in links if isinstance(link, dict) and link.get("rel") == "next"), href)
+    return parse_qsl(urlsplit(href).query, keep_blank_values=True) if isinstance(href, str) else None
+
+
+def find_out(
+    create: Create, tools: Tools, *, settle: float, patience: float, allowance: float
+) -> tuple[Finding, float]:
+    """Look at 0, 1, 2, 4, 8, ... seconds until it is clear; return what was found, and the seconds waited.
+
+    :param settle: seconds during which "not there" means "not yet"
+    :param patience: seconds during which look-ups that fail are made again, from the first that fails after one that
+        did not; and not less than ``settle`` from the beginning
+    :param allowance: seconds that may be waited altogether; without them it stays unclear
+    """
+    begun, waited, pause = tools.clock(), 0.0, 1.0
+    before: tuple[str, ...] = ()
+    failing: float | None = None  # since when
+
+    def passed() -> float:
+        # By the waits as well as by the clock: where a test has taken the waiting out of sleep, nothing must spin.
+        return max(tools.clock() - begun, waited)
+
+    while True:
+        at = passed()
+        finding = look(create, tools.send)
+        if finding.absent and at >= settle:
+            finding = _confirmed(create, tools)
+        if finding.found and (len(finding.hits) == create.high or finding.ids == before):
+            return finding, waited
+        if not finding.problem or finding.hits:
+            limit, failing = settle, None
+        else:
+            if failing is None:
+                failing, pause = at, 1.0
+            limit = max(settle, failing + patience)
+        if (finding.problem and not finding.again) or at >= limit:  # absent too: that was confirmed
+            return finding, waited
+        before = finding.ids
+        pause, this = pause * 2 if waited else pause, max(0.0, min(pause, limit - passed()))
+        if waited + this > allowance:
+            return Finding(finding.hits, finding.problem or _NO_TIME), waited
+        if this:
+            tools.wait(this)
+        waited += this
+
+
+_NO_TIME = "not there yet, and retry_max_wait leaves no time to wait until that is sure"
+
+
+def _confirmed(create: Create, tools: Tools) -> Finding:
+    """Make sure that a service which lists nothing sees everything."""
+    blind = create.look.blind
+    if blind is None:
+        return Finding()
+    reply = tools.send(create.get(blind.path, blind.query, microversion=blind.microversion))
+    if reply.status == 406:  # older than that microversion: it cannot say, and never could
+        return Finding()
+    items = reply.body.get(blind.list) if reply.status == 200 and isinstance(reply.body, dict) else None
+    if not isinstance(items, list):
+        return Finding((), _failed(reply), reply.again)
+    return Finding((), blind.words) if any(blind.where(item, create.sent) for item in items) else Finding()

@@ -1,0 +1,46 @@
+"""The recipes of all services, and those that are made for a request."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+from os_retries.creates.recipes import block_storage, compute, elsewhere, identity, image, network, orchestration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from os_retries.creates.recipe import Recipe
+
+TABLE: Mapping[str, tuple[Recipe, ...]] = {
+    "compute": compute.RECIPES,
+    "identity": identity.RECIPES,
+    "block-storage": block_storage.RECIPES,
+    "network": network.RECIPES,
+    "image": image.RECIPES,
+    "orchestration": orchestration.RECIPES,
+    **elsewhere.RECIPES,
+}
+
+
+def recipes_for(
+    service: str | None, verb: str, path: str, *, single_writer: bool = False
+) -> list[tuple[Recipe, dict[str, str]]]:
+    """Return the recipes that may apply to a request, in order, and the values of the groups of their paths.
+
+    :param single_writer: include those that could take another writer's resource for one's own
+    """
+    if service not in TABLE:
+        return []
+    matches = ((recipe, pattern.fullmatch(path)) for recipe, pattern in _patterns(service, verb))
+    return [
+        (recipe, match.groupdict() | {"path": path})
+        for recipe, match in matches
+        if match and recipe.single_writer <= single_writer
+    ]
+
+
+@functools.cache
+def _patterns(service: str, verb: str) -> list[tuple[Recipe, re.Pattern[str]]]:
+    return [(recipe, re.compile(f"(?P<base>.*){recipe.path}")) for recipe in TABLE[service] if recipe.verb == verb]

@@ -1,0 +1,76 @@
+"""heat; the facts are in docs/design/creates.md#orchestration."""
+
+from __future__ import annotations
+
+from os_retries.creates.markers import Carrier, Item
+from os_retries.creates.recipe import Look, Recipe, no_body
+
+
+class StackTag(Carrier):
+    """One more of a stack's tags, which heat takes as one text with commas and shows as a list."""
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Append the marker to the caller's own."""
+        tags = item.get("tags")
+        if tags in (None, ""):
+            return item | {"tags": marker}
+        return item | {"tags": f"{tags},{marker}"} if isinstance(tags, str) else None
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
+        """Look among the tags."""
+        tags = found.get("tags", ...)
+        return None if tags is ... else marker in (tags or [])
+
+
+def _in_state(found: Item, sent: Item) -> bool:
+    """Compare the state, ``SUSPEND_IN_PROGRESS``."""
+    return str(found.get("stack_status", "")).partition("_")[0].lower() in sent
+
+
+def _created(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a list shows more."""
+    return {"stack": {name: found[0][name] for name in ("id", "links") if name in found[0]}}
+
+
+def _location(_stack: Item, found: list[Item]) -> dict[str, str]:
+    links = [link["href"] for link in found[0].get("links", []) if link.get("rel") == "self"]
+    return {"Location": links[0]} if links else {}
+
+
+_STACK = r"/stacks/[^/]+(/[^/]+)?"  # by name and id, or by one of them: then heat redirects
+
+RECIPES = (
+    Recipe(
+        path=r"/stacks",
+        body=None,
+        carrier=StackTag(),
+        look=Look(path="{base}/stacks", list="stacks", query={"tags": "{marker}"}),
+        view=_created,
+        wrapped=False,
+        headers=_location,
+    ),
+    *(
+        Recipe(
+            path=rf"(?P<stack>{_STACK})/actions",
+            body=None,
+            key=action,
+            look=Look(path="{base}{stack}", one="stack", born="updated_time"),
+            match=_in_state,
+            view=no_body,
+            status=200,
+        )
+        for action in ("suspend", "resume", "check")
+    ),
+    Recipe(
+        path=rf"{_STACK}/actions",
+        body=None,
+        refused="the state of the stack does not tell whether this action has begun",
+    ),
+    Recipe(path=rf"{_STACK}/snapshots", body=None, refused="a snapshot of a stack has no place for a marker"),
+    Recipe(
+        path=r"/software_(configs|deployments)",
+        body=None,
+        refused="heat has no place for a marker there, and takes the same one twice",
+    ),
+    Recipe(path=r"/validate|/stacks/preview", body=None, harmless=True),
+)

@@ -1,0 +1,172 @@
+"""The request of a create, and the further requests that are made around it: look-ups, and putting a description back.
+
+They are requests of the same session, made inside the create, and nobody retries them on their own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from os_retries.core.deadlines import let_through
+from os_retries.creates.recipe import parse_microversion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping
+
+    from os_retries.creates.recipe import Microversion
+
+log = logging.getLogger("os_retries")
+
+# Arguments and headers of the create's own request that no look-up gets.
+_OF_THE_CREATE = frozenset({"json", "data", "files", "params", "stream", "original_ip", "redirect", "allow", "cookies"})
+_HEADERS_OF_THE_CREATE = frozenset({"content-type", "content-length", "accept", "idempotency-key"})
+#: The headers that carry a microversion.
+MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"
+# The name of a service in that header, where it is not the service type.
+_NAME_IN_HEADER = {"block-storage": "volume"}
+
+# By session: whether an endpoint has an extension, and whether it keeps what is sent by it.
+_extensions: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+_kept: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+
+
+def read_body(kwargs: Mapping[str, Any]) -> Any:
+    """Return the request's JSON; None where the body is not JSON, or where the request has files or a query too."""
+    if kwargs.get("files") or kwargs.get("params"):
+        return None
+    headers = {str(name).lower(): value for name, value in (kwargs.get("headers") or {}).items()}
+    if "json" not in str(headers.get("content-type", "application/json")) or "content-length" in headers:
+        return None
+    as_json, data = kwargs.get("json"), kwargs.get("data")
+    if as_json is not None:
+        return as_json if data is None else None
+    try:
+        return json.loads(data) if isinstance(data, str | bytes) and data else None
+    except ValueError:  # not JSON: no create that a recipe knows
+        return None
+
+
+def write_body(kwargs: dict[str, Any], body: Any) -> None:
+    """Put another JSON body into a request, in the form of the present one."""
+    if kwargs.get("json") is not None:
+        kwargs["json"] = body
+    else:
+        text = json.dumps(body)
+        kwargs["data"] = text.encode() if isinstance(kwargs["data"], bytes) else text
+
+
+class Around:
+    """The request of a create, and further requests like it: to the same endpoint, with the same token and timeout."""
+
+    def __init__(self, session: Any, service: str, kwargs: dict[str, Any], send: Callable[..., Any]) -> None:
+        self.session = session
+        self.service = service
+        self.microversion = _microversion(kwargs)
+        self._kwargs = kwargs
+        self._send = send
+
+    def request(
+        self,
+        verb: str,
+        url: str,
+        *,
+        service: str | None = None,
+        version: str | None = None,
+        microversion: str | None = None,
+        **more: Any,
+    ) -> Any:
+        """Send a request, and return the response whatever its status is.
+
+        :param service: the type of another service to ask, at ``version`` of its API
+        :raises Exception: if there is no response
+        """
+        kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_CREATE}
+        headers = {
+            name: value
+            for name, value in (self._kwargs.get("headers") or {}).items()
+            if str(name).lower() not in _HEADERS_OF_THE_CREATE
+        }
+        if service is not None or microversion is not None:
+            dropped = set(MICROVERSION_HEADERS)
+            headers = {name: value for name, value in headers.items() if str(name).lower() not in dropped}
+            kwargs.pop("microversion", None)
+            kwargs.pop("microversion_service_type", None)
+        if service is not None:
+            kwargs.pop("endpoint_override", None)
+            kept = {"interface", "region_name"}
+            given = kwargs.get("endpoint_filter") or {}
+            kwargs["endpoint_filter"] = {name: given[name] for name in kept if name in given} | {
+                "service_type": service,
+                "version": version,
+            }
+        if microversion is not None:
+            at = service or self.service
+            headers["OpenStack-API-Version"] = f"{_NAME_IN_HEADER.get(at, at)} {microversion}"
+            if at == "compute":
+                headers["X-OpenStack-Nova-API-Version"] = microversion
+        headers["Accept"] = "application/json"
+        kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
+        return self._send(**kwargs, **more)
+
+    def whose(self, what: str) -> object:
+        """Return the id of the ``user`` or the ``project`` that sends the create; None where it cannot be told."""
+        ask = self.session.get_user_id if what == "user" else self.session.get_project_id
+        try:
+            return ask(self._kwargs.get("auth"))
+        except Exception as error:
+            let_through(error)
+            log.debug("the %s could not be asked for: %s", what, error)
+            return None
+
+    def body(self) -> dict[str, Any]:
+        """Return the body as the caller has written it, as arguments of the request."""
+        return {name: self._kwargs[name] for name in ("json", "data") if name in self._kwargs}
+
+    def has_extension(self, base: str, alias: str) -> bool:
+        """Return whether the endpoint has an extension.
+
+        The endpoint is asked once.  While it cannot be told, the extension counts as absent.
+        """
+        known, key = _extensions.setdefault(self.session, {}), self._key(base, alias)
+        if key not in known:
+            try:
+                status = self.request("GET", f"{base}/extensions/{alias}").status_code
+            except Exception as error:
+                let_through(error)
+                log.debug("extension %s could not be asked for: %s", alias, error)
+                return False
+            if status not in (200, 404):
+                return False
+            known[key] = status == 200
+        return known[key]
+
+    def keeps(self, base: str, alias: str) -> bool:
+        """Return whether the endpoint has shown that it keeps what is sent by this extension."""
+        return _kept.get(self.session, {}).get(self._key(base, alias), False)
+
+    def has_shown(self, base: str, alias: str, *, kept: bool) -> None:
+        """Remember what a success has shown.
+
+        An extension that is advertised but has no effect counts as absent (docs/design/creates.md, T3).
+        """
+        key = self._key(base, alias)
+        _kept.setdefault(self.session, {})[key] = kept
+        if not kept:
+            _extensions.setdefault(self.session, {})[key] = False
+
+    def _key(self, base: str, alias: str) -> tuple[object, ...]:
+        given = self._kwargs.get("endpoint_filter") or {}
+        return (base, alias, self._kwargs.get("endpoint_override"), *(str(each) for each in sorted(given.items())))
+
+
+def _microversion(kwargs: Mapping[str, Any]) -> Microversion | None:
+    """Return the microversion that the caller asks for; None where it does not ask for one."""
+    given = kwargs.get("microversion")
+    if given is not None:
+        return parse_microversion(given)
+    headers = {str(name).lower(): str(value) for name, value in (kwargs.get("headers") or {}).items()}
+    words = headers.get(MICROVERSION_HEADERS[0], headers.get(MICROVERSION_HEADERS[1], "")).split()
+    return parse_microversion(words[-1]) if words else None

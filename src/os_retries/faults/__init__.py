@@ -1,0 +1,15 @@
+"""Faults injected innermost, below every layer that might retry: for tests, rehearsals and demonstrations.
+
+An adapter of requests takes the place of the connection, so that keystoneauth, the client and whatever retries above
+them meet a fault as they would meet a real one.  Nothing of os_retries that retries may be imported here::
+
+    faults = Faults(AtRandom(refused=0.1), seed=4711)
+    session = keystoneauth1.session.Session(auth=auth, session=faults.session())
+    swift = faults.swift_connection(session=session)    # swiftclient makes connections of its own
+"""
+
+from os_retries.faults.fault import Fault, Symptom
+from os_retries.faults.plan import Entry, Faults
+from os_retries.faults.rules import AtRandom, Request, Script, only
+
+__all__ = ["AtRandom", "Entry", "Fault", "Faults", "Request", "Script", "Symptom", "only"]

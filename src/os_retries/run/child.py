@@ -1,0 +1,95 @@
+"""In a program below ``os-retries run``: what is done to each client at the moment when it has been imported."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from os_retries.core import hooks
+from os_retries.core.switch import disabled
+from os_retries.policy import RetryPolicy, provide
+from os_retries.run import swift
+from os_retries.run.report import Complaints, Elsewhere, Reporter
+from os_retries.session import attach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@functools.cache
+def set_up() -> Reporter:
+    """Take the policies and the destinations of reports from the environment, once."""
+    reporter = Reporter(os.environ)
+    policies = read_policies(os.environ["OSRETRIES_POLICY"], reporter)
+    provide(lambda service: policies.get(service) or policies[None])
+    hooks.on_give_up = reporter.on_give_up
+    hooks.on_look_up = reporter.on_look_up
+    Elsewhere.install()
+    logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))
+    return reporter
+
+
+def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:
+    """Read what ``os_retries.run.policies.write_policies`` has written."""
+    return {
+        service or None: RetryPolicy(**values, sleep=reporter.sleep, on_retry=reporter.on_retry)
+        for service, values in json.loads(text).items()
+    }
+
+
+def loaded(module: Any) -> None:
+    """Prepare a client's module that has just been executed."""
+    if not disabled():
+        set_up()
+        _HOOKS[module.__name__](module)
+
+
+def _after_init(kind: type, then: Callable[[Any], object]) -> None:
+    """Call ``then`` with every new instance of ``kind`` and of its subclasses."""
+    original = kind.__init__  # type: ignore[misc]
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        original(self, *args, **kwargs)
+        try:
+            then(self)
+        except Exception as error:  # the program must not fail because of us
+            set_up().complain(f"a {kind.__name__} is used without retries: {type(error).__name__}: {error}")
+
+    kind.__init__ = __init__  # type: ignore[misc]
+
+
+def _sessions(module: Any) -> None:
+    _after_init(module.Session, attach)
+
+
+def _swift(module: Any) -> None:
+    swift.obey(module, set_up())
+    _after_init(module.Connection, swift.configure)
+
+
+def _ironic(module: Any) -> None:
+    # Its loop makes five attempts after what is ours to repeat (503, lost connections, the 409 of a locked node), and
+    # after every other 409.
+    module._RETRY_EXCEPTIONS = ()  # noqa: SLF001
+
+
+def _without_retries(name: str) -> Callable[[Any], None]:
+    def no_retries(client: Any) -> None:
+        client.retries = 0
+
+    return lambda module: _after_init(getattr(module, name), no_retries)
+
+
+_HOOKS: dict[str, Callable[[Any], None]] = {
+    "keystoneauth1.session": _sessions,
+    "swiftclient.client": _swift,
+    "ironicclient.common.http": _ironic,
+    # Their loops would multiply the attempts where somebody switches them on.
+    "cinderclient.client": _without_retries("SessionClient"),
+    "manilaclient.common.httpclient": _without_retries("SessionClient"),
+    "neutronclient.v2_0.client": _without_retries("ClientBase"),
+}

@@ -1,0 +1,125 @@
+"""``os-retries run``: start a program with every OpenStack client attached, wait for it, and sum up what it has met.
+
+The program gets two things through its environment: a folder first on PYTHONPATH, whose ``sitecustomize`` fetches
+os_retries, and variables of our own.  Their names do not begin with ``OS_``, because openstacksdk takes any such
+variable for the description of a cloud, and prefers that cloud to the one in clouds.yaml.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from os_retries.core.switch import disabled
+from os_retries.run.messages import summary
+from os_retries.run.policies import UsageError, write_policies
+from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from os_retries.run.policies import Policies
+
+_PATH = Path(__file__).with_name("path")
+
+_UNREACHED = (
+    "os-retries: no Python program below this command reported in, so nothing was retried. Out of reach are Python "
+    "with -I, -E or -S, sudo, containers, other hosts, and programs that set their own PYTHONPATH."
+)
+_TOO_OLD = "os-retries: this command runs Python {}, and os-retries needs 3.11 or newer: nothing was retried."
+_UNUSED = "os-retries: this command used neither keystoneauth nor swiftclient, so there was nothing to retry."
+
+
+def run_command(command: Sequence[str], policies: Policies, *, quiet: bool = False, log_json: str | None = None) -> int:
+    """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
+
+    Signals reach the command, and a signal that ends it ends this process too.  With ``quiet`` the command takes the
+    place of this process, and this function does not return.
+
+    :raises UsageError: if ``log_json`` cannot be written
+    """
+    environ = dict(os.environ)
+    if not command[0]:  # the answers of exec differ for that
+        return cannot_run(command, FileNotFoundError())
+    if disabled():
+        # Under the name that openstacksdk does not take for a part of a cloud's description.
+        environ.pop("OS_RETRIES_DISABLED", None)
+        environ["OSRETRIES_DISABLED"] = "1"
+        return replace_by(command, environ)
+    environ["PYTHONPATH"] = _python_path(environ.get("PYTHONPATH", ""))
+    environ["OSRETRIES_POLICY"] = write_policies(policies)
+    _tell_run_around_us(environ)
+    for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET"):
+        environ.pop(name, None)  # those of an os-retries run around this one
+    if log_json is not None:
+        environ["OSRETRIES_LOG_JSON"] = _writable(log_json)
+    if quiet:
+        environ["OSRETRIES_QUIET"] = "1"
+        return replace_by(command, environ)
+    with _journal() as journal:
+        if journal is not None:
+            environ["OSRETRIES_JOURNAL"] = journal.name
+        try:
+            status = wait_for(command, environ)
+        except OSError as error:
+            return cannot_run(command, error)
+        if journal is not None:
+            _sum_up(journal.read().decode("utf-8", "replace"))
+    return status if status >= 0 else die_of(signal.Signals(-status))
+
+
+def _journal() -> contextlib.AbstractContextManager[Any]:
+    """Open the file that the programs report to; None where no file can be made, and the command runs without it."""
+    try:
+        return tempfile.NamedTemporaryFile(prefix="os-retries-")
+    except OSError as error:
+        say(f"os-retries: there will be no summary: {error.strerror}")
+        return contextlib.nullcontext()
+
+
+def _tell_run_around_us(environ: Mapping[str, str]) -> None:
+    """Tell an ``os-retries run`` around this one that this one writes the summary."""
+    with contextlib.suppress(KeyError, OSError):
+        journal = os.open(environ["OSRETRIES_JOURNAL"], os.O_WRONLY | os.O_APPEND)
+        with os.fdopen(journal, "wb") as file:
+            file.write(b"inside -\n")
+
+
+def _python_path(before: str) -> str:
+    """Put our folder first.  No empty entry is made, because that would mean the current directory."""
+    entries = [entry for entry in before.split(os.pathsep) if entry != str(_PATH)] if before else []
+    return os.pathsep.join([str(_PATH), *entries])
+
+
+def _writable(path: str) -> str:
+    try:
+        with Path(path).open("a"):
+            return str(Path(path).absolute())
+    except OSError as error:
+        raise UsageError(f"--log-json {path}: {error.strerror}") from None
+
+
+def _sum_up(journal: str) -> None:
+    """Say what the programs have met, or why nothing could be retried."""
+    events, reports = [], set()
+    for line in journal.splitlines():
+        if line.startswith("{"):
+            with contextlib.suppress(ValueError):  # cut short by a full disk
+                events.append(json.loads(line))
+        else:
+            reports.add(tuple(line.split()))
+    words = {report[0] for report in reports}
+    if events:
+        say(summary(events))
+    elif not words & {"attached", "failed", "inside"}:
+        if "in" in words:
+            say(_UNUSED)
+        elif "old" in words:
+            say(_TOO_OLD.format(", ".join(sorted(report[1] for report in reports))))
+        else:
+            say(_UNREACHED)

@@ -1,0 +1,87 @@
+"""The policies of ``os-retries run``: made of its options and of a configuration file, and passed on as text."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from os_retries.options import OPTIONS
+from os_retries.policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The defaults of ``run``, for interactive use.
+INTERACTIVE: Mapping[str, Any] = {
+    option.name: option.default if option.interactive is None else option.interactive
+    for option in OPTIONS
+    if option.flag is not None and option.flag.metavar
+}
+#: By field of RetryPolicy: the option on the command line.
+FLAGS = {option.name: option.flag.flag for option in OPTIONS if option.flag is not None}
+
+
+class UsageError(Exception):
+    """A mistake of the user's; the text says what to do about it."""
+
+
+Policies = dict[str | None, RetryPolicy]
+
+
+def policies(options: Mapping[str, Any], config_file: str | None = None) -> Policies:
+    """Return the policy of each service, and under None that of all others.
+
+    The numbers come from the file, or from the defaults of ``run``; the options override them.
+
+    :param options: fields of RetryPolicy; None stands for an option that was not given
+    :raises UsageError: for a value outside its range, and for a file that cannot be used
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("attempt_timeout") == math.inf:
+        given["attempt_timeout"] = None
+    for name, value in given.items():
+        try:
+            RetryPolicy(**{name: value})
+        except (TypeError, ValueError) as error:
+            raise UsageError(str(error).replace(name, FLAGS[name])) from None
+    base = {None: RetryPolicy(**INTERACTIVE)} if config_file is None else _read(config_file)
+    return {service: dataclasses.replace(policy, **given) for service, policy in base.items()}
+
+
+def _read(path: str) -> Policies:
+    """Read ``[timeouts]``, and ``[timeouts_<service>]`` for each service, as ``configure`` does."""
+    try:
+        from oslo_config import cfg
+
+        from os_retries.config import ConfiguredPolicy
+        from os_retries.service_types import SERVICE_TYPES
+    except ImportError:
+        raise UsageError("--config-file needs oslo.config beside os-retries: pip install 'os-retries[oslo]'") from None
+    conf = cfg.ConfigOpts()
+    try:
+        conf([], project="os-retries", default_config_files=[path], default_config_dirs=[])
+        configured = ConfiguredPolicy(conf)
+        with contextlib.suppress(ImportError):  # no redis-py here: the command's own environment may have it
+            configured.check_pacing()
+    except (cfg.Error, ValueError, TypeError, OSError) as error:
+        raise UsageError(f"--config-file {path}: {' '.join(str(error).split())}") from None
+    everywhere = configured(None)
+    services = {service: configured(service) for service in SERVICE_TYPES.values()}
+    return {None: everywhere} | {service: policy for service, policy in services.items() if policy != everywhere}
+
+
+def write_policies(policies: Policies) -> str:
+    """Return policies as text, for ``os_retries.run.child.read_policies``."""
+    return json.dumps(
+        {
+            service or "": {option.name: _plain(getattr(policy, option.name)) for option in OPTIONS}
+            for service, policy in policies.items()
+        }
+    )
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else value

@@ -1,0 +1,151 @@
+"""The command as a process: started as without us, waited for, told of signals, and imitated in its end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from os_retries.run.messages import fitting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, if that is possible."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(fitting(text, sys.stderr.encoding) + "\n")
+        sys.stderr.flush()
+
+
+def cannot_run(command: Sequence[str], error: OSError) -> int:
+    """Say why a command cannot be run, and return the exit status that a shell would return."""
+    name = command[0]
+    found = os.path.exists(name) if "/" in name else shutil.which(name) is not None  # noqa: PTH110
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        why = "its interpreter (see its first line) is not there" if found else "command not found"
+        say(f"os-retries: {name}: {why}")
+        return 127
+    say(f"os-retries: {name}: {error.strerror}")
+    return 126
+
+
+def replace_by(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Let the command take the place of this process."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the command would inherit that
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    try:
+        os.execvpe(command[0], list(command), environ)  # noqa: S606
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:  # a script without a first line; shells do the same
+            os.execve("/bin/sh", ["sh", _found(command[0]), *command[1:]], environ)  # noqa: S606
+        return cannot_run(command, error)
+
+
+def _found(name: str) -> str:
+    return shutil.which(name) or name
+
+
+_PASSED_ON = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGALRM,
+    signal.SIGWINCH,
+)
+_OF_THE_TERMINAL = {signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH}
+
+
+def wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command as a child; return its exit status, or minus the signal that ended it.
+
+    :raises OSError: if it cannot be started
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were ignored, there would be nothing to wait for
+    waited_for = {signal.SIGCHLD, *_PASSED_ON}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
+    try:
+        child = _start(command, environ, before)
+        while True:
+            number, by_terminal = _next_signal(waited_for)
+            if number != signal.SIGCHLD:
+                # A terminal tells its whole foreground group of a key, the command too, but of a hang-up the leader
+                # of the session alone.
+                if not by_terminal or number == signal.SIGHUP:
+                    child.send_signal(number)
+            elif child.poll() is not None:  # and not just stopped
+                return child.returncode
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[int]) -> subprocess.Popen[bytes]:
+    """Start the command with the signals and the open files that it would have without us."""
+    die_with_parent = _die_with_parent()
+    us = os.getpid()
+
+    def prepare() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if die_with_parent is not None:
+            die_with_parent()
+            if os.getppid() != us:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    how: dict[str, Any] = {"env": environ, "close_fds": False, "preexec_fn": prepare}
+    try:
+        return subprocess.Popen(command, **how)  # noqa: S603
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        return subprocess.Popen(["/bin/sh", _found(command[0]), *command[1:]], **how)  # noqa: S603
+
+
+def _die_with_parent() -> Callable[[], object] | None:
+    """Return a function that makes the process that calls it end when its parent is killed.
+
+    SIGKILL is the one signal that cannot be passed on.  Only Linux has such a function; elsewhere return None.
+    """
+    with contextlib.suppress(Exception):
+        import ctypes
+
+        prctl = ctypes.CDLL(None).prctl
+        return lambda: prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    return None
+
+
+def _next_signal(numbers: Collection[signal.Signals]) -> tuple[int, bool]:
+    """Wait for a signal; return it, and whether the terminal has sent it."""
+    if sys.platform != "darwin":
+        info = signal.sigwaitinfo(numbers)
+        return info.si_signo, info.si_code > 0  # SI_USER, of kill(), is 0; SI_KERNEL is not
+    number = signal.sigwait(numbers)  # it does not say who has sent the signal
+    return number, number in _OF_THE_TERMINAL and _in_foreground()
+
+
+def _in_foreground() -> bool:
+    try:
+        with open("/dev/tty", "rb") as terminal:  # noqa: PTH123
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def die_of(number: signal.Signals) -> NoReturn:
+    """End as the command has ended, so that a process that waits for us sees the same."""
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # one is enough
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)

@@ -1,0 +1,174 @@
+"""Tells the operator what goes on while a program waits: the status line, the lines of a log, the file of --log-json.
+
+Lives in the operator's program, so: nothing is locked (a fork would copy a held lock), whatever cannot be written is
+left unwritten, and ``sys.stderr`` is whatever the program has made of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import random
+import sys
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from os_retries.run.messages import (
+    fitting,
+    give_up_event,
+    give_up_line,
+    look_up_event,
+    look_up_line,
+    printable,
+    retry_event,
+    retry_line,
+    waiting_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from os_retries.core.evidence import Evidence, LookedUp, Retry
+    from os_retries.run.messages import Event
+
+_ERASE = "\r\x1b[K"
+
+# Of the wait that begins now, here: a context variable is a greenlet's own, too.
+_about: ContextVar[Event | None] = ContextVar("os_retries.run", default=None)
+
+
+class Reporter:
+    """Hooks for a RetryPolicy: ``on_retry`` is followed by ``sleep``; ``on_give_up`` comes last."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.quiet = bool(environ.get("OSRETRIES_QUIET"))
+        self._journal = environ.get("OSRETRIES_JOURNAL")
+        self._log_json = environ.get("OSRETRIES_LOG_JSON")
+        self._waiting: dict[object, tuple[float, Event]] = {}  # until when, and about what
+
+    dice = staticmethod(random.random)
+
+    def on_retry(self, retry: Retry) -> None:
+        """Tell of a retry, before its wait."""
+        event = retry_event(retry)
+        self._record(event)
+        _about.set(event)
+        if not _is_terminal():
+            self._say(retry_line(event))
+
+    def on_give_up(self, evidence: Evidence) -> None:
+        """Tell of a request that is not sent again."""
+        event = give_up_event(evidence)
+        self._record(event)
+        self._say(give_up_line(event))
+
+    def on_look_up(self, record: LookedUp) -> None:
+        """Tell what became of a create whose answer was lost, or that finding out takes its time."""
+        event = look_up_event(record)
+        line = look_up_line(event)
+        if record.outcome == "looking":  # no outcome yet, and a terminal counts it down
+            _about.set(event)
+            line = "" if _is_terminal() else line
+        else:
+            self._record(event)
+        if line:
+            self._say(line)
+
+    def complain(self, text: str) -> None:
+        """Say what does not work of ours."""
+        self._say(printable(f"os-retries: {text}"))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and on a terminal count down.
+
+        ``time.sleep`` is looked up now: eventlet, gevent or a test may have replaced it.
+        """
+        event = _about.get()
+        if self.quiet or event is None or not _is_terminal():
+            time.sleep(seconds)
+            return
+        until = time.monotonic() + seconds
+        me = object()
+        self._waiting[me] = until, event
+        try:
+            while (left := until - time.monotonic()) > 0:
+                self._count_down()
+                time.sleep(min(left, 1.0))
+        finally:  # also after Ctrl-C
+            del self._waiting[me]
+            _write(_ERASE)
+
+    def _count_down(self) -> None:
+        """Show the wait that ends first; there is one line for all threads."""
+        (until, event), *others = sorted(self._waiting.values(), key=lambda wait: wait[0])
+        line = waiting_line(event, max(0.0, until - time.monotonic()))
+        more = f" · and {len(others)} more waiting" if others else ""
+        columns = 80
+        with contextlib.suppress(Exception):
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        _write(_ERASE + (line + more)[: columns - 1])
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            _write((_ERASE if _is_terminal() else "") + line + "\n")
+
+    def _record(self, event: Event) -> None:
+        line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
+        # The journal is run's own: gone when run is gone.
+        for path, create in ((self._journal, 0), (self._log_json, os.O_CREAT)):
+            if path:
+                with contextlib.suppress(OSError):
+                    file = os.open(path, os.O_WRONLY | os.O_APPEND | create, 0o666)
+                    try:
+                        os.write(file, line)  # at once: other processes append too
+                    finally:
+                        os.close(file)
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except Exception:  # None, closed, or no file at all
+        return False
+
+
+def _write(text: str) -> None:
+    with contextlib.suppress(Exception):  # the program's own standard error may be gone: it must not notice us
+        sys.stderr.write(fitting(text, sys.stderr.encoding))
+        sys.stderr.flush()
+
+
+class Elsewhere(logging.Handler):
+    """Passes the os_retries logger's records on to the program's own handlers, but to none on standard error.
+
+    There the operator reads them as they come, in our words.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record on."""
+        for handler in logging.getLogger().handlers:
+            stream = getattr(handler, "stream", None) if isinstance(handler, logging.StreamHandler) else None
+            if record.levelno >= handler.level and (stream is None or stream not in (sys.stderr, sys.__stderr__)):
+                handler.handle(record)
+
+    @classmethod
+    def install(cls) -> None:
+        """Put it between the logger and everybody else's handlers."""
+        log = logging.getLogger("os_retries")
+        log.propagate = False
+        log.addHandler(cls())
+
+
+class Complaints(logging.Handler):
+    """Says what one of our modules warns of to the operator, who may be the only one to read it."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        self._reporter.complain(record.getMessage())

@@ -1,0 +1,207 @@
+"""swiftclient's own loop, made to ask our policy: its data do not go through keystoneauth, out of attach's reach.
+
+The loop stays (it seeks back in bodies, and renews tokens), but what used to be its sleep decides: how long to wait, by
+the service's Retry-After and in the queue of all its retries too, or that there is no further attempt; then it raises
+what the attempt has raised.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from os_retries.core.deadlines import deadline_in
+from os_retries.core.evidence import Attempt, Evidence, GiveUp, Retry
+from os_retries.core.exceptions import chain, read_failure
+from os_retries.core.failure import Failure, Kind, kind_of
+from os_retries.pacing.process import Place, pacers
+from os_retries.policy import policy_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.run.report import Reporter
+
+_SERVICE = "object-store"
+
+
+class _Loop:
+    """One run of swiftclient's loop: what it is about, and how its attempts have ended."""
+
+    def __init__(self, connection: Any, name: str, *, rewindable: bool) -> None:
+        self.connection = connection
+        self.name = name
+        self.rewindable = rewindable
+        self.error: Exception | None = None
+        self.attempts: list[Attempt] = []
+        self.extra_waited = 0.0
+        self.reason = GiveUp.ATTEMPTS
+        self.place = Place()
+
+    @property
+    def endpoint(self) -> str:
+        """Whose retries are one queue with these: named as an attached session names it."""
+        url = getattr(self.connection, "url", None)
+        service, url = (_SERVICE, url) if url else ("identity", getattr(self.connection, "authurl", None))
+        return f"{urlsplit(url).netloc.rpartition('@')[2]} {service}" if isinstance(url, str) else service
+
+    def ended(self, failure: Failure, wait: float | None = None) -> Attempt:
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, failure.status, failure.request_id, wait, failure.kind, failure.what)
+        self.attempts.append(attempt)
+        return attempt
+
+
+_loop: ContextVar[_Loop | None] = ContextVar("os_retries.run.swift", default=None)
+
+
+def configure(connection: Any) -> None:
+    """Set a new Connection's own numbers, over those that its maker has asked for."""
+    policy = policy_for(_SERVICE)
+    connection.retries = policy.retries_number
+    connection.retry_on_ratelimit = 429 in policy.retry_codes
+    if connection.timeout is None:
+        connection.timeout = policy.attempt_timeout
+
+
+def obey(module: Any, reporter: Reporter) -> None:
+    """Put our policy into ``swiftclient.client``."""
+    connection = module.Connection
+    connection._retry = _observed(connection._retry, reporter)  # noqa: SLF001
+    connection.get_auth = _noted(connection.get_auth)
+    module.sleep = functools.partial(_wait, reporter)
+
+
+def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember the error by which an attempt ends: where the loop sleeps it is no longer at hand."""
+
+    @functools.wraps(function)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            loop = _loop.get()
+            if loop is not None:
+                loop.error = error
+            raise
+
+    return noted
+
+
+def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def _retry(self: Any, reset_func: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
+        what = "/".join(each for each in args[:2] if isinstance(each, str))
+        # put_object's, for a body that cannot be read twice, fails after the wait, and without the first error.
+        rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
+        loop = _Loop(self, f"{func.__name__} {what}".strip(), rewindable=rewindable)
+        token = _loop.set(loop)
+        try:
+            result = original(self, reset_func, _noted(func), *args, **kwargs)
+        except Exception as error:
+            failure = Failure(None) if deadline_in(error) is not None else _read(error)
+            if failure.kind is not Kind.PERMANENT:
+                _failed(loop)
+            elif pacers.watching and failure.status is not None:  # the service answers
+                pacers.note_success(loop.endpoint)
+            if loop.attempts or failure.kind is not Kind.PERMANENT:
+                reason = loop.reason if failure.kind is not Kind.PERMANENT else GiveUp.PERMANENT
+                if failure.status == 413 and not loop.attempts:  # which the loop does not repeat
+                    reason = GiveUp.CLIENT
+                if reason is not GiveUp.PACED:
+                    loop.ended(failure)
+                reporter.on_give_up(Evidence(loop.name, _SERVICE, tuple(loop.attempts), reason))
+            raise
+        else:
+            if pacers.watching:
+                pacers.note_success(loop.endpoint)
+            return result
+        finally:
+            loop.place.close()
+            _loop.reset(token)
+
+    return _retry
+
+
+def _failed(loop: _Loop, back: float = 0.0) -> None:
+    policy = policy_for(_SERVICE)
+    if policy.pacing:
+        loop.place.failed(loop.endpoint, policy.pacing_url, back)
+
+
+def _wait(reporter: Reporter, seconds: float) -> None:
+    """Stand in for the loop's sleep."""
+    loop = _loop.get()
+    if loop is None or loop.error is None:  # nothing that we have seen fail
+        time.sleep(seconds)
+        return
+    error, loop.error = loop.error, None
+    if deadline_in(error) is not None:
+        raise error
+    failure = _read(error)
+    if failure.status == 401:  # a new token, and the same request: no retry of ours
+        loop.connection.attempts -= 1
+        time.sleep(seconds)
+        return
+    policy = policy_for(_SERVICE)
+    decision = policy.wait_after(
+        failure,
+        attempt=len(loop.attempts) + 1,
+        extra_left=policy.retry_max_wait - loop.extra_waited,
+        dice=reporter.dice(),
+    )
+    if not isinstance(decision, GiveUp) and not loop.rewindable:
+        decision = GiveUp.BODY
+    if isinstance(decision, GiveUp):
+        loop.reason = decision
+        raise error
+    _failed(loop, decision.seconds)
+    loop.extra_waited += decision.extra
+    attempt = loop.ended(failure, decision.seconds)
+    retry = Retry(loop.name, _SERVICE, attempt, policy.retries_number + 1, decision.source)
+    reporter.on_retry(retry)
+
+    def sleep(seconds: float) -> bool:
+        began = time.monotonic()
+        reporter.sleep(seconds)
+        return time.monotonic() - began >= seconds / 2
+
+    if not sleep(decision.seconds):  # a test has replaced it
+        return
+    left = max(0.0, policy.retry_max_wait - loop.extra_waited)
+    at_most = dataclasses.replace(retry, source="pacing", attempt=dataclasses.replace(attempt, wait=left))
+    has_slot, waited = loop.place.wait(sleep, left, lambda: reporter.on_retry(at_most))
+    loop.extra_waited += waited
+    loop.attempts[-1] = dataclasses.replace(attempt, wait=decision.seconds + waited)
+    if not has_slot:
+        loop.reason = GiveUp.PACED
+        raise error
+
+
+def _read(error: Exception) -> Failure:
+    """Class a failure.  Everything that swift does is idempotent, so how a connection broke makes no difference."""
+    failure = read_failure(error)
+    if failure.status is not None:
+        return dataclasses.replace(failure, kind=kind_of(failure.status, policy_for(_SERVICE).retry_codes))
+    innermost = list(chain(error))[-1]
+    lost = (
+        any(isinstance(part, OSError) for part in chain(error)) and "CertVerification" not in type(innermost).__name__
+    )
+    return Failure(None, kind=Kind.MAYBE_PROCESSED if lost else Kind.PERMANENT, what=_how(innermost))
+
+
+def _how(error: BaseException) -> str:
+    names = [kind.__name__ for kind in type(error).__mro__]
+    known = (
+        ("ConnectionRefusedError", "connection refused"),
+        ("ConnectionResetError", "connection reset"),
+        ("RemoteDisconnected", "closed without an answer"),
+        ("TimeoutError", "no answer in time"),
+        ("ReadTimeout", "no answer in time"),
+        ("gaierror", "name not resolved"),
+    )
+    return next((words for name, words in known if name in names), "connection failed")

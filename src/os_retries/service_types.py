@@ -1,0 +1,41 @@
+"""Which service each client package is for, and the agreed names of service types."""
+
+from __future__ import annotations
+
+#: The package of each client and its service type (https://service-types.openstack.org).
+SERVICE_TYPES = {
+    "novaclient": "compute",
+    "cinderclient": "block-storage",
+    "heatclient": "orchestration",
+    "keystoneclient": "identity",
+    "neutronclient": "network",
+    "swiftclient": "object-store",
+    "glanceclient": "image",
+    "manilaclient": "shared-file-system",
+    "barbicanclient": "key-manager",
+    "magnumclient": "container-infrastructure-management",
+    "designateclient": "dns",
+    "octaviaclient": "load-balancer",
+    "ironicclient": "baremetal",
+    "saharaclient": "data-processing",
+    "troveclient": "database",
+    "mistralclient": "workflow",
+}
+
+# What keystoneauth's callers also say, from before the service types were agreed upon.
+_OTHER_NAMES = {
+    "volume": "block-storage",
+    "volumev2": "block-storage",
+    "volumev3": "block-storage",
+    "block-store": "block-storage",
+    "share": "shared-file-system",
+    "sharev2": "shared-file-system",
+    "container-infra": "container-infrastructure-management",
+    "workflowv2": "workflow",
+}
+
+
+def service_type(name: str) -> str:
+    """Return the agreed service type for a name that catalogs and clients use."""
+    name = name.lower().replace("_", "-")
+    return _OTHER_NAMES.get(name, name)

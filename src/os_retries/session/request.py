@@ -1,0 +1,168 @@
+"""One request of an attached session: sent, judged, and sent again where that is safe."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from os_retries.core.deadlines import deadline_in
+from os_retries.core.exceptions import chain, get
+from os_retries.core.loop import run_attempts
+from os_retries.core.retries import raise_again
+from os_retries.core.scope import count
+from os_retries.pacing.process import pacers
+from os_retries.session.bodies import body_of
+from os_retries.session.context import Inside, inside
+from os_retries.session.targets import Answered, RequestTarget
+from os_retries.session.tokens import send_made_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.session.attachment import Attachment
+    from os_retries.session.bodies import Body
+
+
+def send_request(
+    session: Any, attachment: Attachment, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Take the place of ``Session.request``."""
+    names: tuple[str, ...] = ("url", "method", "json")
+    if len(args) > len(names):  # few callers do that
+        names = _names_of_arguments(session.request)
+        if len(args) > len(names):
+            return original(*args, **kwargs)
+    kwargs.update(zip(names, args, strict=False))
+    attachment.silence_layers_below(session, kwargs)
+    if hasattr(kwargs.get("params"), "__next__"):  # an iterator: a repeat would be sent without the query
+        kwargs["params"] = list(kwargs["params"])
+    around = inside.get()
+    target = RequestTarget(session, attachment, kwargs)
+    target.set_timeout()
+    if around is not None or target.is_discovery:
+        return send_made_inside(original, target, around)
+    stream = body_of(kwargs)
+    begun = count.given_up
+    attempt: Callable[[], Any]
+    if target.verb in ("POST", "PUT") and target.begin_create(original):
+        attempt = functools.partial(_create, target, original)
+    elif stream is None and not pacers.watching:
+        # A request that succeeds at once, as nearly all do, needs no loop.
+        try:
+            return _attempt(target, original, None)
+        except Exception as error:
+            attempt = _Repeated(error, target, original)
+    else:
+        attempt = functools.partial(_attempt, target, original, stream)
+    try:
+        streams = () if stream is None else (stream,)
+        return run_attempts(lambda _method: target, attempt, (), {}, streams=streams, begun=begun)
+    except Answered as answered:
+        return answered.response
+    finally:
+        if target.begun is not None:
+            target.begun.close()
+
+
+class _Repeated:
+    """A request whose first attempt has failed already.  For the loop that failure is the first attempt."""
+
+    def __init__(self, error: Exception, target: RequestTarget, original: Callable[..., Any]) -> None:
+        self._errors = [error]
+        self._target, self._original = target, original
+
+    def __call__(self) -> Any:
+        if self._errors:
+            raise_again(self._errors)
+        return _attempt(self._target, self._original, None)
+
+
+def _names_of_arguments(original: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of the arguments that the session's own ``request`` takes by position."""
+    parameters = inspect.signature(original).parameters.values()
+    return tuple(each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
+
+
+def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body | None) -> Any:
+    """Send the request once.  A failed answer is raised as an exception, so that the loop sees it."""
+    token = inside.set(Inside())
+    try:
+        response = original(**target.kwargs) if stream is None else _send_body(target, original, stream)
+    except Exception as error:
+        this = inside.get()
+        target.inside = this.error if this is not None else None
+        response = get(error, "response")
+        # A 404 on the token's request says nothing about the resource that was to be deleted.
+        if any(part is target.inside for part in chain(error)) or not target.had_worked(response, original, stream):
+            raise
+    else:
+        if _has_failed(response) and not target.had_worked(response, original, stream):
+            raise Answered(response)
+    finally:
+        inside.reset(token)
+    return response
+
+
+def _has_failed(response: Any) -> bool:
+    """Return whether an answer is an error.  A mock that a test uses as a response may have any status, or none."""
+    status = getattr(response, "status_code", None)
+    return isinstance(status, int) and status >= 400
+
+
+def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
+    """Send a create that has a recipe, and look it up if its answer is lost."""
+    creation, handled = target.creation, sys.exception()
+    if creation is None:  # it is sent without its marker
+        return _attempt(target, original, None)
+    if target.judged is not None:
+        error, failure = target.judged
+        response, failure = creation.before_send(failure, target.kwargs)
+        if response is not None:
+            return response
+        if not failure.repeatable:  # it cannot be told, or there is more than was asked for
+            target.judged = error, replace(failure, held_back=True)
+            raise_again([error])
+    try:
+        response = _attempt(target, original, None)
+        _ = response.content  # a streamed one too: what matters is whether it is complete
+    except Exception as error:
+        if deadline_in(error) is not None:
+            raise
+        policy = target.policy()
+        failure = target.read(error, policy, handled)
+        unmarked = failure.status in (400, 403) and creation.unmark(target.kwargs)
+        if not unmarked:
+            response, failure = creation.after_failure(failure, policy)
+            if response is None:
+                target.judged = error, failure
+                raise
+            return response
+    else:
+        return creation.after_success(response, target.policy)
+    target.creation = target.judged = None
+    return _attempt(target, original, None)
+
+
+def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body) -> Any:
+    """Send a request with a body that is used up by sending it.
+
+    After a 401 keystoneauth sends the request again, with a new token and with what is left of the body: nothing.  So
+    the request is sent again here, with the body rewound.
+    """
+    kwargs = target.kwargs | {stream.argument: stream.fresh(), "allow_reauth": False}
+    this = inside.get()
+    error: Exception | None = None
+    try:
+        response = original(**kwargs)
+    except Exception as raised:
+        if getattr(getattr(raised, "response", None), "status_code", None) != 401 or (this and this.error is raised):
+            raise
+        error, response = raised, raised.response  # type: ignore[attr-defined]
+    if response.status_code == 401 and target.may_authenticate_again() and stream.rewind():
+        return original(**kwargs | {stream.argument: stream.fresh()})
+    if error is not None:
+        raise error
+    return response

@@ -1,0 +1,116 @@
+"""The seam: how an attached session gets our methods, and how it gets its own ones back.
+
+``attach`` changes the class of one session object (its ``__class__``) to a subclass that has our ``request`` and our
+versions of the methods that may ask for a token.  Nothing else changes.  Other sessions of the same class are not
+touched, ``isinstance`` holds, and patches of the original class go on working, because our methods look the original
+ones up at each call.  A method that an attribute of the session had replaced is called in the place of the original
+one.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from os_retries.core.switch import disabled
+from os_retries.session.attachment import Attachment
+from os_retries.session.context import inside
+from os_retries.session.request import send_request
+from os_retries.session.tokens import OWNERS, ask_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.policy import RetryPolicy
+
+_KEY = "_os_retries"  # in the Session's __dict__
+
+
+def put_in_place(session: Any, policy: RetryPolicy | None) -> None:
+    """Make the session an instance of a subclass of its class, whose methods are ours."""
+    own, attachment, kind = vars(session), Attachment(policy), session.__class__
+    if _KEY not in vars(kind):
+        kind = _attached_class(kind)
+    before = own.get(_KEY)
+    if before is not None:  # attached already, or a copy of one that is; the policy is this session's alone
+        attachment.shadows, attachment.adapters = dict(before.shadows), before.adapters
+    else:
+        attachment.shadows = {name: own.pop(name) for name in ("request", *OWNERS) if name in own}
+    own[_KEY] = attachment
+    session.__class__ = kind
+
+
+def take_away(session: Any) -> None:
+    """Restore what was there.
+
+    A wrapper that somebody has put around our methods since then stays, and calls the session's own.
+    """
+    own = vars(session)
+    attachment = own.pop(_KEY, None)
+    if attachment is None:
+        return
+    session.__class__ = vars(type(session)).get(_KEY, type(session))
+    for name, shadow in attachment.shadows.items():
+        own.setdefault(name, shadow)
+    for adapter, max_retries in attachment.adapters:
+        adapter.max_retries = max_retries
+    attachment.adapters.clear()
+
+
+@functools.lru_cache(maxsize=64)  # do not keep classes alive that a program makes as it goes
+def _attached_class(base: type) -> type:
+    """Return the subclass of a Session's class that all its attached sessions get."""
+    names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    kind: type = type(base)(base.__name__, (base,), {**names, "__slots__": (), _KEY: base})
+    type.__setattr__(kind, "request", _method(kind, "request", send_request))
+    for name in OWNERS:
+        if hasattr(base, name):  # keystoneauth's older releases lack some
+            type.__setattr__(kind, name, _method(kind, name, functools.partial(ask_owner, name=name)))
+    return kind
+
+
+def _method(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the method that takes the place of the one of the session's own class.
+
+    That one is looked up at each call, because somebody may replace it, and put it back, while sessions are attached.
+    """
+    is_owner = name in OWNERS
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        attachment = self.__dict__.get(_KEY)
+        if attachment is None:  # somebody has kept this method, and the session has been detached
+            return _bound(kind.__mro__[1], name, self)(*args, **kwargs)
+        original = getattr(super(kind, self), name)
+        is_inside = inside.get() is not None
+        if is_inside and is_owner and not attachment.shadows:  # three times in each request
+            return original(*args, **kwargs)
+        if attachment.shadows:
+            original = attachment.shadows.get(name, original)
+        if not is_owner:
+            original = functools.partial(_by_position, original)
+        if not is_inside and disabled():
+            return original(*args, **kwargs)
+        return ours(self, attachment, original, args, kwargs)
+
+    plain = getattr(kind.__mro__[1], name)
+    if isinstance(plain, types.FunctionType):
+        return functools.wraps(plain)(method)
+    method.__name__, method.__qualname__ = name, f"{kind.__qualname__}.{name}"  # of a mock's attributes it takes none
+    return method
+
+
+def _bound(base: type, name: str, session: Any) -> Any:
+    """Return a method of ``base`` as ``session``, an instance of it, has it by its class."""
+    found = next(vars(kind)[name] for kind in base.__mro__ if name in vars(kind))
+    return found.__get__(session, base) if hasattr(type(found), "__get__") else found
+
+
+def _by_position(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Give the URL and the verb by position, as keystoneauth's get() does.
+
+    Others may have other names for them, or read them off the positional arguments.
+    """
+    if args or not ("url" in kwargs and "method" in kwargs):  # as it came; the error is the session's own
+        return original(*args, **kwargs)
+    return original(kwargs.pop("url"), kwargs.pop("method"), **kwargs)

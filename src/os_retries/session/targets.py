@@ -1,0 +1,313 @@
+"""What is called on a session, as the loop sees it: a request, or one of the methods that may ask for a token."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http
+import json
+import logging
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from os_retries.core.answers import is_from_service
+from os_retries.core.deadlines import let_through
+from os_retries.core.exceptions import chain, get
+from os_retries.core.failure import RETRY_CODES, Failure, Kind
+from os_retries.creates.creation import creation_for
+from os_retries.policy import attempt_timeout_for
+from os_retries.service_types import service_type
+from os_retries.session.context import send_inside
+from os_retries.session.failures import read_answer, read_connection, read_inside
+from os_retries.session.repeatable import is_absolute, is_repeatable
+from os_retries.session.second_answers import Sent, read_second
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Iterable, Iterator
+
+    from os_retries.core.evidence import Evidence
+    from os_retries.core.protocols import Policy
+    from os_retries.creates.creation import Creation
+    from os_retries.policy import RetryPolicy
+    from os_retries.session.attachment import Attachment
+    from os_retries.session.bodies import Body
+
+log = logging.getLogger("os_retries")
+
+# Of a request with a body, and of no GET that looks at what became of it.
+_OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"})
+_HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-match"})
+
+
+class Answered(Exception):  # noqa: N818
+    """Carries a failed answer through the loop, where the caller wants the response itself (``raise_exc=False``)."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class OwnerTarget:
+    """A method of Session that needs a token or a discovery document, and nothing else."""
+
+    #: The error of the request made inside that failed last.
+    inside: Exception | None = None
+
+    def __init__(self, session: Any, attachment: Attachment, name: str) -> None:
+        self.session = session
+        self.attachment = attachment
+        self._name = name
+
+    def name(self) -> str:
+        """Return the name of the method, for people."""
+        return f"Session.{self._name}"
+
+    def service(self) -> str | None:
+        """Return the service that failed: identity, or whatever serves the discovery document."""
+        return "identity"
+
+    def endpoint(self, outcome: object) -> str | None:
+        """Return the endpoint that an outcome comes from: its host and the service, for services may share a host."""
+        inside = isinstance(outcome, BaseException) and any(part is self.inside for part in chain(outcome))
+        return _endpoint(_url(outcome), "identity" if inside else self.service())
+
+    def policy(self) -> RetryPolicy:
+        """Return the policy that holds now."""
+        return self.attachment.policy_for(self.service())
+
+    def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
+        """Class the failure.  If a request made inside has failed, the caller's own request was not sent."""
+        return read_inside(error, self.inside, policy, handled) or Failure(None)
+
+    def add_evidence(self, error: Exception, evidence: Evidence) -> None:
+        """Leave the evidence on the error, which is about to be raised."""
+        _add_evidence(error, evidence)
+
+    def repeated_by_client(self, status: int) -> bool:  # noqa: ARG002
+        """Return False: nothing below us repeats anything."""
+        return False
+
+    def waiting(self) -> contextlib.AbstractContextManager[None]:
+        """Release keystoneauth's lock during a wait."""
+        return _outside_the_lock()
+
+
+class RequestTarget(OwnerTarget):
+    """One request of a Session."""
+
+    ambiguous = False
+    creation: Creation | None = None
+    begun: Creation | None = None  # the same; it stays when the create is sent again without its marker
+    judged: tuple[Exception, Failure] | None = None  # an error, and how a look-up has read it
+
+    def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
+        self.session = session
+        self.attachment = attachment
+        self.kwargs = kwargs
+        self.verb = str(kwargs.get("method", "GET")).upper()
+
+    @property
+    def path(self) -> str:
+        """The path of the URL that the caller gave, without query, host and credentials.
+
+        It begins with a slash, also where the caller leaves it out, as openstacksdk does.
+        """
+        return "/" + urlsplit(str(self.kwargs.get("url", ""))).path.lstrip("/")
+
+    @property
+    def is_discovery(self) -> bool:
+        """Whether this asks for a discovery document without a token, as keystoneauth's discover module does."""
+        return self.verb == "GET" and self.kwargs.get("authenticated") is False
+
+    def name(self) -> str:
+        """Return the name of the request, for people."""
+        return f"{self.verb} {self.path}"
+
+    def service(self) -> str | None:
+        """Return the service type that the caller's endpoint filter asks for."""
+        asked = (self.kwargs.get("endpoint_filter") or {}).get("service_type")
+        if isinstance(asked, str):
+            return service_type(asked)
+        return "identity" if self.path.endswith("/auth/tokens") else None
+
+    def set_timeout(self) -> None:
+        """Set the policy's ``attempt_timeout`` where neither the caller nor the session has set a timeout."""
+        if self.kwargs.get("timeout") is None and self.session.timeout is None:
+            mine = self.attachment.policy
+            timeout = attempt_timeout_for(self.service) if mine is None else mine.attempt_timeout
+            if timeout is not None:
+                self.kwargs["timeout"] = timeout
+
+    def may_authenticate_again(self) -> bool:
+        """Return whether a 401 leads to a new token, by keystoneauth's rules; if so, discard the old one."""
+        auth = self.kwargs.get("auth")
+        if not self.kwargs.get("allow_reauth", True) or self.kwargs.get("authenticated") is False:
+            return False
+        if auth is None and self.session.auth is None:
+            return False
+        return bool(self.session.invalidate(auth))
+
+    def had_worked(self, response: Any, original: Callable[..., Any], stream: Body | None) -> bool:
+        """Return whether this error, the answer to a repeat, says that an earlier attempt has taken effect.
+
+        If so, the response is changed into the one of a success.
+        """
+        if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
+            return False
+        if self.verb == "DELETE" and response.status_code == 404 and is_from_service(response.headers, response.json):
+            _make(response, 204)
+            return True
+        try:
+            sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
+            answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
+        except Exception as error:  # the look has failed: the error stands
+            let_through(error)
+            log.debug("%s answered %d to a repeat, and could not be looked at", self.name(), response.status_code)
+            return False
+        if answered is None:
+            return False
+        log.warning(
+            "%s: %s answered %d to a repeat: an earlier attempt has taken effect",
+            self.service() or "?",
+            self.name(),
+            response.status_code,
+        )
+        _make(response, answered.status, answered.body)
+        return True
+
+    def _json(self) -> Any:
+        """Return the JSON of the body, which neutronclient and others serialise themselves; None if it is not JSON."""
+        body, data = self.kwargs.get("json"), self.kwargs.get("data")
+        if body is not None or not isinstance(data, str | bytes):
+            return body
+        with contextlib.suppress(ValueError):
+            return json.loads(data)
+        return None
+
+    def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
+        """Send a GET of the same session inside this request; it is not repeated on its own."""
+        kwargs = {name: value for name, value in self.kwargs.items() if name not in _OF_A_BODY}
+        headers = kwargs.get("headers") or {}
+        kwargs["headers"] = {name: headers[name] for name in headers if str(name).lower() not in _HEADERS_OF_A_BODY}
+        response = original(**kwargs | {"url": url, "method": "GET", "raise_exc": False})
+        if response.status_code == 404 and not is_from_service(response.headers, response.json):
+            raise ValueError("a gateway has answered, and not the service")
+        return response.status_code, response.json() if response.status_code == 200 else None
+
+    def _content(self, stream: Body | None) -> Iterable[bytes] | None:
+        """Return the request's body again, from its start; None if that is impossible."""
+        if stream is None:
+            data = self.kwargs.get("data")
+            return [data] if isinstance(data, bytes) else None
+        if not stream.rewind():
+            return None
+        body = stream.fresh()
+        return iter(functools.partial(body.read, 1 << 20), b"") if hasattr(body, "read") else body
+
+    def begin_create(self, original: Callable[..., Any]) -> bool:
+        """Mark the request if there is a recipe for it, and return whether there is one."""
+        service = self.service()
+        if service is None:
+            return False
+        send = functools.partial(send_inside, original)
+        try:
+            creation = creation_for(self.session, service, self.kwargs, send=send, policy=self.policy)
+        except Exception as error:  # a fault of ours must not keep the request from being sent
+            let_through(error)
+            log.exception("a create could not be prepared, and is sent as it is")
+            return False
+        self.creation = self.begun = creation
+        return creation is not None
+
+    def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
+        """Class the failure, by all that the session knows of it."""
+        if self.judged is not None and self.judged[0] is error:
+            return self.judged[1]
+        failure = read_inside(error, self.inside, policy, handled)
+        if failure is None:
+            response = get(error, "response")
+            if response is not None:
+                failure = read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
+            else:
+                failure = read_connection(error, handled)
+        repeatable = is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch()
+        # The policy of an outer call may repeat a status that this one does not.  What it must not repeat gets a mark
+        # too.
+        left_out = failure.kind is Kind.PERMANENT and failure.status in RETRY_CODES - {413, 429} and not repeatable
+        if failure.kind is Kind.MAYBE_PROCESSED or left_out:
+            self.ambiguous = True
+            return replace(failure, kind=Kind.MAYBE_PROCESSED, repeatable=repeatable)
+        return failure
+
+    def _is_absolute_patch(self) -> bool:
+        if self.verb != "PATCH":
+            return False
+        body = self.kwargs.get("json")
+        return is_absolute(self.service(), self.kwargs.get("data") if body is None else body)
+
+
+@contextlib.contextmanager
+def _outside_the_lock() -> Iterator[None]:
+    """Release the lock of an auth plugin that this thread holds, and acquire it again in the end.
+
+    ``auth.get_access(session)`` asks for a token while it holds the lock that every request of all threads needs.
+    openstacksdk's ``current_user_id``, cinderclient and keystoneclient call it.  A thread that gets the lock meanwhile
+    asks for a token of its own, as it would if this request had failed.  A lock does not say which thread holds it, so
+    the function that holds it is looked for on the stack of this thread.
+    """
+    locks = []
+    frame: types.FrameType | None = sys._getframe()  # noqa: SLF001
+    while frame is not None:
+        if frame.f_code.co_name == "get_access" and frame.f_globals.get("__name__") == "keystoneauth1.identity.base":
+            locks.append(frame.f_locals["self"]._lock)  # noqa: SLF001
+        frame = frame.f_back
+    for lock in locks:
+        lock.release()
+    try:
+        yield
+    finally:
+        for lock in reversed(locks):
+            lock.acquire()
+
+
+def _endpoint(url: object, service: str | None) -> str | None:
+    if not isinstance(url, str):
+        return service
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{host} {service or parts.path.lstrip('/').partition('/')[0]}"
+
+
+def _url(outcome: object) -> object:
+    """Return the URL of a request, read off its response, or off the exception where there is none."""
+    for part in chain(outcome) if isinstance(outcome, BaseException) else (outcome,):
+        for owner in (get(part, "response"), part, get(part, "request")):
+            url = get(owner, "url")
+            if isinstance(url, str):
+                return url
+    return None
+
+
+def _add_evidence(error: Exception, evidence: Evidence) -> None:
+    owners: list[Any] = [error, getattr(error, "response", None)]
+    for owner in owners:
+        if owner is not None:
+            with contextlib.suppress(Exception):  # an exception that refuses attributes is still the client's own
+                owner.os_retries = evidence
+    if not isinstance(error, Answered):
+        with contextlib.suppress(Exception):
+            error.add_note(str(evidence))
+
+
+def _make(response: Any, status: int, body: Any = None) -> None:
+    """Change an error's response into the one of a success."""
+    response.status_code, response.reason = status, http.HTTPStatus(status).phrase
+    response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
+    response._content_consumed = True  # noqa: SLF001
+    response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001
+    if body is not None:
+        response.encoding = "utf-8"
+        response.headers["Content-Type"] = "application/json"

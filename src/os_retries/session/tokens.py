@@ -1,0 +1,85 @@
+"""Tokens and discovery documents: requests that a Session makes inside another request, or for one of its methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from os_retries.core.deadlines import deadline_in
+from os_retries.core.failure import Kind, kind_of
+from os_retries.core.loop import run_attempts
+from os_retries.session.context import Inside, inside
+from os_retries.session.targets import OwnerTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.session.attachment import Attachment
+    from os_retries.session.targets import RequestTarget
+
+#: Methods of a Session that may ask for a token or a discovery document.  The outermost of them repeats the requests
+#: that are made inside, because keystoneauth holds a lock while they are made, and nobody must wait while holding it.
+OWNERS = (
+    "get_auth_headers",
+    "get_token",
+    "get_endpoint",
+    "get_endpoint_data",
+    "get_api_major_version",
+    "get_all_version_data",
+    "get_auth_connection_params",
+    "get_user_id",
+    "get_project_id",
+)
+
+
+def send_made_inside(original: Callable[..., Any], target: RequestTarget, around: Inside | None) -> Any:
+    """Send the request for a token or a discovery document.
+
+    It is not repeated on its own: whoever asked for it waits, outside keystoneauth's lock.  A discovery document that
+    fails is asked for once more, at once, because clients can do without it.
+    """
+    quick_repeats = 1 if target.is_discovery else 0
+    while True:
+        try:
+            response = original(**target.kwargs)
+        except Exception as error:
+            transient = (
+                deadline_in(error) is None and target.read(error, target.policy(), None).kind is not Kind.PERMANENT
+            )
+            if not (transient and quick_repeats):
+                if around is not None:
+                    around.error = error
+                raise
+        else:
+            policy = target.policy()
+            transient = kind_of(response.status_code, policy.retry_codes) is not Kind.PERMANENT
+            if not (transient and quick_repeats):
+                return response
+        quick_repeats -= 1
+
+
+def ask_owner(
+    session: Any,
+    attachment: Attachment,
+    original: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    name: str,
+) -> Any:
+    """Take the place of a method of Session that may ask for a token or a discovery document."""
+    if inside.get() is not None:
+        return original(*args, **kwargs)
+    target = OwnerTarget(session, attachment, name)
+
+    def attempt() -> Any:
+        token = inside.set(Inside())
+        try:
+            return original(*args, **kwargs)
+        except Exception:
+            this = inside.get()
+            target.inside = this.error if this is not None else None
+            raise
+        finally:
+            inside.reset(token)
+
+    return run_attempts(lambda _method: target, attempt, (), {}, streams=())
