@@ -75,7 +75,7 @@ lint: env  ## ruff, mypy --strict, the import contract
 	$(BIN)/lint-imports
 
 docs: env  ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet --site-dir site
+	$(BIN)/mkdocs build --strict --site-dir site
 
 lock:  ## bring every lock up to date with PyPI
 	tools/lock
