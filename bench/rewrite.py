@@ -17,10 +17,11 @@ FLOOR = 50.0  # files a second
 _RUN = """
 import io, os, sys, time
 from os_retries.rewrite import command
+from os_retries.rewrite.options import Options
 os.chdir(sys.argv[1])
 err = io.StringIO()
 start = time.process_time()
-command.run(command.Options(sys.argv[2:]), io.StringIO(), err)
+command.run(Options(sys.argv[2:]), io.StringIO(), err)
 print(time.process_time() - start, err.getvalue().splitlines()[-1])
 """
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from os_retries.rewrite import command
+from os_retries.rewrite import command, survey
+from os_retries.rewrite.options import Options
+from os_retries.rewrite.progress import Progress
 from tests.sahara.unwrap import unwrap, wrapped_calls
 
 TOP = Path(__file__).parents[2]
@@ -64,9 +66,9 @@ def environment(name: str, lock: str) -> Path:
     return packages
 
 
-def find(options: command.Options) -> dict[tuple[str, int, int], command.Call]:
+def find(options: Options) -> dict[tuple[str, int, int], survey.Call]:
     """What the tool says of each call, by its path, line and last column."""
-    report = command.find(options, "execute_with_retries", command.Progress(io.StringIO()))
+    report = survey.find(options, "execute_with_retries", Progress(io.StringIO()))
     assert not report.errors
     return {(p, c.node.lineno, c.node.end_col_offset or 0): c for p, calls in report.calls.items() for c in calls}
 
@@ -86,8 +88,8 @@ def sahara(tmp_path_factory):
     return folder, places
 
 
-def options(folder: Path, mode: str) -> command.Options:
-    return command.Options([str(folder)], mode, [IMAGE_MANAGER], exclude=["tests"])
+def options(folder: Path, mode: str) -> Options:
+    return Options([str(folder)], mode, [IMAGE_MANAGER], exclude=["tests"])
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +122,7 @@ def test_wraps_nothing_but_calls_of_clients(sahara, calls):
 def test_has_to_be_told_that_sahara_retries_around_its_image_manager(sahara):
     """Without --client the 30 calls of the manager are left alone, and the three requests inside it wrapped."""
     folder, expected = sahara
-    untold = find(command.Options([str(folder)], "check", exclude=["tests"]))
+    untold = find(Options([str(folder)], "check", exclude=["tests"]))
     wrapped = {place for place, call in untold.items() if call.verdict == "wrap"}
     assert len(expected & wrapped) == 28
     inside = {
@@ -160,7 +162,7 @@ def test_what_it_finds_in_code_that_it_was_not_written_for(package, monkeypatch)
     """The numbers that the documentation gives."""
     monkeypatch.chdir(environment(".venv-untuned", "tests/sahara/untuned.txt"))
     expected, there = UNTUNED[package]
-    found = collections.Counter(c.verdict for c in find(command.Options([package], exclude=["tests"])).values())
+    found = collections.Counter(c.verdict for c in find(Options([package], exclude=["tests"])).values())
     assert found == expected
     missed = there - found.total()
     row = f"| {package} | {there} | {found['wrap']} | {found['attach']} | {found['unsure']} | {missed} |"

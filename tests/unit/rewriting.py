@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from os_retries.rewrite import command
+from os_retries.rewrite.options import Options
 
 IMPORT = "from os_retries import execute_with_retries\n"
 
@@ -33,6 +34,6 @@ def rewrite(folder: Path, main: str | None = None, files: dict[str, str] | None 
     options = {"mode": "write", "line_length": 0, **options}
     out, err = io.StringIO(), io.StringIO()
     paths = options.pop("paths", [str(folder)])
-    status = command.run(command.Options(paths, **options), out, err)
+    status = command.run(Options(paths, **options), out, err)
     texts = {name: (folder / name).read_bytes().decode() for name in every}
     return Outcome(status, out.getvalue().replace(f"{folder}/", ""), err.getvalue().replace(f"{folder}/", ""), texts)

@@ -8,7 +8,9 @@ import io
 import libcst as cst
 import pytest
 
-from os_retries.rewrite import command, edit
+from os_retries.rewrite import edit
+from os_retries.rewrite import progress as progress_module
+from os_retries.rewrite.progress import Progress
 
 from .rewriting import rewrite
 
@@ -235,10 +237,10 @@ def test_check_is_content_with_a_rewritten_file(tmp_path):
 def test_progress_on_a_terminal_is_one_line_that_is_taken_away(monkeypatch):
     """On a terminal progress is written over; elsewhere a line now and then."""
     now = [0.0]
-    monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
     screen = io.StringIO()
     screen.isatty = lambda: True
-    progress = command.Progress(screen)
+    progress = Progress(screen)
     progress("reading", 1, 9)
     assert screen.getvalue() == ""
     now[0] = 1.0
@@ -247,7 +249,7 @@ def test_progress_on_a_terminal_is_one_line_that_is_taken_away(monkeypatch):
     progress.clear()
     assert screen.getvalue() == "\r\x1b[Kos-retries rewrite: reading 2/9\r\x1b[K"
     log = io.StringIO()
-    progress = command.Progress(log)
+    progress = Progress(log)
     for now[0] in (2.0, 5.0, 6.5, 7.0, 16.0, 17.0):
         progress("reading", 4, 9)
     assert log.getvalue() == "os-retries rewrite: reading 4/9\n" * 2

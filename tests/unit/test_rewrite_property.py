@@ -7,9 +7,10 @@ import ast
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from os_retries.rewrite import command, edit, evaluate, files
+from os_retries.rewrite import edit, evaluate, files, survey
 from os_retries.rewrite.imports import Wrapper
-from os_retries.rewrite.origins import Module, Program
+from os_retries.rewrite.origins import Program
+from os_retries.rewrite.parts import Module
 from tests.sahara.unwrap import unwrap
 
 WRAPPER = Wrapper()
@@ -98,7 +99,7 @@ def rewritten(text: str, line_length: int) -> str:
     module = Module("main", "main.py", text, is_package=False, is_test=False, tree=files.parse(text, "main.py"))
     program = Program([module], {}, frozenset({WRAPPER.name}))
     evaluate.run(program)
-    calls = [f.node for found in program.found.values() for f in found.values() if command.judge(f).verdict == "wrap"]
+    calls = [f.node for found in program.found.values() for f in found.values() if survey.judge(f).verdict == "wrap"]
     return edit.edit(module, calls, WRAPPER, frozenset({"main"}), line_length).text
 
 

@@ -1,7 +1,12 @@
-"""`os-retries rewrite`: put `execute_with_retries` around every call of an OpenStack client in a code base.
+"""`os-retries rewrite`: put `execute_with_retries` around the calls of OpenStack clients in a code base.
 
-Finding: `services.py` is the table of the clients and of what their calls do; `values.py`, `origins.py`,
-`expressions.py` and `evaluate.py` follow each client from its constructor through the program. Changing: `edit.py` and
-`imports.py` change the text, with LibCST. `command.py` is the command line's body, and reads and writes through
-`files.py`. Nothing outside this package imports it but the command line; only `edit.py` and `imports.py` import LibCST.
+Three groups of modules, each of which may import only those before it:
+
+* finding: `services` is the table of clients. `values`, `facts`, `functions`, `classes` and `origins` hold what is
+  known about a program. `scope`, `definitions`, `calls`, `expressions` and `evaluate` run it on sets of values.
+* changing: `imports` and `edit` change the text of a file. Only these two import LibCST.
+* the command: `files` reads and writes, `survey` judges every call, `command` reports, `arguments` has the options.
+
+The code that is read is never imported or run, so no client and no other part of os_retries may be imported here.
+Nothing outside this package imports it except the command line.
 """

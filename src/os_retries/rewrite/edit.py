@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from libcst.metadata import CodeRange
 
-    from os_retries.rewrite.origins import Module
+    from os_retries.rewrite.parts import Module
 
 
 class EditError(FileError):

@@ -11,8 +11,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from os_retries.rewrite.expressions import Env, Expressions
-from os_retries.rewrite.origins import Class, Function, Program
+from os_retries.rewrite.expressions import Expressions
+from os_retries.rewrite.parts import Class, Function
 from os_retries.rewrite.values import (
     NONE,
     NOTHING,
@@ -27,6 +27,9 @@ from os_retries.rewrite.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from os_retries.rewrite.origins import Program
+    from os_retries.rewrite.scope import Env
 
 
 def run(program: Program, step: Callable[[], None] = lambda: None) -> None:

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from os_retries.rewrite.origins import Module
+from os_retries.rewrite.parts import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ import libcst as cst
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from os_retries.rewrite.origins import Module
+    from os_retries.rewrite.parts import Module
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 

@@ -1,0 +1,118 @@
+"""The attributes of the program's classes and instances: inherited, announced for subclasses, or delegated."""
+
+from __future__ import annotations
+
+from os_retries.rewrite import services
+from os_retries.rewrite.functions import Functions
+from os_retries.rewrite.values import NONE, NOTHING, UNKNOWN, Bound, Client, Ref, Value, below_client
+
+
+class Classes(Functions):
+    """What the attributes of classes and instances hold."""
+
+    def ancestry(self, cls: str) -> list[str]:
+        """Return `cls` and its bases, nearest first; a base that is not of the program is given by its name."""
+        if known := self._ancestries.get(cls):
+            for name in known:
+                if name in self.classes:
+                    self.get(("bases", name))
+            return known
+        order = self._ancestries[cls] = []
+        todo = [cls]
+        while todo:
+            current = todo.pop(0)
+            if current in order:
+                continue
+            order.append(current)
+            if current in self.classes:
+                todo += sorted(a.name for a in self.get(("bases", current)) if isinstance(a, Ref))
+        return order
+
+    def link(self, cls: str, base: str) -> None:
+        """Note that `cls` extends `base`: what is known of its attributes is known below the base, too."""
+        above = {base, *self.classes[base].above}
+        for name in (cls, *self.classes[cls].below):
+            under = self.classes[name]
+            new = above - under.above - {name}
+            under.above |= new
+            for ancestor in new:
+                self.classes[ancestor].below.add(name)
+                for attribute in under.attributes:
+                    self.add(("below", ancestor, attribute), self._state[("attr", name, attribute)])
+
+    def base_client(self, cls: str) -> str | None:
+        """Return the service of the client class that `cls` extends, if it does."""
+        for name in self.ancestry(cls):
+            if service := self.declared(name) or (None if name in self.classes else services.constructor(name)):
+                return service
+        return None
+
+    def class_attribute(self, cls: str, name: str) -> Value:
+        """Read an attribute from the class itself."""
+        for ancestor in self.ancestry(cls):
+            if value := self.get(("attr", ancestor, name)):
+                return frozenset(
+                    Bound(atom.name, cls)
+                    if isinstance(atom, Ref) and (f := self.functions.get(atom.name)) and f.kind == "class"
+                    else atom
+                    for atom in value
+                )
+        return NOTHING
+
+    def instance_attribute(self, cls: str, name: str, *, skip_own: bool = False) -> Value:
+        """Read an attribute from an instance of `cls`, which may also be of a subclass."""
+        value = self._seen.get((cls, name, skip_own))
+        if value is None:
+            value = self._seen[cls, name, skip_own] = self._instance_attribute(cls, name, skip_own=skip_own)
+        return value
+
+    def _instance_attribute(self, cls: str, name: str, *, skip_own: bool) -> Value:
+        value = NOTHING
+        ancestry = self.ancestry(cls)
+        for ancestor in ancestry[skip_own:]:
+            if value := self.get(("attr", ancestor, name)):
+                break
+        if not skip_own and self._is_abstract(value):
+            value |= self.get(("below", cls, name))
+        if value:
+            out = NOTHING
+            for atom in value:
+                out |= self._bind(atom, cls)
+            return out
+        if service := self.base_client(cls):
+            return frozenset({below_client(service, (), name)})
+        if value := self._delegated(ancestry, name):
+            return value
+        return UNKNOWN if any(a not in self.classes for a in ancestry) else self.at_a_loss()
+
+    def _is_abstract(self, value: Value) -> bool:
+        """Say whether a class only announces an attribute, for its subclasses to give."""
+        return all(
+            atom in NONE
+            or (isinstance(atom, Ref) and atom.name in self.functions and not self.returned(atom.name) - NONE)
+            for atom in value
+        )
+
+    def _delegated(self, ancestry: list[str], name: str) -> Value:
+        """Return what a __getattr__ that passes on to a client gives for `name`."""
+        value = NOTHING
+        if not self.get(("named", "__getattr__")):
+            return value
+        for ancestor in ancestry:
+            for atom in self.get(("attr", ancestor, "__getattr__")):
+                if not isinstance(atom, Ref) or atom.name not in self.functions:
+                    continue
+                returned = self.returned(atom.name)
+                computed = [a for a in returned if isinstance(a, Client) and a.path[-1:] == ("?",)]
+                value |= {below_client(a.service, a.path[:-1], name) for a in computed}
+                if computed:
+                    value |= returned & UNKNOWN
+        return value
+
+    def _bind(self, atom: object, cls: str) -> Value:
+        function = self.functions.get(atom.name) if isinstance(atom, Ref) else None
+        if function is None or function.cls is None or function.kind == "static":
+            return frozenset({atom})
+        if function.kind == "property":
+            return self.call_declared(function.name) or self.returned(function.name)
+        return frozenset({Bound(function.name, cls)})

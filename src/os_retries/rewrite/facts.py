@@ -1,0 +1,137 @@
+"""The facts about a program: growing sets of atoms, who has read each, and which unit has to run again.
+
+One set (`values.py`) belongs to every global, attribute, parameter and return value. `evaluate.py` runs the units
+(a module's body or a function's) that are on the queue; a set that grows puts its readers back there. When the queue
+is empty, the facts are complete. Nothing is ever taken out of a set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from os_retries.rewrite.values import NONE, NOTHING, SIZE_LIMIT, UNKNOWN, Result, Value, collapsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from os_retries.rewrite.parts import Class, Found, Function, Module
+
+Key = tuple[str, ...]
+
+
+class Facts:
+    """All modules given, and what is known of their values so far."""
+
+    def __init__(self, modules: Iterable[Module], clients: dict[str, str], wrappers: frozenset[str]) -> None:
+        self.modules: dict[str, Module] = {}
+        self.aliases: dict[str, str] = {}
+        self.clients = clients
+        self.clients_met: set[str] = set()
+        self.wrappers = wrappers
+        self.functions: dict[str, Function] = {}
+        self.classes: dict[str, Class] = {}
+        self.covered: set[str] = set()
+        self.dotted: set[str] = set()
+        self.failed: dict[str, str] = {}  # by path, why a file could not be followed
+        self.found: dict[str, dict[int, Found]] = {}
+        self._state: dict[Key, Value] = {}
+        self._readers: dict[Key, set[str]] = {}
+        self.queue: dict[str, None] = {}  # ordered, each once
+        self.unit = ""
+        self.testing = False
+        self._settled = False
+        self._later: dict[str, None] = {}
+        self._seen: dict[tuple[str, str, object], Value] = {}  # what this unit asked for already, in this run
+        self._ancestries: dict[str, list[str]] = {}
+        self._at_a_loss: dict[str, None] = {}
+        for module in modules:
+            self.modules[module.name] = module
+
+    def get(self, key: Key) -> Value:
+        """Return what is known of `key`, and run the current unit again when that grows."""
+        readers = self._readers.get(key)
+        if readers is None:
+            readers = self._readers[key] = set()
+        readers.add(self.unit)
+        return self._state.get(key, NOTHING)
+
+    def add(self, key: Key, value: Value) -> None:
+        """Add `value` to what is known of `key`."""
+        old = self._state.get(key, NOTHING)
+        if any(isinstance(atom, Result) and atom.name for atom in value):  # data, once it is kept somewhere
+            value = frozenset(a for a in value if not (isinstance(a, Result) and a.name)) | UNKNOWN
+        if value <= old or (self.testing and self._is_tested(key)):
+            return
+        new = collapsed(old | value)
+        if len(new) > SIZE_LIMIT:
+            new = old | UNKNOWN
+        if new == old:
+            return
+        self._state[key] = new
+        if key[0] == "attr":
+            self.add(("named", key[2]), value)
+            cls = self.classes[key[1]]
+            cls.attributes.add(key[2])
+            for base in cls.above:
+                self.add(("below", base, key[2]), value)
+        elif key[0] == "bases":
+            self._ancestries.clear()
+        # That something is unknown, too, matters in the end only: those readers wait until all else is settled.
+        queue = self._later if new - old <= UNKNOWN | NONE else self.queue
+        queue.update(dict.fromkeys(self._readers.get(key, ())))
+
+    def set_on_global(self, module: str, dotted: str, value: Value) -> None:
+        """Note an attribute that is set on a global of which nothing else is known: `local.nova = ...`."""
+        if dotted not in self.dotted:  # nobody asks for a name that is not in there
+            self.dotted.add(dotted)
+            self.queue.update(dict.fromkeys(name for name, f in self.functions.items() if f.module == module))
+        self.add(("glob", module, dotted), value)
+
+    def begin(self, *, tests: bool) -> None:
+        """Put the program's modules on the queue, or its tests."""
+        self._settled = False
+        self.queue.update(dict.fromkeys(name for name, module in self.modules.items() if module.is_test is tests))
+
+    def next_unit(self) -> str | None:
+        """Take the next unit to run off the queue."""
+        if not self.queue:
+            self.queue, self._later = self._later, {}
+        unit = next(iter(self.queue), None)
+        if unit is not None:
+            del self.queue[unit]
+            self._later.pop(unit, None)
+        return unit
+
+    def start(self, unit: str) -> Module:
+        """Make `unit` the reader of what is read from now on; return its module."""
+        self.unit = unit
+        self._seen.clear()
+        module = self.modules[self.functions[unit].module if unit in self.functions else unit]
+        self.testing = module.is_test
+        return module
+
+    def _is_tested(self, key: Key) -> bool:
+        """Say whether the key is of the program, not of its tests: what tests put there are mocks."""
+        kind, owner = key[:2]
+        if kind not in {"param", "attr", "glob", "named", "below"}:
+            return False
+        part = self.functions.get(owner) or self.classes.get(owner)
+        module = self.modules.get(part.module if part else owner)
+        return module is None or not module.is_test
+
+    def settle(self) -> bool:
+        """Call unknown what nobody has told by now: parameters, names, attributes. True if that leaves work to do."""
+        self.testing = False
+        for key in [k for k in self._readers if k[0] == "param" and not self._state.get(k)]:
+            self.add(key, UNKNOWN)
+        self._settled = True
+        self.queue.update(dict.fromkeys(self._at_a_loss))
+        self._at_a_loss.clear()
+        return bool(self.queue or self._later)
+
+    def at_a_loss(self) -> Value:
+        """Return what a name is that nothing is known of: nothing yet, and in the end unknown."""
+        if self._settled:
+            return UNKNOWN
+        self._at_a_loss[self.unit] = None
+        return NOTHING

@@ -1,0 +1,62 @@
+"""What calling a function of the program gives, its decorators and the options of the command line considered."""
+
+from __future__ import annotations
+
+from os_retries.rewrite.facts import Facts
+from os_retries.rewrite.values import (
+    DECORATED,
+    ITS_RESULT,
+    NONE,
+    NOTHING,
+    STREAM,
+    UNKNOWN,
+    Bound,
+    Client,
+    Managed,
+    Many,
+    Ref,
+    Value,
+)
+
+
+class Functions(Facts):
+    """What functions return."""
+
+    def returned(self, function: str) -> Value:
+        """Return what calling the function gives."""
+        f = self.functions[function]
+        value = self.get(("ret", function))
+        if given := self.get(("yield", function)):
+            if f.kind == "context":
+                value = frozenset({Managed(given)})
+            else:
+                value = frozenset({Many(given)}) if given - UNKNOWN - NONE else STREAM
+        if value and not all(map(self._passes_on, self.get(("decorators", function)))):
+            value |= UNKNOWN
+        return value
+
+    def _passes_on(self, decorator: object) -> bool:
+        """Say whether a decorator of the program gives back its function, or one that returns what that returns."""
+        if not isinstance(decorator, (Ref, Bound)) or decorator[0] not in self.functions:
+            return False
+        for atom in self.get(("ret", decorator[0])):
+            inner = self.get(("ret", atom.name)) if isinstance(atom, Ref) and atom.name in self.functions else UNKNOWN
+            if atom != DECORATED and inner - NONE - {ITS_RESULT}:
+                return False
+        return True
+
+    def call_declared(self, name: str) -> Value:
+        """Return the client that calling `name` gives because --client says so."""
+        service = self.declared(name)
+        return frozenset({Client(service)}) if service else NOTHING
+
+    def declared(self, name: str) -> str | None:
+        """Return the service that --client gave to `name`."""
+        service = self.clients.get(name)
+        if service:
+            self.clients_met.add(name)
+        return service
+
+    def is_wrapper(self, name: str) -> bool:
+        """Say whether a dotted name is the retry function, by its last part."""
+        return name.rpartition(".")[2] in self.wrappers

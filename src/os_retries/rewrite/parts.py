@@ -1,0 +1,60 @@
+"""The parts of a program: its modules, functions and classes, and the calls that were found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ast
+
+    from os_retries.rewrite.values import Value
+
+
+@dataclass(slots=True)
+class Module:
+    """One file of the program."""
+
+    name: str
+    path: str
+    text: str
+    is_package: bool
+    is_test: bool
+    tree: ast.Module
+
+
+@dataclass(slots=True)
+class Function:
+    """A function, method or lambda of the program."""
+
+    name: str
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    module: str
+    cls: str | None  # the class whose method it is
+    outer: tuple[str, ...]  # the functions around it, innermost first
+    kind: str = "plain"  # plain, static, class, property, context
+    positional: list[str] = field(default_factory=list)
+    keyword_only: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Class:
+    """A class of the program."""
+
+    name: str
+    node: ast.ClassDef
+    module: str
+    above: set[str] = field(default_factory=set)  # all its bases that are of the program, and theirs
+    below: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Found:
+    """A call whose function may be a client's method."""
+
+    node: ast.Call
+    value: Value
+    body: bool = False
+    session_given: bool = False
+    awaited: bool = False

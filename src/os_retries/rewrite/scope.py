@@ -1,0 +1,154 @@
+"""The names of one unit: what they are bound to, assignments, and what annotations promise."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from typing import TYPE_CHECKING
+
+from os_retries.rewrite import services
+from os_retries.rewrite.values import (
+    DEPTH_LIMIT,
+    NOTHING,
+    UNKNOWN,
+    Client,
+    Inst,
+    Many,
+    Ref,
+    Value,
+    depth,
+    interesting,
+    item,
+)
+
+if TYPE_CHECKING:
+    from os_retries.rewrite.origins import Program
+    from os_retries.rewrite.parts import Found
+
+Env = dict[str, Value]
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+class Scope:
+    """The names of one unit: a module's body, or a function's."""
+
+    def __init__(self, program: Program, unit: str) -> None:
+        self.program = program
+        self.unit = unit
+        self.module = program.start(unit)
+        self.function = program.functions.get(unit)
+        self.cls: str | None = None  # set while a class body is run
+        self.env: Env = {}
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+        self.locals: dict[str, Value] = {}  # everything each name ever held, for the functions inside
+        self.found: dict[int, Found] = {}
+        self.has_inner = False
+        self.promised: Value = NOTHING  # by the annotation of what the function returns
+        self.ended = False  # the statements that follow are not reached
+
+    def value(self, node: ast.expr) -> Value:
+        """Return what the expression may be."""
+        raise NotImplementedError
+
+    def bind(self, name: str, value: Value) -> None:
+        """Give a name a value, where the unit stands: in a class, a module or a function."""
+        if self.cls is not None:
+            self.program.add(("attr", self.cls, name), value)
+        elif self.function is None or name in self.globals:
+            self.program.add(("glob", self.module.name, name), value)
+        self.env[name] = value
+        if name in self.nonlocals and self.function is not None:
+            for outer in self.function.outer:
+                self.program.add(("local", outer, name), value)
+        elif self.function is not None:
+            self.locals[name] = self.locals.get(name, NOTHING) | value
+
+    def lookup(self, name: str) -> Value:
+        """Return what a name holds: of this unit, of the functions around it, of the module, or built in."""
+        if name in self.env and name not in self.globals:
+            return self.env[name]
+        if self.function is not None:
+            for outer in self.function.outer:
+                if value := self.program.get(("local", outer, name)):
+                    return value
+        if name in _BUILTINS:
+            return self.program.get(("glob", self.module.name, name)) or frozenset({Ref(f"builtins.{name}")})
+        return self.program.member(self.module.name, name) or self.program.at_a_loss()
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Assign a value to a target: a name, an attribute, an item, or several of them."""
+        if isinstance(target, ast.Name):
+            self.bind(target.id, value)
+        elif isinstance(target, ast.Attribute):
+            self.set_attribute(target, value)
+        elif isinstance(target, ast.Subscript):
+            self.value(target.slice)
+            self.put_in(target.value, value)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            for index, part in enumerate(target.elts):
+                self.assign(part, item(value, index))
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, UNKNOWN)
+
+    def set_attribute(self, target: ast.Attribute, value: Value) -> None:
+        """Set an attribute of an instance, a class or a module."""
+        base = self.value(target.value)
+        for atom in base:
+            if isinstance(atom, Inst):
+                self.program.add(("attr", atom.cls, target.attr), value)
+            elif isinstance(atom, Ref):
+                if module := self.program.module_named(atom.name):
+                    self.program.add(("glob", module.name, target.attr), value)
+                elif atom.name in self.program.classes:
+                    self.program.add(("attr", atom.name, target.attr), value)
+        if isinstance(target.value, ast.Name) and interesting(value):
+            dotted = f"{target.value.id}.{target.attr}"
+            if target.value.id in self.env:
+                self.env[dotted] = value
+            if self.program.get(("glob", self.module.name, target.value.id)):
+                self.program.set_on_global(self.module.name, dotted, value)
+
+    def put_in(self, box: ast.expr, value: Value) -> None:
+        """Put a value into the container that the expression `box` names."""
+        self.value(box)
+        if not interesting(value) or depth(value) >= DEPTH_LIMIT:
+            return
+        many: Value = frozenset({Many(value)})
+        if isinstance(box, ast.Name):
+            old = self.env.get(box.id, NOTHING)
+            if box.id in self.env and box.id not in self.globals:
+                self.bind(box.id, old | many)
+            else:
+                self.program.add(("glob", self.module.name, box.id), many)
+        elif isinstance(box, ast.Attribute):
+            self.set_attribute(box, many)
+
+    def annotation(self, node: ast.expr) -> Value:
+        """Return the instances that an annotation promises: only clients and classes of the program count."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                node = ast.parse(node.value.strip(), mode="eval").body
+            except SyntaxError:
+                return NOTHING
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self.annotation(node.left) | self.annotation(node.right)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] == "Optional":
+            return self.annotation(node.slice)
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return NOTHING
+        out = NOTHING
+        for atom in self.value(node):
+            if isinstance(atom, Ref):
+                if service := self.program.declared(atom.name) or services.constructor(atom.name):
+                    out |= {Client(service)}
+                elif atom.name in self.program.classes:
+                    out |= {Inst(atom.name)}
+        return out
+
+    def children(self, node: ast.AST) -> None:
+        """Evaluate the expressions right below a node that means nothing here."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child)

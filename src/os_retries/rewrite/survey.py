@@ -1,0 +1,137 @@
+"""What is to be done with the calls of the files given: read them, follow the clients, judge each call."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from os_retries.rewrite import evaluate, files, services
+from os_retries.rewrite.options import Options, UsageError
+from os_retries.rewrite.origins import Program
+from os_retries.rewrite.values import NONE, UNKNOWN, Client, Result, unwrapped
+
+if TYPE_CHECKING:
+    from os_retries.rewrite.parts import Found, Module
+    from os_retries.rewrite.progress import Progress
+
+_SKIP = re.compile(r"#\s*os-retries:\s*skip\b")
+
+
+class Call(NamedTuple):
+    """One call, and what is to be done with it."""
+
+    node: ast.Call
+    verdict: str
+    why: str
+    name: str
+
+
+@dataclass
+class Report:
+    """What was found in the files given."""
+
+    calls: dict[str, list[Call]] = field(default_factory=dict)  # by the path of the file
+    modules: list[Module] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    own: frozenset[str] = frozenset()
+
+
+def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
+    """Find the calls of clients in the files given."""
+    tree = files.Tree()
+    for done, total, tree in files.load(options.paths, options.exclude):  # noqa: B007  the last one counts
+        progress("reading", done, total)
+    clients = dict(_client(text) for text in options.clients)
+    program = Program(tree.modules, clients, frozenset({wrapper_name, "execute_with_retries"}))
+    program.aliases = tree.aliases
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress("following clients", done, done + len(program.queue))
+
+    evaluate.run(program, step)
+    report = Report(modules=tree.modules, errors=tree.errors)
+    report.errors += [
+        f"{path}: could not be followed, not changed; please report this ({why})"
+        for path, why in program.failed.items()
+    ]
+    report.modules = [m for m in report.modules if m.path not in program.failed]
+    report.errors += [
+        f"--client {name}: nothing of that name is used in the files given; it is MODULE.NAME, as its own module has it"
+        for name in clients
+        if name not in program.clients_met
+    ]
+    report.own = frozenset(module.name.partition(".")[0] for module in tree.modules)
+    paths = {module.name: module for module in tree.modules}
+    for unit, found in program.found.items():
+        function = program.functions.get(unit)
+        module = paths[function.module if function else unit]
+        lines = None
+        for item in found.values():
+            judgement = judge(item)
+            if judgement.verdict == "silent":
+                continue
+            if program.is_covered(unit):
+                continue
+            lines = lines or files.split_lines(module.text)
+            if _skipped(item.node, lines):
+                continue
+            name = _name(item.node)
+            report.calls.setdefault(module.path, []).append(Call(item.node, *judgement, name))
+    for calls in report.calls.values():
+        calls.sort(
+            key=lambda c: (
+                c.node.lineno,
+                c.node.col_offset,
+                -(c.node.end_lineno or 0),
+                -(c.node.end_col_offset or 0),
+            )
+        )
+    return report
+
+
+def judge(found: Found) -> services.Judgement:
+    """Judge a call by everything that its function may be."""
+    judgements: set[services.Judgement] = set()
+    other = bool(found.value & UNKNOWN)
+    keywords = {k.arg: k.value.value for k in found.node.keywords if k.arg and isinstance(k.value, ast.Constant)}
+    for atom in unwrapped(found.value - UNKNOWN - NONE):
+        if isinstance(atom, Client) and atom.path:
+            judgements.add(services.judge_path(atom.service, atom.path, dict(keywords), body=found.body))
+        elif isinstance(atom, Result) and atom.name:
+            session = found.session_given
+            judgements.add(services.judge_resource(atom.service, atom.shape, atom.name, session_given=session))
+        else:
+            other = True
+    if judgements == {services.SILENT} or not judgements:
+        return services.SILENT
+    if other or services.SILENT in judgements:
+        return services.Judgement("unsure", "may be a client's call, or something else")
+    for verdict in ("unsure", "attach"):
+        for judgement in sorted(judgements):
+            if judgement.verdict == verdict:
+                return judgement
+    return services.AWAITED if found.awaited else services.WRAP
+
+
+def _client(text: str) -> tuple[str, str]:
+    name, equals, service = text.partition("=")
+    if "." not in name or not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"--client {text}: write it as MODULE.NAME, such as mypackage.clients.nova")
+    if equals and service not in services.SERVICES:
+        known = ", ".join(sorted(s for s in services.SERVICES if s.isalpha()))
+        raise UsageError(f"--client {text}: no client is called {service}; known are {known}")
+    return name, service or "--client"
+
+
+def _skipped(node: ast.Call, lines: list[str]) -> bool:
+    return any(_SKIP.search(line) for line in lines[node.lineno - 1 : node.end_lineno])
+
+
+def _name(node: ast.Call) -> str:
+    text = " ".join(ast.unparse(node.func).split())
+    return text if len(text) <= 60 else f"…{text[-59:]}"
