@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from os_retries.rewrite import services
+from os_retries.rewrite import repeats, services
 from os_retries.rewrite.definitions import Definitions
 from os_retries.rewrite.values import (
     DECORATED,
@@ -12,6 +12,7 @@ from os_retries.rewrite.values import (
     NONE,
     NOTHING,
     PATH_LIMIT,
+    RETRIER_ATOM,
     STREAM,
     UNKNOWN,
     Bound,
@@ -79,6 +80,8 @@ class Calls(Definitions):
                 return program.instance_attribute(cls, name, skip_own=True)
             case Result(service, shape, ""):
                 return frozenset({Result(service, shape, name)})
+            case _ if atom == RETRIER_ATOM:
+                return frozenset({atom})
             case Many() | Row():
                 if name not in _BOX_GETTERS:
                     return UNKNOWN
@@ -116,6 +119,10 @@ class Calls(Definitions):
                 for inner in value:
                     out |= self.call(inner, node, args, keywords)
                 return out
+            case _ if atom == RETRIER_ATOM:
+                for given in [*args, *keywords.values()]:
+                    self.repeat_all(given, "a retry loop of a library")
+                return UNKNOWN
             case _ if atom == DECORATED:
                 return frozenset({ITS_RESULT})
             case ContainerMethod(value, name):
@@ -163,6 +170,8 @@ class Calls(Definitions):
     ) -> Value:
         """Call a function that is not of the program."""
         last = name.rpartition(".")[2]
+        if repeats.is_retrier(name):
+            return frozenset({RETRIER_ATOM})
         first = args[0] if args else NOTHING
         if name in _STREAMS:
             return STREAM

@@ -24,9 +24,17 @@ _KINDS = {
 class Definitions(Scope):
     """The functions that one unit defines, and the arguments that it passes."""
 
+    def repeat_all(self, value: Value, by: str) -> None:
+        """Note that a retry loop runs every function of the program that the value may be."""
+        for atom in value:
+            if isinstance(atom, (Ref, Bound)) and atom[0] in self.program.functions:
+                self.repeat(atom[0], by)
+
     def give(self, name: str, args: list[Value], keywords: dict[str, Value], *, bound: bool) -> None:
         """Give a call's arguments to the parameters of a function of the program."""
         function = self.program.functions[name]
+        if self.repeated and self.spreads:
+            self.repeat(name, self.repeated)
         names = function.positional[1:] if bound and function.kind != "static" else function.positional
         for parameter, value in zip(names, args, strict=False):
             self.program.add(("param", name, parameter), value)

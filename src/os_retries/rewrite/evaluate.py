@@ -11,11 +11,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from os_retries.rewrite import repeats
 from os_retries.rewrite.expressions import Expressions
 from os_retries.rewrite.parts import Class, Function
 from os_retries.rewrite.values import (
     NONE,
     NOTHING,
+    RETRIER_ATOM,
     UNKNOWN,
     Bound,
     Inst,
@@ -145,8 +147,24 @@ class Evaluator(Expressions):
             decorators[name] = self.value(decorator)
         self._defaults(node)
         function = self._register(node, node.name, decorators)
+        for decorator, value in zip(node.decorator_list, decorators.values(), strict=False):
+            if self._is_retrier(decorator, value):
+                inner = decorator.func if isinstance(decorator, ast.Call) else decorator
+                self.repeat(function.name, f"{ast.unparse(inner)} on {node.name}()")
         if not {"setter", "deleter"} & decorators.keys():
             self.bind(node.name, frozenset({Ref(function.name)}))
+
+    def _is_retrier(self, decorator: ast.expr, value: Value) -> bool:
+        """Say whether a decorator repeats the function: one of a library, one of the program, or by its name."""
+        if RETRIER_ATOM in value or repeats.is_named_so(decorator):
+            return True
+        inner = self.value(decorator.func) if isinstance(decorator, ast.Call) else value
+        return any(
+            repeats.is_retrier(atom[0])
+            or (atom[0] in self.program.functions and repeats.repeats_in_it(self.program.functions[atom[0]].node))
+            for atom in inner
+            if isinstance(atom, (Ref, Bound))
+        )
 
     def s_class(self, node: ast.ClassDef) -> None:
         for decorator in node.decorator_list:
@@ -205,7 +223,10 @@ class Evaluator(Expressions):
         def loop() -> None:
             for _ in range(2):
                 self.assign(node.target, elements(source))
-                self.block(node.body)
+                if RETRIER_ATOM in source:
+                    self.repeating(node.body, self._place(node), spreads=True)
+                else:
+                    self.looping(node, node.body)
 
         self.branches(loop, lambda: None)
         self.block(node.orelse)
@@ -214,12 +235,30 @@ class Evaluator(Expressions):
         self.value(node.test)
 
         def loop() -> None:
-            self.block(node.body)
+            self.looping(node, node.body)
             self.value(node.test)
-            self.block(node.body)
+            self.looping(node, node.body)
 
         self.branches(loop, lambda: None)
         self.block(node.orelse)
+
+    def _place(self, node: ast.stmt) -> str:
+        return f"the loop in {self.module.name}, line {node.lineno}"
+
+    def looping(self, node: ast.stmt, body: list[ast.stmt]) -> None:
+        """Run the body of a loop; only one that can do the same thing again is of interest."""
+        outer = self.loop
+        self.loop = node if isinstance(node, ast.While) or repeats.counts_attempts(node) else None
+        self.block(body)
+        self.loop = outer
+
+    def repeating(self, body: list[ast.stmt], by: str, *, spreads: bool) -> None:
+        """Run statements that a retry loop repeats; `spreads`: what they call is repeated, too."""
+        outer = self.repeated, self.spreads
+        if not self.repeated:
+            self.repeated, self.spreads = by, spreads
+        self.block(body)
+        self.repeated, self.spreads = outer
 
     def s_if(self, node: ast.If) -> None:
         self.value(node.test)
@@ -265,7 +304,10 @@ class Evaluator(Expressions):
 
         def main() -> None:
             nonlocal after
-            self.block(node.body)
+            if self.loop is not None and repeats.swallows(node):
+                self.repeating(node.body, self._place(self.loop), spreads=repeats.counts_attempts(self.loop))
+            else:
+                self.block(node.body)
             after = self.env
             if not self.ended:
                 self.block(node.orelse)

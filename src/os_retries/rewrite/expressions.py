@@ -75,6 +75,7 @@ class Expressions(Calls):
             found = self.found[id(node)] = Found(node, function | (old.value if old else NOTHING))
             found.body = any(STREAM_ATOM in v for v in given) or any(isinstance(a, ast.GeneratorExp) for a in node.args)
             found.session_given = any(isinstance(a, Client) and a.service == "sdk" for v in given for a in v)
+            found.repeated = self.repeated
             found.awaited = old is not None and old.awaited
         out = NOTHING
         for atom in function:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from os_retries.rewrite import repeats
 from os_retries.rewrite.facts import Facts
 from os_retries.rewrite.values import (
     DECORATED,
     ITS_RESULT,
     NONE,
     NOTHING,
+    RETRIER_ATOM,
     STREAM,
     UNKNOWN,
     Bound,
@@ -36,7 +38,9 @@ class Functions(Facts):
         return value
 
     def _passes_on(self, decorator: object) -> bool:
-        """Say whether a decorator of the program gives back its function, or one that returns what that returns."""
+        """Say whether a decorator gives back its function, or one that returns what that returns."""
+        if decorator == RETRIER_ATOM or (isinstance(decorator, Ref) and repeats.is_retrier(decorator.name)):
+            return True
         if not isinstance(decorator, (Ref, Bound)) or decorator[0] not in self.functions:
             return False
         for atom in self.get(("ret", decorator[0])):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from os_retries.rewrite import services
+from os_retries.rewrite import repeats, services
 from os_retries.rewrite.classes import Classes
 from os_retries.rewrite.values import NONE, NOTHING, UNKNOWN, Guess, Inst, Ref, Value, clients_in
 
@@ -25,7 +25,7 @@ class Program(Classes):
     def __init__(self, modules: Iterable[Module], clients: dict[str, str], wrappers: frozenset[str]) -> None:
         """`clients` maps names declared with --client to a service; `wrappers` are the names of the retry function."""
         super().__init__(modules, clients, wrappers)
-        self._roots = services.PACKAGES | _HANDLERS | {name.partition(".")[0] for name in clients}
+        self._roots = services.PACKAGES | repeats.ROOTS | _HANDLERS | {name.partition(".")[0] for name in clients}
 
     def module_named(self, dotted: str) -> Module | None:
         """Find a module of the program by its full name, or by its name under one of the paths given."""

@@ -58,3 +58,4 @@ class Found:
     body: bool = False
     session_given: bool = False
     awaited: bool = False
+    repeated: str = ""  # by which retry loop that is there already

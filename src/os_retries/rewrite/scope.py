@@ -15,6 +15,7 @@ from os_retries.rewrite.values import (
     Inst,
     Many,
     Ref,
+    Repeated,
     Value,
     depth,
     interesting,
@@ -46,7 +47,18 @@ class Scope:
         self.found: dict[int, Found] = {}
         self.has_inner = False
         self.promised: Value = NOTHING  # by the annotation of what the function returns
+        self.loop: ast.stmt | None = None  # around the statement, if it can do the same thing again
+        self.repeated = self._repeated()  # by which retry loop
+        self.spreads = bool(self.repeated)  # whether what is called here is repeated, too
         self.ended = False  # the statements that follow are not reached
+
+    def _repeated(self) -> str:
+        loops = self.program.get(("repeats", self.unit))
+        return min((atom.by for atom in loops if isinstance(atom, Repeated)), default="")
+
+    def repeat(self, function: str, by: str) -> None:
+        """Note that a retry loop runs the function."""
+        self.program.add(("repeats", function), frozenset({Repeated(by)}))
 
     def value(self, node: ast.expr) -> Value:
         """Return what the expression may be."""

@@ -115,6 +115,8 @@ def judge(found: Found) -> services.Judgement:
         for judgement in sorted(judgements):
             if judgement.verdict == verdict:
                 return judgement
+    if found.repeated:
+        return services.Judgement("unsure", f"is repeated already by {found.repeated}")
     return services.AWAITED if found.awaited else services.WRAP
 
 

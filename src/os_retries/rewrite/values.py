@@ -91,6 +91,12 @@ class Super(NamedTuple):
     cls: str
 
 
+class Repeated(NamedTuple):
+    """That a function is run inside a retry loop: `by` says which."""
+
+    by: str
+
+
 class Mark(NamedTuple):
     """An atom without parts."""
 
@@ -103,6 +109,7 @@ STREAM_ATOM = Mark("stream")
 TOO_MANY = Mark("too many")
 DECORATED = Mark("the function that a decorator is given")
 ITS_RESULT = Mark("what calling that function gives")
+RETRIER_ATOM = Mark("a retry loop of a library")
 UNKNOWN: frozenset[object] = frozenset({UNKNOWN_ATOM})
 NONE: frozenset[object] = frozenset({NONE_ATOM})
 STREAM: frozenset[object] = frozenset({STREAM_ATOM})
