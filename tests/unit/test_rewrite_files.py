@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from os_retries.rewrite import files
+from os_retries.rewrite import files, tree
 
 from .rewriting import rewrite
 
@@ -164,15 +164,91 @@ def test_module_names_come_from_the_packages_around(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    assert files.module_name(str(tmp_path / "src/pkg/sub/a.py")) == ("pkg.sub.a", False)
-    assert files.module_name(str(tmp_path / "src/pkg/sub/__init__.py")) == ("pkg.sub", True)
-    assert files.module_name(str(tmp_path / "script.py")) == ("script", False)
+    assert tree.module_name(str(tmp_path / "src/pkg/sub/a.py")) == ("pkg.sub.a", False)
+    assert tree.module_name(str(tmp_path / "src/pkg/sub/__init__.py")) == ("pkg.sub", True)
+    assert tree.module_name(str(tmp_path / "script.py")) == ("script", False)
 
 
 def test_two_scripts_of_one_name(tmp_path):
     """Files of the same name in folders that are no packages do not hide each other."""
     outcome = rewrite(tmp_path, files={"a/run.py": TEXT, "b/run.py": TEXT})
     assert all(WRAPPED in text for text in outcome.texts.values())
+
+
+PROJECT = {
+    "pyproject.toml": "",
+    "src/shop/__init__.py": "from shop.clients import nova\n",
+    "src/shop/clients.py": "from novaclient import client\n\ndef nova():\n    return client.Client('2')\n",
+    "src/shop/api/__init__.py": "",
+    "src/shop/api/servers.py": "from shop import nova\n\ndef stop():\n    nova().servers.stop(1)\n",
+    "src/shop/api/given.py": "def delete(client):\n    client.servers.delete(1)\n",
+    "tools/clean.py": "from shop import nova\nfrom shop.api.given import delete\n\ndelete(nova())\nnova().servers.list()\n",
+    "build/lib/shop/api/given.py": "def delete(client):\n    pass\n",
+}
+
+
+@pytest.mark.parametrize("marker", ["pyproject.toml", "setup.cfg", ".git"])
+def test_a_file_alone_is_judged_as_with_its_whole_project(marker, tmp_path):
+    """--check of one file resolves its imports, and who calls it, from the project around it."""
+    text = {(marker if name == "pyproject.toml" else name): text for name, text in PROJECT.items()}
+    whole = rewrite(tmp_path, files=text, mode="check", exclude=["build"])
+    alone = [rewrite(tmp_path, mode="check", paths=[str(tmp_path / name)]) for name in text if name.endswith(".py")]
+    assert len(whole.out.splitlines()) == 3
+    assert sorted(whole.out.splitlines()) == sorted(line for one in alone for line in one.out.splitlines())
+    folders = ("src/shop/api", "tools")
+    some = rewrite(tmp_path, mode="check", paths=[str(tmp_path / folder) for folder in folders])
+    assert sorted(whole.out.splitlines()) == sorted(some.out.splitlines())
+
+
+def test_without_a_project_the_package_around_a_file_is_read(tmp_path):
+    """The outermost folder with an __init__.py; what stands beside it is not the program's."""
+    inside = {name.removeprefix("src/"): text for name, text in PROJECT.items() if name.startswith("src/")}
+    other = {"other.py": "def f(:\n"}
+    outcome = rewrite(tmp_path, files=inside | other, mode="check", paths=[str(tmp_path / "shop/api/servers.py")])
+    assert outcome.out == "shop/api/servers.py:4:5: nova().servers.stop() is not wrapped in execute_with_retries\n"
+    assert outcome.err == "os-retries rewrite: 1 file, 1 call not wrapped\n"
+
+
+def test_files_around_the_given_one_are_not_changed(tmp_path):
+    """What was not given is read, and neither changed nor reported; what cannot be read there is counted."""
+    bad = {"tools/bad.py": "def f(:\n"}
+    outcome = rewrite(tmp_path, files=PROJECT | bad, paths=[str(tmp_path / "src/shop/api/servers.py")])
+    changed = [name for name, text in outcome.texts.items() if text != (PROJECT | bad)[name]]
+    assert changed == ["src/shop/api/servers.py"]
+    assert outcome.status == 0
+    assert outcome.err == (
+        "os-retries rewrite: 1 file, wrapped 1 call in 1 file, 1 file of the project could not be read\n"
+    )
+
+
+def test_the_home_folder_is_no_project(tmp_path, monkeypatch):
+    """Whoever keeps their home folder in git does not have all of it read for one script."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files = {".git": "", "scripts/a.py": TEXT, "everything/else.py": "def f(:\n"}
+    outcome = rewrite(tmp_path, files=files, paths=[str(tmp_path / "scripts/a.py")])
+    assert outcome.err == "os-retries rewrite: 1 file, wrapped 1 call in 1 file\n"
+
+
+TESTS = ("tests/unit/a.py", "pkg/test_b.py", "pkg/tests/__init__.py", "conftest.py")
+
+
+@pytest.mark.parametrize("tests", [False, True])
+def test_tests_are_left_out_unless_they_are_asked_for(tests, tmp_path):
+    """Nobody wants retries in a test; --tests is for those who do."""
+    files = {"setup.py": "", "pkg/a.py": TEXT, **dict.fromkeys(TESTS, TEXT)}
+    outcome = rewrite(tmp_path, files=files, tests=tests)
+    wrapped = {name for name, text in outcome.texts.items() if WRAPPED in text}
+    assert wrapped == {"pkg/a.py", *(TESTS if tests else ())}
+    assert ("4 test files left out (--tests includes them)" in outcome.err) is not tests
+
+
+@pytest.mark.parametrize("given", ["tests/unit/a.py", "tests/unit", "tests"])
+def test_a_test_that_is_given_by_name_is_done(given, tmp_path):
+    """A test file, or a folder of tests, that is named on the command line is worked on."""
+    files = {"setup.py": "", "tests/unit/a.py": TEXT}
+    outcome = rewrite(tmp_path, files=files, paths=[str(tmp_path), str(tmp_path / given)])
+    assert WRAPPED in outcome.texts["tests/unit/a.py"]
+    assert "left out" not in outcome.err
 
 
 def test_a_folder_that_is_no_package_is_imported_by_its_path(tmp_path):

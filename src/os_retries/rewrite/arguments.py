@@ -67,6 +67,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="GLOB",
         help="leave out files and folders of that name; may be repeated",
     )
+    parser.add_argument("--tests", action="store_true", help="work on tests, too; a test file given by name always is")
     parser.add_argument(
         "--line-length",
         type=_natural,
@@ -94,6 +95,7 @@ def _rewrite(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         arguments.wrapper,
         arguments.exclude,
         arguments.line_length,
+        arguments.tests,
     )
     try:
         return run(options, sys.stdout, sys.stderr)

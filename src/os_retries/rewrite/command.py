@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from os_retries.rewrite.imports import Wrapper
     from os_retries.rewrite.parts import Module
+    from os_retries.rewrite.survey import Report
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
@@ -69,7 +70,7 @@ def _run(options: Options, out: TextIO, err: TextIO) -> int:
                 out.write(f"{place}: {call.name}() is not wrapped in {wrapper.name}\n")
     progress.clear()
     err.writelines(f"os-retries rewrite: {message}\n" for message in report.errors)
-    err.write(_summary(options, len(report.modules), counts, len(report.errors)))
+    err.write(_summary(options, report, counts))
     return 2 if report.errors else int(options.mode == "check" and counts["wrap"] > 0)
 
 
@@ -114,18 +115,22 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _summary(options: Options, number: int, counts: dict[str, int], errors: int) -> str:
+def _summary(options: Options, report: Report, counts: dict[str, int]) -> str:
     calls, changed = _many(counts["wrap"], "call"), _many(counts["changed"], "file")
     did = {
         "diff": f"would wrap {calls} in {changed}",
         "write": f"wrapped {calls} in {changed}",
         "check": f"{calls} not wrapped",
     }[options.mode]
-    parts = [_many(number, "file"), did]
+    parts = [_many(len(report.modules), "file"), did]
     if counts["attach"]:
         parts.append(f"{counts['attach']} left to os_retries.attach")
     if counts["unsure"]:
         parts.append(f"not sure of {counts['unsure']} (--client says where clients come from)")
-    if errors:
-        parts.append(_many(errors, "error"))
+    if report.tests:
+        parts.append(f"{_many(report.tests, 'test file')} left out (--tests includes them)")
+    if report.unread:
+        parts.append(f"{_many(report.unread, 'file')} of the project could not be read")
+    if report.errors:
+        parts.append(_many(len(report.errors), "error"))
     return f"os-retries rewrite: {', '.join(parts)}\n"

@@ -23,3 +23,4 @@ class Options:
     wrapper: str = "os_retries:execute_with_retries"
     exclude: Sequence[str] = ()
     line_length: int = 79
+    tests: bool = False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from os_retries.rewrite import evaluate, files, services
 from os_retries.rewrite.options import Options, UsageError
 from os_retries.rewrite.origins import Program
+from os_retries.rewrite.tree import Tree, load
 from os_retries.rewrite.values import NONE, UNKNOWN, Client, Result, unwrapped
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Report:
     modules: list[Module] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     own: frozenset[str] = frozenset()
+    tests: int = 0  # files left out
+    unread: int = 0  # files around those given that could not be read
 
 
 def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
     """Find the calls of clients in the files given."""
-    tree = files.Tree()
-    for done, total, tree in files.load(options.paths, options.exclude):  # noqa: B007  the last one counts
+    tree = Tree()
+    for done, total, tree in load(options.paths, options.exclude, tests=options.tests):  # noqa: B007  the last one counts
         progress("reading", done, total)
     clients = dict(_client(text) for text in options.clients)
     program = Program(tree.modules, clients, frozenset({wrapper_name, "execute_with_retries"}))
@@ -54,10 +57,12 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
         progress("following clients", done, done + len(program.queue))
 
     evaluate.run(program, step)
-    report = Report(modules=tree.modules, errors=tree.errors)
+    report = Report(modules=tree.given, errors=tree.errors, tests=tree.tests, unread=tree.unread)
+    given = {module.path for module in tree.given}
     report.errors += [
         f"{path}: could not be followed, not changed; please report this ({why})"
         for path, why in program.failed.items()
+        if path in given
     ]
     report.modules = [m for m in report.modules if m.path not in program.failed]
     report.errors += [
@@ -70,6 +75,8 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
     for unit, found in program.found.items():
         function = program.functions.get(unit)
         module = paths[function.module if function else unit]
+        if module.path not in given:
+            continue
         lines = None
         for item in found.values():
             judgement = judge(item)

@@ -1,0 +1,211 @@
+"""Which files are worked on, and which are only read: the program around the files that are given.
+
+A call is judged by the whole program, for its client may be made in any other file. So one file given alone is read
+with the rest of its project, and gets the same verdicts as when the project is given. Only files that were given are
+reported or changed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from os_retries.rewrite.files import FileError, parse, read
+from os_retries.rewrite.parts import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PROJECT = (".git", "pyproject.toml", "setup.py", "setup.cfg")
+_SKIPPED = {"__pycache__", "node_modules"}
+_COPIES = {"build", "dist", "site-packages"}  # not read around the given files: they hold the same modules again
+
+
+@dataclass
+class Tree:
+    """The program: the files given, the files around them, and what is wrong with those left out."""
+
+    modules: list[Module] = field(default_factory=list)
+    given: list[Module] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    tests: int = 0  # given, and left out
+    unread: int = 0  # around the files given
+
+
+@dataclass(slots=True)
+class _File:
+    """A file that is to be read."""
+
+    shown: str
+    real: str
+    root: str
+    is_test: bool
+    given: bool
+
+
+def load(paths: Sequence[str], exclude: Sequence[str] = (), *, tests: bool = False) -> Iterator[tuple[int, int, Tree]]:
+    """Read and parse the program; yield (files done, files in all, the tree so far) after each file.
+
+    Tests below a folder that is given are left out unless `tests`; a file, or a folder of tests, given by name is not.
+    """
+    tree = Tree()
+    files = list(_find(paths, exclude, tree, tests=tests))
+    tests = tests or any(file.is_test for file in files)
+    real = {file.real for file in files}
+    files += [file for file in _around(paths, exclude) if file.real not in real and (tests or not file.is_test)]
+    given = {file.real: index for index, file in enumerate(files) if file.given}
+    files.sort(key=lambda file: (file.real.count(os.sep), file.real))
+    names: set[str] = set()
+    found: dict[int, Module] = {}
+    for done, file in enumerate(files, 1):
+        try:
+            module = _module(file, names)
+        except FileError as error:
+            if file.given:
+                tree.errors.append(str(error))
+            tree.unread += not file.given
+        else:
+            tree.modules.append(module)
+            if file.given:
+                found[given[file.real]] = module
+            for alias in _aliases(file):
+                tree.aliases.setdefault(alias, module.name)
+        tree.given = [found[index] for index in sorted(found)]
+        yield done, len(files), tree
+    if not files:
+        yield 0, 0, tree
+
+
+def _aliases(file: _File) -> Iterator[str]:
+    """Yield the names by which a file may be imported if the folders above its package are packages, too."""
+    relative = Path(os.path.relpath(file.real, file.root)).with_suffix("")
+    parts = relative.parent.parts if relative.name == "__init__" else relative.parts
+    if os.pardir not in parts:
+        yield from (".".join(parts[start:]) for start in range(len(parts)))
+
+
+def _module(file: _File, names: set[str]) -> Module:
+    name, is_package = module_name(file.real)
+    if name in names:
+        name = f"{name}@{file.real}"  # two scripts of one name: each is evaluated, neither can be imported
+    text = read(file.real, file.shown)
+    module = Module(name, file.shown, text, is_package, file.is_test, parse(text, file.shown))
+    names.add(name)
+    return module
+
+
+def _find(paths: Sequence[str], exclude: Sequence[str], tree: Tree, *, tests: bool) -> Iterator[_File]:
+    """Find each file that is given, once."""
+    seen: set[str] = set()
+    left_out: set[str] = set()
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            candidates: Iterator[Path] = _walk(path, tree.errors)
+        elif path.exists():
+            candidates = iter([path])
+        else:
+            why = "is a symbolic link to nothing" if path.is_symlink() else "does not exist"
+            tree.errors.append(f"{given}: {why}")
+            continue
+        root = _root(given)
+        named = tests or not path.is_dir() or is_test(os.path.join(os.path.realpath(given), "x.py"), root)  # noqa: PTH118
+        for candidate in candidates:
+            if candidate != path and _excluded(candidate, exclude):
+                continue
+            real = os.path.realpath(candidate)
+            if real in seen:
+                continue
+            if not Path(real).is_file():
+                tree.errors.append(f"{candidate}: is not a file")
+                continue
+            test = is_test(real, root)
+            if test and not named:
+                left_out.add(real)
+                continue
+            seen.add(real)
+            yield _File(str(candidate), real, root, test, True)
+    tree.tests = len(left_out - seen)
+
+
+def _around(paths: Sequence[str], exclude: Sequence[str]) -> Iterator[_File]:
+    """Find the files of the projects that the given files are of."""
+    roots: dict[str, None] = {}
+    for given in paths:
+        if os.path.exists(given):  # noqa: PTH110
+            roots[_root(given)] = None
+    for root in roots:
+        whole = _is_project(Path(root)) or any(os.path.realpath(given) == root for given in paths)
+        for path in _walk(Path(root), [], whole=whole):
+            real = os.path.realpath(path)
+            if not _excluded(path, exclude) and os.path.isfile(real):  # noqa: PTH113
+                yield _File(str(path), real, root, is_test(real, root), False)
+
+
+def _root(given: str) -> str:
+    """Return the folder of the project that a file or folder is of.
+
+    Without a project's file above it, that is the folder which holds its outermost package.
+    """
+    path = Path(os.path.realpath(given))
+    folder = path if path.is_dir() else path.parent
+    for candidate in (folder, *folder.parents):
+        if _is_project(candidate):
+            return str(candidate)
+    while (folder / "__init__.py").exists() and folder.name:
+        folder, path = folder.parent, folder
+    return str(path if path.is_dir() else folder)
+
+
+def _is_project(folder: Path) -> bool:
+    return folder not in {Path.home(), Path(folder.anchor)} and any((folder / name).exists() for name in _PROJECT)
+
+
+def _excluded(path: Path, exclude: Sequence[str]) -> bool:
+    return any(path.match(pattern) or _under(path, pattern) for pattern in exclude)
+
+
+def _under(path: Path, pattern: str) -> bool:
+    return any(parent.match(pattern) for parent in path.parents if parent.name)
+
+
+def _walk(top: Path, errors: list[str], *, whole: bool | None = None) -> Iterator[Path]:
+    """Yield the *.py files below `top` in order; symbolic links to folders are not followed, so there are no loops.
+
+    `whole` is None for a folder that was given. Around given files, copies are left out, and without a project's file
+    all folders that are no packages.
+    """
+
+    def failed(error: OSError) -> None:
+        errors.append(f"{error.filename}: cannot be listed ({error.strerror})")
+
+    def wanted(folder: str, name: str) -> bool:
+        if name.startswith(".") or name in _SKIPPED or Path(folder, name, "pyvenv.cfg").exists():
+            return False
+        return whole is None or (name not in _COPIES and (whole or Path(folder, name, "__init__.py").exists()))
+
+    for folder, folders, names in os.walk(top, onerror=failed):
+        folders[:] = sorted(name for name in folders if wanted(folder, name))
+        yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def module_name(real: str) -> tuple[str, bool]:
+    """Return the dotted name of the module in a file, from the packages (folders with an __init__.py) around it."""
+    path = Path(real)
+    is_package = path.stem == "__init__"
+    parts = [] if is_package else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").exists() and folder.name:
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts) or path.parent.name, is_package
+
+
+def is_test(real: str, root: str) -> bool:
+    """Say whether the file is one of the program's tests, by the usual names of files and folders."""
+    parts = Path(os.path.relpath(real, root)).parts
+    name = parts[-1]
+    return bool({"test", "tests"} & set(parts[:-1])) or name.startswith("test_") or name in {"conftest.py", "tests.py"}
