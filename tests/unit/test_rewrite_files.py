@@ -200,6 +200,14 @@ def test_a_file_alone_is_judged_as_with_its_whole_project(marker, tmp_path):
     assert sorted(whole.out.splitlines()) == sorted(some.out.splitlines())
 
 
+def test_a_package_of_the_program_does_not_hide_a_library(tmp_path):
+    """`import openstack` is the library's, though the program has a package app.api.openstack."""
+    packages = dict.fromkeys(("app/__init__.py", "app/api/__init__.py", "app/api/openstack/__init__.py"), "")
+    text = "from openstack import connection\nconnection.Connection().compute.get_server(1)\n"
+    outcome = rewrite(tmp_path, text, files=packages)
+    assert "execute_with_retries(connection.Connection().compute.get_server, 1)" in outcome.text
+
+
 def test_without_a_project_the_package_around_a_file_is_read(tmp_path):
     """The outermost folder with an __init__.py; what stands beside it is not the program's."""
     inside = {name.removeprefix("src/"): text for name, text in PROJECT.items() if name.startswith("src/")}

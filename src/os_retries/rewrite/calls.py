@@ -30,7 +30,6 @@ from os_retries.rewrite.values import (
     below_client,
     clients_in,
     elements,
-    interesting,
     result_of_call,
     unwrapped,
 )
@@ -207,11 +206,13 @@ class Calls(Definitions):
             literal = attr.value if isinstance(attr, ast.Constant) and isinstance(attr.value, str) else "?"
             known = first if literal != "?" else frozenset(a for a in first if isinstance(a, Client))
             unknown = UNKNOWN if first - known - NONE else NOTHING
+            if not first:
+                return self.program.at_a_loss()
             return (self.attribute(known, literal) | unknown or UNKNOWN) | (args[2] if len(args) > 2 else NOTHING)
         if last in _SAME:
             source = args[-1] if last == "filter" else first
             value = elements(source)
-            return frozenset({Many(value)}) if interesting(value) else UNKNOWN
+            return self.boxed(value)
         if last in _ELEMENT:
             return elements(first) | (args[1] if len(args) > 1 and last == "next" else NOTHING)
         if last == "enumerate":

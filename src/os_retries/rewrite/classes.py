@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from os_retries.rewrite import services
 from os_retries.rewrite.functions import Functions
-from os_retries.rewrite.values import NONE, NOTHING, UNKNOWN, Bound, Client, Ref, Value, below_client
+from os_retries.rewrite.values import NOTHING, UNKNOWN, Bound, Client, Ref, Value, below_client
+
+_NOT_YET = ""  # stands in an ancestry for the bases of a class that are not known yet
 
 
 class Classes(Functions):
@@ -25,7 +27,8 @@ class Classes(Functions):
                 continue
             order.append(current)
             if current in self.classes:
-                todo += sorted(a.name for a in self.get(("bases", current)) if isinstance(a, Ref))
+                bases = sorted(a.name for a in self.get(("bases", current)) if isinstance(a, Ref))
+                todo += bases or [_NOT_YET] * bool(self.classes[current].node.bases)
         return order
 
     def link(self, cls: str, base: str) -> None:
@@ -49,15 +52,26 @@ class Classes(Functions):
 
     def class_attribute(self, cls: str, name: str) -> Value:
         """Read an attribute from the class itself."""
-        for ancestor in self.ancestry(cls):
-            if value := self.get(("attr", ancestor, name)):
-                return frozenset(
-                    Bound(atom.name, cls)
-                    if isinstance(atom, Ref) and (f := self.functions.get(atom.name)) and f.kind == "class"
-                    else atom
-                    for atom in value
-                )
-        return NOTHING
+        value, _ = self._inherited(self.ancestry(cls), name)
+        return frozenset(
+            Bound(atom.name, cls)
+            if isinstance(atom, Ref) and (f := self.functions.get(atom.name)) and f.kind == "class"
+            else atom
+            for atom in value
+        )
+
+    def _inherited(self, ancestry: list[str], name: str) -> tuple[Value, str]:
+        """Return what the nearest class that binds `name` gives it, what others set there, and which class that is."""
+        value = NOTHING
+        for ancestor in ancestry:
+            if ancestor not in self.classes:
+                if ancestor == _NOT_YET:
+                    return value, ancestor
+                continue
+            value |= self.get(("attr", ancestor, name))
+            if name in self.classes[ancestor].binds:
+                return value, ancestor
+        return value, ""
 
     def instance_attribute(self, cls: str, name: str, *, skip_own: bool = False) -> Value:
         """Read an attribute from an instance of `cls`, which may also be of a subclass."""
@@ -67,31 +81,18 @@ class Classes(Functions):
         return value
 
     def _instance_attribute(self, cls: str, name: str, *, skip_own: bool) -> Value:
-        value = NOTHING
         ancestry = self.ancestry(cls)
-        for ancestor in ancestry[skip_own:]:
-            if value := self.get(("attr", ancestor, name)):
-                break
-        if not skip_own and self._is_abstract(value):
-            value |= self.get(("below", cls, name))
-        if value:
-            out = NOTHING
-            for atom in value:
-                out |= self._bind(atom, cls)
-            return out
+        value, owner = self._inherited(ancestry[skip_own:], name)
+        if not skip_own and not (owner in self.classes and self.classes[owner].binds[name]):
+            value |= self.get(("below", cls, name))  # nobody above gives it, or it is only announced there
+        out = NOTHING
+        for atom in value:
+            out |= self._bind(atom, cls)
+        if owner:
+            return out or self.at_a_loss()
         if service := self.base_client(cls):
-            return frozenset({below_client(service, (), name)})
-        if value := self._delegated(ancestry, name):
-            return value
-        return UNKNOWN if any(a not in self.classes for a in ancestry) else self.at_a_loss()
-
-    def _is_abstract(self, value: Value) -> bool:
-        """Say whether a class only announces an attribute, for its subclasses to give."""
-        return all(
-            atom in NONE
-            or (isinstance(atom, Ref) and atom.name in self.functions and not self.returned(atom.name) - NONE)
-            for atom in value
-        )
+            return out | {below_client(service, (), name)}
+        return out or self._delegated(ancestry, name) or self.at_a_loss()
 
     def _delegated(self, ancestry: list[str], name: str) -> Value:
         """Return what a __getattr__ that passes on to a client gives for `name`."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from os_retries.rewrite import repeats
+from os_retries.rewrite import bindings, repeats
 from os_retries.rewrite.expressions import Expressions
 from os_retries.rewrite.parts import Class, Function
 from os_retries.rewrite.values import (
@@ -38,10 +38,8 @@ def run(program: Program, step: Callable[[], None] = lambda: None) -> None:
     """Evaluate everything in the program until nothing grows; `step` is called once for each unit that was run."""
     for tests in (False, True):  # what tests do changes nothing of the program, so they wait until that is known
         program.begin(tests=tests)
-        settled = False
-        while (unit := program.next_unit()) is not None or not settled:
+        while (unit := program.next_unit()) is not None or program.settle():
             if unit is None:
-                settled = not program.settle()
                 continue
             try:
                 Evaluator(program, unit).run()
@@ -67,7 +65,7 @@ class Evaluator(Expressions):
             else:
                 if function.node.returns is not None:
                     self.promised = self.annotation(function.node.returns)
-                    self.program.add(("ret", self.unit), self.promised)
+                    self.program.add(("ret", self.unit), self.promised or NOTHING)
                 self.block(function.node.body)
                 if not self.ended:
                     self.program.add(("ret", self.unit), NONE)
@@ -86,8 +84,10 @@ class Evaluator(Expressions):
         for name in (*names, *function.keyword_only):
             self.bind(name, self.program.get(("param", self.unit, name)))
         for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-            if arg.annotation is not None and (declared := self.annotation(arg.annotation)):
-                self.bind(arg.arg, declared)
+            if arg.annotation is not None:
+                declared = self.annotation(arg.annotation)
+                if declared is None or declared:
+                    self.bind(arg.arg, declared or NOTHING)
         for extra in (node.args.vararg, node.args.kwarg):
             if extra is not None:
                 self.bind(extra.arg, UNKNOWN)
@@ -172,10 +172,9 @@ class Evaluator(Expressions):
         full = f"{self.cls or self.unit}.{node.name}"
         program = self.program
         if full not in program.classes:
-            program.classes[full] = Class(full, node, self.module.name)
-        bases = NOTHING
-        for base in node.bases:
-            bases |= self.value(base)
+            program.classes[full] = Class(full, node, self.module.name, binds=bindings.of_class(node))
+        values = [self.value(base) for base in node.bases]
+        bases = NOTHING.union(*values) if all(values) else NOTHING  # all of them, or it is not known yet
         for keyword in node.keywords:
             self.value(keyword.value)
         program.add(("bases", full), frozenset(a if isinstance(a, Ref) else Ref("?") for a in bases))
@@ -195,7 +194,8 @@ class Evaluator(Expressions):
     def s_return(self, node: ast.Return) -> None:
         if node.value is not None:
             value = self.value(node.value)
-            self.program.add(("ret", self.unit), value - UNKNOWN if self.promised else value)
+            if self.promised is not None:
+                self.program.add(("ret", self.unit), value - UNKNOWN if self.promised else value)
         self.ended = True
 
     def s_stop(self, node: ast.stmt) -> None:
@@ -211,7 +211,7 @@ class Evaluator(Expressions):
         value = self.value(node.value) if node.value is not None else NOTHING
         declared = self.annotation(node.annotation)
         if node.value is not None or declared:
-            self.assign(node.target, declared or value)
+            self.assign(node.target, NOTHING if declared is None else declared or value)
 
     def s_augmented(self, node: ast.AugAssign) -> None:
         value = self.value(node.value)
@@ -277,11 +277,8 @@ class Evaluator(Expressions):
             if isinstance(atom, Managed):
                 out |= atom.value
             elif isinstance(atom, Inst):
-                given = NOTHING
                 for method in self.program.instance_attribute(atom.cls, "__enter__"):
-                    if isinstance(method, Bound):
-                        given |= self.program.returned(method.function)
-                out |= given or {atom}
+                    out |= self.program.returned(method.function) if isinstance(method, Bound) else {atom}
             else:
                 out |= {atom}
         return out

@@ -16,7 +16,6 @@ from os_retries.rewrite.values import (
     STREAM_ATOM,
     UNKNOWN,
     Client,
-    Many,
     Ref,
     Result,
     Row,
@@ -113,7 +112,7 @@ class Expressions(Calls):
         out = NOTHING
         for part in node.elts:
             out |= elements(self.value(part.value)) if isinstance(part, ast.Starred) else self.value(part)
-        return frozenset({Many(out)}) if interesting(out) and depth(out) < DEPTH_LIMIT else UNKNOWN
+        return self.boxed(out)
 
     def e_tuple(self, node: ast.Tuple) -> Value:
         values = tuple(self.value(part) for part in node.elts)
@@ -130,7 +129,7 @@ class Expressions(Calls):
             return NONE
         for value in node.values:
             out |= self.value(value)
-        return frozenset({Many(out)}) if interesting(out) and depth(out) < DEPTH_LIMIT else UNKNOWN
+        return self.boxed(out)
 
     def e_subscript(self, node: ast.Subscript) -> Value:
         value = self.value(node.value)
@@ -146,11 +145,11 @@ class Expressions(Calls):
 
     def e_yield(self, node: ast.Yield) -> Value:
         value = self.value(node.value) if node.value is not None else NONE
-        self.program.add(("yield", self.unit), value or UNKNOWN)
+        self.program.add(("yield", self.unit), value or self.program.at_a_loss())
         return UNKNOWN
 
     def e_yield_from(self, node: ast.YieldFrom) -> Value:
-        self.program.add(("yield", self.unit), elements(self.value(node.value)) or UNKNOWN)
+        self.program.add(("yield", self.unit), elements(self.value(node.value)) or self.program.at_a_loss())
         return UNKNOWN
 
     def e_comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
@@ -168,9 +167,8 @@ class Expressions(Calls):
         self.env = outer
         for walrus in (n for g in node.generators for n in ast.walk(g) if isinstance(n, ast.NamedExpr)):
             self.assign(walrus.target, UNKNOWN)
-        if interesting(out) and depth(out) < DEPTH_LIMIT:
-            return frozenset({Many(out)})
-        return STREAM if isinstance(node, ast.GeneratorExp) else UNKNOWN
+        box = self.boxed(out)
+        return STREAM if box == UNKNOWN and isinstance(node, ast.GeneratorExp) else box
 
 
 _EXPRESSIONS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {

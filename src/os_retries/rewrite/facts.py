@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from os_retries.rewrite.values import NONE, NOTHING, SIZE_LIMIT, UNKNOWN, Result, Value, collapsed
+from os_retries.rewrite.values import NONE, NOTHING, SIZE_LIMIT, TOO_MANY, UNKNOWN, Result, Value, clients_in, collapsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +44,8 @@ class Facts:
         self._seen: dict[tuple[str, str, object], Value] = {}  # what this unit asked for already, in this run
         self._ancestries: dict[str, list[str]] = {}
         self._at_a_loss: dict[str, None] = {}
+        self._named: dict[str, Value] | None = None  # what attributes of this name are, once guesses are made
+        self._guessing: dict[str, dict[str, None]] = {}  # by name, who would like to guess
         for module in modules:
             self.modules[module.name] = module
 
@@ -60,11 +62,15 @@ class Facts:
         old = self._state.get(key, NOTHING)
         if any(isinstance(atom, Result) and atom.name for atom in value):  # data, once it is kept somewhere
             value = frozenset(a for a in value if not (isinstance(a, Result) and a.name)) | UNKNOWN
+        if TOO_MANY in old:
+            value = clients_in(value)
         if value <= old or (self.testing and self._is_tested(key)):
             return
         new = collapsed(old | value)
-        if len(new) > SIZE_LIMIT:
-            new = old | UNKNOWN
+        if len(new) > SIZE_LIMIT:  # what is kept must not depend on what came first
+            new = clients_in(new) | UNKNOWN | {TOO_MANY}
+            if len(new) > 4 * SIZE_LIMIT:
+                new = UNKNOWN | {TOO_MANY}
         if new == old:
             return
         self._state[key] = new
@@ -120,14 +126,33 @@ class Facts:
         return module is None or not module.is_test
 
     def settle(self) -> bool:
-        """Call unknown what nobody has told by now: parameters, names, attributes. True if that leaves work to do."""
+        """Take the next step when nothing grows any more; False after the last.
+
+        First what nobody has told is unknown: parameters, names, attributes. When nothing grows from that, guesses are
+        made, all of them from the same facts.
+        """
         self.testing = False
-        for key in [k for k in self._readers if k[0] == "param" and not self._state.get(k)]:
-            self.add(key, UNKNOWN)
-        self._settled = True
-        self.queue.update(dict.fromkeys(self._at_a_loss))
-        self._at_a_loss.clear()
-        return bool(self.queue or self._later)
+        if not self._settled:
+            for key in [k for k in self._readers if k[0] == "param" and not self._state.get(k)]:
+                self.add(key, UNKNOWN)
+            self._settled = True
+            self.queue.update(dict.fromkeys(self._at_a_loss))
+            self._at_a_loss.clear()
+            return True
+        if self._named is None:
+            self._named = {key[1]: value for key, value in self._state.items() if key[0] == "named"}
+        for name, units in self._guessing.items():
+            if self._named.get(name, UNKNOWN) - UNKNOWN - NONE:
+                self.queue.update(units)
+        self._guessing.clear()
+        return bool(self.queue)
+
+    def named(self, name: str) -> Value:
+        """Return what attributes called `name` hold anywhere in the program; unknown until all is settled."""
+        if self._named is None:
+            self._guessing.setdefault(name, {})[self.unit] = None
+            return UNKNOWN
+        return self._named.get(name, UNKNOWN)
 
     def at_a_loss(self) -> Value:
         """Return what a name is that nothing is known of: nothing yet, and in the end unknown."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from os_retries.rewrite import repeats, services
 from os_retries.rewrite.classes import Classes
-from os_retries.rewrite.values import NONE, NOTHING, UNKNOWN, Guess, Inst, Ref, Value, clients_in
+from os_retries.rewrite.values import NONE, UNKNOWN, Guess, Inst, Ref, Value, clients_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,11 +41,11 @@ class Program(Classes):
     def _member(self, dotted: str, name: str, seen: frozenset[str]) -> Value:
         full = f"{dotted}.{name}"
         if module := self.module_named(dotted):
-            if value := self.get(("glob", module.name, name)):
+            value = self.get(("glob", module.name, name))
+            if name in module.binds:
                 return value
             if sub := self.module_named(full):
-                return frozenset({Ref(sub.name)})
-            value = NOTHING
+                return value | {Ref(sub.name)}
             if module.name not in seen:
                 for star in self.get(("star", module.name)):
                     if isinstance(star, Ref):
@@ -68,7 +68,7 @@ class Program(Classes):
 
         The answer says that it is a guess by holding the unknown too.
         """
-        value = self.get(("named", name))
+        value = self.named(name)
         if value & UNKNOWN or not value:
             return UNKNOWN
         known = clients_in(value) | {atom for atom in value if isinstance(atom, Inst)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from os_retries.rewrite import bindings
+
 if TYPE_CHECKING:
     import ast
 
@@ -21,6 +23,11 @@ class Module:
     is_package: bool
     is_test: bool
     tree: ast.Module
+    binds: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Read off what the module binds."""
+        self.binds = bindings.of_module(self.tree)
 
 
 @dataclass(slots=True)
@@ -35,6 +42,7 @@ class Function:
     kind: str = "plain"  # plain, static, class, property, context
     positional: list[str] = field(default_factory=list)
     keyword_only: list[str] = field(default_factory=list)
+    binds: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class Class:
     above: set[str] = field(default_factory=set)  # all its bases that are of the program, and theirs
     below: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
+    binds: dict[str, bool] = field(default_factory=dict)  # as in bindings.of_class
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ class Scope:
         self.locals: dict[str, Value] = {}  # everything each name ever held, for the functions inside
         self.found: dict[int, Found] = {}
         self.has_inner = False
-        self.promised: Value = NOTHING  # by the annotation of what the function returns
+        self.promised: Value | None = NOTHING  # by the annotation of what the function returns
         self.loop: ast.stmt | None = None  # around the statement, if it can do the same thing again
         self.repeated = self._repeated()  # by which retry loop
         self.spreads = bool(self.repeated)  # whether what is called here is repeated, too
@@ -83,9 +83,9 @@ class Scope:
             return self.env[name]
         if self.function is not None:
             for outer in self.function.outer:
-                if value := self.program.get(("local", outer, name)):
-                    return value
-        if name in _BUILTINS:
+                if name in self.program.functions[outer].binds:
+                    return self.program.get(("local", outer, name))
+        if name in _BUILTINS and name not in self.module.binds:
             return self.program.get(("glob", self.module.name, name)) or frozenset({Ref(f"builtins.{name}")})
         return self.program.member(self.module.name, name) or self.program.at_a_loss()
 
@@ -115,11 +115,11 @@ class Scope:
                     self.program.add(("glob", module.name, target.attr), value)
                 elif atom.name in self.program.classes:
                     self.program.add(("attr", atom.name, target.attr), value)
-        if isinstance(target.value, ast.Name) and interesting(value):
+        if isinstance(target.value, ast.Name) and (interesting(value) or not value):
             dotted = f"{target.value.id}.{target.attr}"
             if target.value.id in self.env:
                 self.env[dotted] = value
-            if self.program.get(("glob", self.module.name, target.value.id)):
+            if value and self.program.get(("glob", self.module.name, target.value.id)):
                 self.program.set_on_global(self.module.name, dotted, value)
 
     def put_in(self, box: ast.expr, value: Value) -> None:
@@ -137,27 +137,39 @@ class Scope:
         elif isinstance(box, ast.Attribute):
             self.set_attribute(box, many)
 
-    def annotation(self, node: ast.expr) -> Value:
-        """Return the instances that an annotation promises: only clients and classes of the program count."""
+    def boxed(self, value: Value) -> Value:
+        """Return a container of such values."""
+        value = value or self.program.at_a_loss()
+        if value - UNKNOWN and depth(value) < DEPTH_LIMIT:
+            return frozenset({Many(value)})
+        return UNKNOWN if value else NOTHING
+
+    def annotation(self, node: ast.expr) -> Value | None:
+        """Return the instances that an annotation promises: only clients and classes of the program count.
+
+        None if its names are not known yet.
+        """
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             try:
                 node = ast.parse(node.value.strip(), mode="eval").body
             except SyntaxError:
                 return NOTHING
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return self.annotation(node.left) | self.annotation(node.right)
+            left, right = self.annotation(node.left), self.annotation(node.right)
+            return None if left is None or right is None else left | right
         if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] == "Optional":
             return self.annotation(node.slice)
         if not isinstance(node, (ast.Name, ast.Attribute)):
             return NOTHING
+        value = self.value(node)
         out = NOTHING
-        for atom in self.value(node):
+        for atom in value:
             if isinstance(atom, Ref):
                 if service := self.program.declared(atom.name) or services.constructor(atom.name):
                     out |= {Client(service)}
                 elif atom.name in self.program.classes:
                     out |= {Inst(atom.name)}
-        return out
+        return out if value else None
 
     def children(self, node: ast.AST) -> None:
         """Evaluate the expressions right below a node that means nothing here."""

@@ -71,7 +71,7 @@ def load(paths: Sequence[str], exclude: Sequence[str] = (), *, tests: bool = Fal
             tree.modules.append(module)
             if file.given:
                 found[given[file.real]] = module
-            for alias in _aliases(file):
+            for alias in _aliases(file, module):
                 tree.aliases.setdefault(alias, module.name)
         tree.given = [found[index] for index in sorted(found)]
         yield done, len(files), tree
@@ -79,12 +79,13 @@ def load(paths: Sequence[str], exclude: Sequence[str] = (), *, tests: bool = Fal
         yield 0, 0, tree
 
 
-def _aliases(file: _File) -> Iterator[str]:
-    """Yield the names by which a file may be imported if the folders above its package are packages, too."""
+def _aliases(file: _File, module: Module) -> Iterator[str]:
+    """Yield the names by which a module may be imported if folders above its outermost package are packages, too."""
     relative = Path(os.path.relpath(file.real, file.root)).with_suffix("")
     parts = relative.parent.parts if relative.name == "__init__" else relative.parts
     if os.pardir not in parts:
-        yield from (".".join(parts[start:]) for start in range(len(parts)))
+        longer = len(parts) - module.name.count(".")
+        yield from (".".join(parts[start:]) for start in range(max(longer, 1)))
 
 
 def _module(file: _File, names: set[str]) -> Module:
