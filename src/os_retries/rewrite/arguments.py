@@ -67,6 +67,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="GLOB",
         help="leave out files and folders of that name; may be repeated",
     )
+    parser.add_argument(
+        "--no-creates",
+        dest="creates",
+        action="store_false",
+        help="leave calls alone that create something: after a lost answer, a repeat creates it twice",
+    )
+    parser.add_argument(
+        "--format",
+        choices=["text", "json", "sarif"],
+        default="text",
+        help="how to report (default: %(default)s); json and sarif (2.1.0) take the place of diff and list",
+    )
     parser.add_argument("--tests", action="store_true", help="work on tests, too; a test file given by name always is")
     parser.add_argument(
         "--line-length",
@@ -96,6 +108,8 @@ def _rewrite(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         arguments.exclude,
         arguments.line_length,
         arguments.tests,
+        arguments.creates,
+        arguments.format,
     )
     try:
         return run(options, sys.stdout, sys.stderr)

@@ -8,7 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from os_retries.rewrite import files
+from os_retries.rewrite import files, reports
 from os_retries.rewrite.options import Options, UsageError
 from os_retries.rewrite.progress import Progress
 from os_retries.rewrite.survey import find
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from os_retries.rewrite.imports import Wrapper
     from os_retries.rewrite.parts import Module
-    from os_retries.rewrite.survey import Report
+    from os_retries.rewrite.survey import Call
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
@@ -38,40 +38,42 @@ def _run(options: Options, out: TextIO, err: TextIO) -> int:
     wrapper = _wrapper(options.wrapper)
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))  # deep expressions; Python's frames are not C's
     progress = Progress(err)
-    report = find(options, wrapper.name, progress)
-    counts = dict.fromkeys(("wrap", "attach", "unsure", "changed"), 0)
-    for index, module in enumerate(report.modules, 1):
-        progress("rewriting", index, len(report.modules))
-        calls = report.calls.get(module.path, [])
+    found = find(options, wrapper.name, progress)
+    result = reports.Result(
+        len(found.modules), hints=found.hints, errors=found.errors, tests=found.tests, unread=found.unread
+    )
+    for index, module in enumerate(found.modules, 1):
+        progress("rewriting", index, len(found.modules))
+        calls = found.calls.get(module.path, [])
         targets = [call.node for call in calls if call.verdict == "wrap"]
         if targets and options.mode != "check":
             try:
-                new, missed = edit(module, targets, wrapper, report.own, options.line_length)
+                new, missed = edit(module, targets, wrapper, found.own, options.line_length)
                 if options.mode == "write" and new != module.text:
                     files.write(module.path, module.text, new)
             except files.FileError as error:
                 text = str(error)
-                report.errors.append(text if text.startswith(module.path) else f"{module.path}: {text}; not changed")
+                result.errors.append(text if text.startswith(module.path) else f"{module.path}: {text}; not changed")
                 continue
-            counts["changed"] += new != module.text
+            except RecursionError:
+                result.errors.append(f"{module.path}: is nested too deep for this Python; not changed")
+                continue
+            result.changed += new != module.text
             lost = "stands where it cannot be told from another call"
             calls = [c._replace(verdict="unsure", why=lost) if c.node in missed else c for c in calls]
-            if options.mode == "diff":
+            if options.mode == "diff" and options.format == "text":
                 progress.clear()
                 out.writelines(_diff(module.path, module.text, new))
-        progress.clear()
-        for call in calls:
-            counts[call.verdict] += 1
-            place = f"{module.path}:{call.node.lineno}:{_column(module, call.node)}"
-            if call.verdict != "wrap":
-                label = "not sure" if call.verdict == "unsure" else "left alone"
-                err.write(f"{place}: {label}: {call.name}() {call.why}\n")
-            elif options.mode == "check":
-                out.write(f"{place}: {call.name}() is not wrapped in {wrapper.name}\n")
+        rows = _rows(module, calls)
+        result.rows += rows
+        if options.format == "text":
+            progress.clear()
+            reports.lines(rows, options, out, err)
     progress.clear()
-    err.writelines(f"os-retries rewrite: {message}\n" for message in report.errors)
-    err.write(_summary(options, report, counts))
-    return 2 if report.errors else int(options.mode == "check" and counts["wrap"] > 0)
+    if options.format != "text":
+        out.write(reports.as_json(options, result) if options.format == "json" else reports.as_sarif(options, result))
+    err.write(reports.summary(options, result))
+    return 2 if result.errors else int(options.mode == "check" and result.count("wrap") > 0)
 
 
 def _editor() -> Callable[..., tuple[str, list[ast.Call]]]:
@@ -105,32 +107,17 @@ def _wrapper(text: str) -> Wrapper:
     return Wrapper(module, name)
 
 
-def _column(module: Module, node: ast.Call) -> int:
-    lines = files.split_lines(module.text.removeprefix(files.BOM))
-    line = lines[node.lineno - 1] if node.lineno <= len(lines) else ""
-    return 1 + len(line.encode()[: node.col_offset].decode(errors="ignore"))
+def _rows(module: Module, calls: list[Call]) -> list[reports.Row]:
+    lines = files.split_lines(module.text.removeprefix(files.BOM)) if calls else []
 
+    def column(line: int, offset: int) -> int:
+        return 1 + len(lines[line - 1].encode()[:offset].decode(errors="ignore")) if line <= len(lines) else 1
 
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _summary(options: Options, report: Report, counts: dict[str, int]) -> str:
-    calls, changed = _many(counts["wrap"], "call"), _many(counts["changed"], "file")
-    did = {
-        "diff": f"would wrap {calls} in {changed}",
-        "write": f"wrapped {calls} in {changed}",
-        "check": f"{calls} not wrapped",
-    }[options.mode]
-    parts = [_many(len(report.modules), "file"), did]
-    if counts["attach"]:
-        parts.append(f"{counts['attach']} left to os_retries.attach")
-    if counts["unsure"]:
-        parts.append(f"not sure of {counts['unsure']} (--client says where clients come from)")
-    if report.tests:
-        parts.append(f"{_many(report.tests, 'test file')} left out (--tests includes them)")
-    if report.unread:
-        parts.append(f"{_many(report.unread, 'file')} of the project could not be read")
-    if report.errors:
-        parts.append(_many(len(report.errors), "error"))
-    return f"os-retries rewrite: {', '.join(parts)}\n"
+    rows = []
+    for node, verdict, why, name, creates in calls:
+        end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        start = column(node.lineno, node.col_offset)
+        rows.append(
+            reports.Row(module.path, node.lineno, start, end_line, column(end_line, end), name, verdict, why, creates)
+        )
+    return rows

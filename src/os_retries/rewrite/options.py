@@ -24,3 +24,5 @@ class Options:
     exclude: Sequence[str] = ()
     line_length: int = 79
     tests: bool = False
+    creates: bool = True
+    format: str = "text"  # text, json, sarif

@@ -47,6 +47,12 @@ LOCAL_METHODS = frozenset({
 RETURNS_ONE = frozenset({"get", "find", "create", "show"})
 RETURNS_MANY = frozenset({"list", "findall", "find_all", "list_all"})
 
+#: Names of methods that make something new, by their first word: a repeat may make it twice.
+CREATING = frozenset({
+    "create", "boot", "clone", "copy", "import", "allocate", "issue", "post", "backup", "snapshot", "generate", "order",
+})  # fmt: skip
+_ALSO_CREATING = frozenset({"interface_attach", "add_fixed_ip", "store", "submit"})
+
 HTTP_VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "request"})
 
 
@@ -78,6 +84,9 @@ SWIFT = Judgement(
 STORE = Judgement(
     "attach",
     "sends what .create() only built, a container with a request for each secret: use os_retries.attach(session)",
+)
+CREATES = Judgement(
+    "attach", "creates something, and a repeat may create it twice: use os_retries.attach(session), which looks first"
 )
 AWAITED = Judgement("unsure", "is awaited: execute_with_retries would return before the request is made")
 
@@ -236,6 +245,12 @@ def judge_resource(  # noqa: PLR0911  one line a rule
     if name in ALL_BUILTIN_METHODS:
         return SILENT
     return Judgement("unsure", f"is a method of something that the {service} client returned")
+
+
+def creates(name: str) -> bool:
+    """Say whether a method of this name makes something new."""
+    words = name.split("_")
+    return words[0] in CREATING or words[-1] == "create" or name in _ALSO_CREATING
 
 
 def shape_of_result(service: str, path: tuple[str, ...]) -> str:  # noqa: PLR0911  one line a rule

@@ -14,8 +14,11 @@ from os_retries.rewrite.tree import Tree, load
 from os_retries.rewrite.values import NONE, UNKNOWN, Client, Result, unwrapped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from os_retries.rewrite.parts import Found, Module
     from os_retries.rewrite.progress import Progress
+    from os_retries.rewrite.reports import Hint
 
 _SKIP = re.compile(r"#\s*os-retries:\s*skip\b")
 
@@ -27,6 +30,7 @@ class Call(NamedTuple):
     verdict: str
     why: str
     name: str
+    creates: bool = False
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Report:
     modules: list[Module] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     own: frozenset[str] = frozenset()
+    hints: list[Hint] = field(default_factory=list)
     tests: int = 0  # files left out
     unread: int = 0  # files around those given that could not be read
 
@@ -57,48 +62,57 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
         progress("following clients", done, done + len(program.queue))
 
     evaluate.run(program, step)
-    report = Report(modules=tree.given, errors=tree.errors, tests=tree.tests, unread=tree.unread)
-    given = {module.path for module in tree.given}
+    given = {module.path: module for module in tree.given}
+    report = Report(errors=tree.errors, tests=tree.tests, unread=tree.unread)
     report.errors += [
         f"{path}: could not be followed, not changed; please report this ({why})"
         for path, why in program.failed.items()
         if path in given
     ]
-    report.modules = [m for m in report.modules if m.path not in program.failed]
     report.errors += [
         f"--client {name}: nothing of that name is used in the files given; it is MODULE.NAME, as its own module has it"
         for name in clients
         if name not in program.clients_met
     ]
+    report.modules = [module for module in tree.given if module.path not in program.failed]
     report.own = frozenset(module.name.partition(".")[0] for module in tree.modules)
-    paths = {module.name: module for module in tree.modules}
     for unit, found in program.found.items():
         function = program.functions.get(unit)
-        module = paths[function.module if function else unit]
-        if module.path not in given:
-            continue
-        lines = None
-        for item in found.values():
-            judgement = judge(item)
-            if judgement.verdict == "silent":
-                continue
-            if program.is_covered(unit):
-                continue
-            lines = lines or files.split_lines(module.text)
-            if _skipped(item.node, lines):
-                continue
-            name = _name(item.node)
-            report.calls.setdefault(module.path, []).append(Call(item.node, *judgement, name))
+        module = program.modules[function.module if function else unit]
+        if module.path in given and not program.is_covered(unit):
+            report.calls.setdefault(module.path, []).extend(_judged(found.values(), module, options))
     for calls in report.calls.values():
-        calls.sort(
-            key=lambda c: (
-                c.node.lineno,
-                c.node.col_offset,
-                -(c.node.end_lineno or 0),
-                -(c.node.end_col_offset or 0),
-            )
-        )
+        calls.sort(key=_position)
     return report
+
+
+def _judged(found: Iterable[Found], module: Module, options: Options) -> Iterator[Call]:
+    lines = None
+    for item in found:
+        judgement = judge(item)
+        if judgement.verdict == "silent":
+            continue
+        lines = lines or files.split_lines(module.text)
+        if _skipped(item.node, lines):
+            continue
+        creates = any(services.creates(name) for name in _methods(item))
+        if creates and judgement.verdict == "wrap" and not options.creates:
+            judgement = services.CREATES
+        yield Call(item.node, *judgement, _name(item.node), creates)
+
+
+def _position(call: Call) -> tuple[int, int, int, int]:
+    node = call.node
+    return node.lineno, node.col_offset, -(node.end_lineno or 0), -(node.end_col_offset or 0)
+
+
+def _methods(found: Found) -> Iterator[str]:
+    """Yield the names of the clients' methods that a call may be of."""
+    for atom in unwrapped(found.value):
+        if isinstance(atom, Client) and atom.path:
+            yield atom.path[-1]
+        elif isinstance(atom, Result):
+            yield atom.name
 
 
 def judge(found: Found) -> services.Judgement:
@@ -142,5 +156,8 @@ def _skipped(node: ast.Call, lines: list[str]) -> bool:
 
 
 def _name(node: ast.Call) -> str:
-    text = " ".join(ast.unparse(node.func).split())
+    try:
+        text = " ".join(ast.unparse(node.func).split())
+    except RecursionError:
+        return "…"
     return text if len(text) <= 60 else f"…{text[-59:]}"
