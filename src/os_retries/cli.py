@@ -29,7 +29,6 @@ the place of os-retries (same process id), which a daemon wants. OS_RETRIES_DISA
 exit status: that of COMMAND; 127 if it is not found, 126 if it cannot be run, 2 for a mistake in these options."""
 
 
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(
@@ -199,7 +198,7 @@ def _simulate(arguments: argparse.Namespace, parser: argparse.ArgumentParser) ->
 
 
 def _add_rewrite(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from os_retries.rewrite import arguments  # noqa: PLC0415
+    from os_retries.rewrite import arguments
 
     arguments.add(commands)
 

@@ -487,7 +487,9 @@ def test_no_wrong_password_is_logged(server: Server, caplog: pytest.LogCaptureFi
     ],
 )
 def test_what_is_no_url_is_said_at_once_and_without_secrets(url: str) -> None:
-    with pytest.raises(ValueError, match=r"pacing_url: .* is not the URL of a Redis, such as redis://host:6379/0") as raised:
+    with pytest.raises(
+        ValueError, match=r"pacing_url: .* is not the URL of a Redis, such as redis://host:6379/0"
+    ) as raised:
         fleet.check(url)
     assert SECRET not in str(raised.value)
     assert raised.value.__cause__ is None

@@ -119,7 +119,7 @@ def test_sarif_names_errors_and_relative_files_as_uris(tmp_path, monkeypatch):
 
 def test_a_file_too_deep_for_this_python_is_reported_and_the_rest_is_done(tmp_path, monkeypatch):
     """A RecursionError costs the one file in which it is raised."""
-    from os_retries.rewrite import edit  # noqa: PLC0415
+    from os_retries.rewrite import edit
 
     plain = edit._check
 

@@ -97,8 +97,8 @@ def _natural(text: str) -> int:
 
 
 def _rewrite(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from os_retries.rewrite.command import run  # noqa: PLC0415  only this command pays for it
-    from os_retries.rewrite.options import Options, UsageError  # noqa: PLC0415
+    from os_retries.rewrite.command import run
+    from os_retries.rewrite.options import Options, UsageError
 
     options = Options(
         arguments.paths,

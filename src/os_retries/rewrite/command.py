@@ -78,7 +78,7 @@ def _run(options: Options, out: TextIO, err: TextIO) -> int:
 
 def _editor() -> Callable[..., tuple[str, list[ast.Call]]]:
     try:
-        from os_retries.rewrite.edit import edit  # noqa: PLC0415  LibCST is an extra
+        from os_retries.rewrite.edit import edit
     except ModuleNotFoundError as error:
         if error.name != "libcst":
             raise
@@ -99,7 +99,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _wrapper(text: str) -> Wrapper:
-    from os_retries.rewrite.imports import Wrapper  # noqa: PLC0415  LibCST is an extra
+    from os_retries.rewrite.imports import Wrapper
 
     module, colon, name = text.partition(":")
     if not colon or not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):

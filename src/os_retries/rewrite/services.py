@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: What Python's own containers and strings can do. A client's data has these methods too, and they make no request.
-#: Taken away are the names that some client does give to a request, by the sources of the releases in CLIENTS.md.
+#: Names that some client gives to a request are left out (docs/design/clients.md has the releases).
 BUILTIN_METHODS = frozenset(
     name
     for kind in (str, bytes, list, dict, set)
