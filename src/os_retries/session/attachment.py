@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from os_retries.policy import RetryPolicy
 
 _NO_ADAPTERS: Mapping[str, Any] = {}
+_BY_DEFAULT = (503,)  # keystoneauth's retriable_status_codes, where the caller gives none
 
 
 class Attachment:
@@ -33,8 +34,17 @@ class Attachment:
         return self.policy or policy_for(service)
 
     def silence_layers_below(self, session: Any, kwargs: dict[str, Any]) -> None:
-        """Set the retries of keystoneauth and of urllib3 to zero, because each request has one owner of its retries."""
+        """Set the retries of keystoneauth and of urllib3 to zero, because each request has one owner of its retries.
+
+        Statuses that the caller wants repeated, and that the policy does not repeat, stay keystoneauth's.
+        """
+        theirs = kwargs.get("status_code_retries")
         kwargs["connect_retries"] = kwargs["status_code_retries"] = 0
+        if theirs:
+            ours = self.policy_for(None).retry_codes
+            left = [each for each in kwargs.get("retriable_status_codes") or _BY_DEFAULT if each not in ours]
+            if left:
+                kwargs["status_code_retries"], kwargs["retriable_status_codes"] = theirs, left
         for adapter in getattr(session.session, "adapters", _NO_ADAPTERS).values():
             below: Any = getattr(adapter, "max_retries", None)
             if getattr(below, "total", 0):

@@ -9,6 +9,7 @@ one.
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,8 @@ def _attached_class(base: type) -> type:
     """Return the subclass of a Session's class that all its attached sessions get."""
     names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
     kind: type = type(base)(base.__name__, (base,), {**names, "__slots__": (), _KEY: base})
+    for name, function in (("__copy__", _copy), ("__deepcopy__", _deepcopy), ("__reduce_ex__", _reduce)):
+        type.__setattr__(kind, name, function)
     type.__setattr__(kind, "request", _method(kind, "request", send_request))
     for name in OWNERS:
         if hasattr(base, name):  # keystoneauth's older releases lack some
@@ -98,6 +101,38 @@ def _method(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., An
         return functools.wraps(plain)(method)
     method.__name__, method.__qualname__ = name, f"{kind.__qualname__}.{name}"  # of a mock's attributes it takes none
     return method
+
+
+def _copy(self: Any) -> Any:
+    """Copy an attached session: the copy is attached too."""
+    return _attached_again(copy.copy, self)
+
+
+def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
+    """Copy an attached session and all that it has: the copy is attached too."""
+    return _attached_again(functools.partial(copy.deepcopy, memo=memo), self)
+
+
+def _attached_again(make: Callable[[Any], Any], session: Any) -> Any:
+    made = make(_plain(session))
+    vars(made)[_KEY] = vars(session)[_KEY]
+    made.__class__ = type(session)
+    return made
+
+
+def _plain(session: Any) -> Any:
+    """Return an object of the session's own class with its own attributes."""
+    base = vars(type(session))[_KEY]
+    plain = base.__new__(base)
+    vars(plain).update({name: value for name, value in vars(session).items() if name != _KEY})
+    return plain
+
+
+def _reduce(self: Any, _protocol: Any) -> Any:
+    """Pickle the session as if it were not attached: the class of an attached one cannot be found by its name."""
+    plain = _plain(self)
+    vars(plain).update(vars(self)[_KEY].shadows)
+    return plain.__reduce_ex__(1)  # by the newer protocols pickle asks for an object of the attached class
 
 
 def _bound(base: type, name: str, session: Any) -> Any:

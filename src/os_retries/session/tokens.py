@@ -8,7 +8,7 @@ from os_retries.core.deadlines import deadline_in
 from os_retries.core.failure import Kind, kind_of
 from os_retries.core.loop import run_attempts
 from os_retries.session.context import Inside, inside
-from os_retries.session.targets import OwnerTarget
+from os_retries.session.targets import Answered, OwnerTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,8 @@ def send_made_inside(original: Callable[..., Any], target: RequestTarget, around
             policy = target.policy()
             transient = kind_of(response.status_code, policy.retry_codes) is not Kind.PERMANENT
             if not (transient and quick_repeats):
+                if transient and around is not None:  # some plugins want the response itself (raise_exc=False)
+                    around.error = Answered(response)
                 return response
         quick_repeats -= 1
 
