@@ -132,9 +132,12 @@ class ConfiguredPolicy:
         try:
             own = None if service is None else self._conf[self._register(service)].attempt_timeout
             value: float | None = self._conf[self._group].attempt_timeout if own is None else own
+            option = BY_NAME["attempt_timeout"]
+            if value is None or option.low <= value <= option.high:  # not "nan", which oslo.config takes for a number
+                return value
         except Exception:  # a bad value, which is logged when a policy is asked for
-            value = (self._good.get(service) or self._good[None]).attempt_timeout
-        return value
+            log.debug("attempt_timeout cannot be read", exc_info=True)
+        return (self._good.get(service) or self._good[None]).attempt_timeout
 
     def _read(self, service: str | None) -> RetryPolicy:
         values = {name: self._value(name) for name in BY_NAME}
@@ -143,6 +146,7 @@ class ConfiguredPolicy:
             own = {name: self._conf[group][name] for name in BY_NAME}
             values |= {name: value for name, value in own.items() if value is not None}
         values["retry_codes"] = _numbers(values["retry_codes"])
+        values["pacing_url"] = values["pacing_url"] or None  # "pacing_url =" sets none
         return RetryPolicy(**values, **self._hooks)
 
     def _value(self, name: str) -> Any:

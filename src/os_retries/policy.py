@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from os_retries.core.evidence import GiveUp, Wait
 from os_retries.core.failure import Kind
-from os_retries.core.loop import run_attempts
+from os_retries.core.loop import refuse_coroutine, run_attempts
 from os_retries.core.target import MethodTarget
 from os_retries.options import BY_NAME, LONGEST, OPTIONS
 
@@ -58,7 +59,8 @@ class RetryPolicy:
         without room for a marker is found by being new and equal in all that was asked for
     :param pacing: whether the retries of a service in trouble are one queue (see :mod:`os_retries.pacing`)
     :param pacing_url: where several processes share that queue; None for a queue of each process's own
-    :param sleep: waits that many seconds, instead of ``time.sleep``; what it raises goes up to the caller
+    :param sleep: waits that many seconds, instead of ``time.sleep``.  If it returns True, as ``threading.Event.wait``
+        does when the event is set, the call is given up at once.  What it raises goes up to the caller.
     :param on_retry: told of each retry before its wait; what it raises is logged, and the call goes on
     :raises ValueError: for a number outside its range
     :raises TypeError: for a value of another type
@@ -96,9 +98,12 @@ class RetryPolicy:
     def execute(self, method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``method(*args, **kwargs)`` as ``execute_with_retries`` does, under this policy.
 
+        :raises TypeError: if ``method`` is an async function, whose errors come only when it is awaited
         :raises Exception: the method's own last exception, the same object
         """
         result: R = run_attempts(self._target, method, args, kwargs)
+        if type(result) is CoroutineType:
+            refuse_coroutine(result)
         return result
 
     def wait_after(self, failure: Failure, *, attempt: int, extra_left: float, dice: float) -> Wait | GiveUp:

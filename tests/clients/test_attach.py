@@ -485,6 +485,50 @@ def test_the_services_wait_is_used_where_the_header_can_be_read(name, value, wai
     assert naps == [waited]
 
 
+@pytest.mark.parametrize("value", ["0", "Thu, 01 Jan 1998 00:00:00 GMT"])
+def test_a_retry_after_that_is_no_wait_counts_as_absent(value, cloud, attached, naps):
+    """Six attempts in four milliseconds help nobody."""
+    built = attached("keystoneauth")
+    cloud.plan(refusal("nova", 503, Retry_After=value), path="/servers")
+    built.client.get("/servers")
+    assert naps == [10.0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "No free conductor workers available",
+        "lack of free conductor workers",
+        "ConcurrentActionLimit: Unable to process the action at this time",
+    ],
+)
+def test_an_ironic_that_is_busy_has_done_nothing(words, cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(refusal("ironic", 503, words), path="/servers", method="POST")
+    built.client.post("/servers", json={})
+    assert naps == [10.0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, b"x" * 100, content_type="text/html", cut=10, ending="stall"),
+        Answer(503, b"x" * 100, {"Content-Encoding": "gzip"}, "text/html", cut=10, ending="stall"),
+        Answer(500, b"x" * 100, content_type="text/html", cut=10, ending="stall"),
+    ],
+)
+def test_the_body_of_a_streamed_error_does_not_hold_the_call_up(answer, cloud, attached, naps, monkeypatch):
+    """Where the caller wants exceptions, keystoneauth itself reads the body."""
+    monkeypatch.setattr("os_retries.session.failures._READ_TIME", 0.2)
+    built = attached("keystoneauth")
+    cloud.plan(answer, path="/servers")
+    try:
+        built.client.get("/servers", stream=True, raise_exc=False).close()
+    finally:
+        cloud.release()
+    assert naps == [10.0]
+
+
 def test_a_date_is_measured_by_the_services_own_clock(cloud, attached, naps):
     built = attached("nova")
     dates = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT", "Retry_After": "Tue, 14 Nov 2023 22:14:50 GMT"}

@@ -616,3 +616,93 @@ def test_each_outcome_of_a_look_up_is_told_with_the_failure_that_led_to_it(
         create(session)
     assert [(each.outcome, len(each.ids)) for each in told] == [("looking", 0), ("not there", 0), ("unclear", 2)]
     assert {(each.service, each.method, each.status) for each in told} == {("block-storage", "POST /v3/volumes", 502)}
+
+
+# -- what a look-up must not do
+
+
+def test_an_id_from_a_look_up_cannot_forge_a_line_of_the_log(
+    service: Service, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.plan = [lambda request: (service.make(request), service.things.update(), answer(request, 504))[-1]]
+    plain = service.send
+
+    def hostile(request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        response = plain(request, **how)
+        if request.method == "GET":
+            body = json.loads(response.content)
+            for each in body["volumes"]:
+                each["id"] = "id0\n2026-11-27 CRITICAL forged\x1b[2J" + "x" * 1000
+            return answer(request, 200, body)
+        return response
+
+    service.send = hostile  # type: ignore[method-assign]
+    create(session)
+    text = "".join(record.getMessage() for record in caplog.records)
+    assert "CRITICAL" in text
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert "x" * 300 not in text
+
+
+def test_a_marker_that_stays_is_told_without_the_url_and_its_password(
+    service: Service, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.plan, service.puts = [], [409]
+    session.post("http://user:s3cr3t@cloud/v2.0/networks", json={"network": {"name": "x"}}, endpoint_filter=NETWORK)
+    assert "the marker stays in the description of id0 (409)" in caplog.text
+    assert "s3cr3t" not in caplog.text
+
+
+def test_a_look_up_follows_no_redirect_where_the_caller_forbids_it(service: Service, session: Session) -> None:
+    """The token would go to another host."""
+    plain = service.send
+
+    def redirecting(request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        if request.method == "GET" and "elsewhere" not in request.url:
+            service.seen.append(request)
+            response = answer(request, 302)
+            response.headers["Location"] = "http://elsewhere/v3/volumes"
+            return response
+        return plain(request, **how)
+
+    service.send = redirecting  # type: ignore[method-assign]
+    session.session.mount("http://elsewhere", service)
+    service.plan = [(504, True)]
+    with pytest.raises(GatewayTimeout):
+        create(session, redirect=False)
+    assert not [each for each in service.seen if "elsewhere" in each.url]
+
+
+def test_the_time_of_the_look_ups_counts_against_retry_max_wait(
+    service: Service, session: Session, monkeypatch: pytest.MonkeyPatch, naps: list[float]
+) -> None:
+    """A service that answers a look-up after two seconds must not hold a call of three seconds up for a minute."""
+    now = [0.0]
+    monkeypatch.setattr("os_retries.creates.creation._clock", lambda: now[0])
+    plain = service.send
+
+    def slow(request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        now[0] += 2.0 if request.method == "GET" else 0.0
+        return plain(request, **how)
+
+    service.send = slow  # type: ignore[method-assign]
+    attach(session, RetryPolicy(retry_after=1, retry_max_wait=3))
+    service.plan = [504] * 9
+    with pytest.raises(GatewayTimeout) as caught:
+        create(session)
+    assert "retry_max_wait leaves no time" in str(caught.value.response.os_retries)
+    assert now[0] <= 4.0
+    assert sum(naps) <= 3.0
+
+
+def test_a_wait_that_the_program_ends_ends_the_look_up_and_nothing_is_sent_again(
+    service: Service, session: Session
+) -> None:
+    """``sleep=event.wait``: the event is set, and each wait returns True at once."""
+    attach(session, RetryPolicy(sleep=lambda _seconds: True))
+    service.plan = [504]
+    with pytest.raises(GatewayTimeout) as caught:
+        create(session)
+    assert len(service.sent("POST")) == 1
+    assert "the program has ended the wait" in str(caught.value.response.os_retries)

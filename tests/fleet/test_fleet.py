@@ -661,3 +661,35 @@ def test_a_url_with_tls(server: Server, certificate: Path, caplog: pytest.LogCap
         shared = is_shared(f"rediss://{bridge.address}/0?{options.format(certificate=certificate)}", caplog)
         bridge.shutdown()
     assert shared == bool(options)
+
+
+@pytest.mark.parametrize("answer", [[b"nan", 1], [b"-1", 1], [b"1e9", 1], [b"inf", 0], [None, 1], b"PONG", []])
+def test_an_answer_that_is_none_of_the_scripts_is_a_redis_that_is_away(answer, monkeypatch):
+    class Fake:
+        def evalsha(self, *_arguments):
+            return answer
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(fleet, "_connect", lambda _url: Fake())
+    pacer = fleet.FleetPacer(fleet.Fleet("redis://fake"), "endpoint", 0.0)
+    assert 0.0 <= pacer.ask(0.0, 1, 0.0) <= 10.0
+
+
+def test_a_redis_that_knows_no_auth_does_not_bring_the_password_into_the_log(monkeypatch, caplog):
+    """It repeats the arguments of a command that it does not know."""
+    import redis
+
+    class Fake:
+        def evalsha(self, *_arguments):
+            raise redis.ResponseError("unknown command 'AUTH', with args beginning with: 'me' 's3cr3t' ")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(fleet, "_connect", lambda _url: Fake())
+    pacer = fleet.FleetPacer(fleet.Fleet("redis://me:s3cr3t@fake"), "endpoint", 0.0)
+    pacer.note(0.0, 0, 1)
+    assert "is unavailable (ResponseError)" in caplog.text
+    assert "s3cr3t" not in caplog.text

@@ -680,3 +680,36 @@ def test_a_call_that_succeeds_looks_at_no_clock_and_takes_no_lock():
         mock.patch("os_retries.core.retries._given_up_lock", side_effect=AssertionError),
     ):
         assert execute_with_retries(lambda: 7) == 7
+
+
+# What is refused
+
+
+async def asynchronous():
+    raise HttpError(503)
+
+
+@pytest.mark.parametrize("call", [execute_with_retries, RetryPolicy().execute])
+def test_an_async_function_is_refused_and_the_error_says_what_to_do(call, recwarn):
+    """Its errors come when it is awaited: it would be called once, and nobody would notice."""
+    with pytest.raises(TypeError, match=r"asynchronous is an async function.*asyncio\.to_thread"):
+        call(asynchronous)
+    assert not recwarn.list
+
+
+def test_a_wait_that_the_program_ends_ends_the_call_with_the_clients_error():
+    """``sleep=event.wait``: a service that stops does not send its waiting calls all at once."""
+    error = HttpError(503)
+    method = Scripted(error)
+    with pytest.raises(HttpError) as caught:
+        RetryPolicy(sleep=lambda _seconds: True).execute(method)
+    assert caught.value is error
+    assert len(method.calls) == 1
+    assert error.os_retries.reason is GiveUp.STOPPED
+    assert len(error.os_retries.attempts) == 1
+
+
+@pytest.mark.parametrize("result", [None, False, 0, 1, "yes"])
+def test_a_sleep_that_returns_anything_but_true_is_a_sleep(result):
+    method = Scripted(HttpError(503), "result")
+    assert RetryPolicy(sleep=lambda _seconds: result).execute(method) == "result"

@@ -14,6 +14,7 @@ from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
 import os_retries
+from os_retries import policy
 from os_retries.config import list_opts
 from os_retries.core.failure import RETRY_CODES
 from os_retries.policy import RetryPolicy, policy_for
@@ -527,3 +528,16 @@ def test_every_field_of_the_policy_but_the_hooks_is_an_option():
     fields = set(RetryPolicy.__dataclass_fields__) - {"sleep", "on_retry"}
     for _group, options in list_opts():
         assert {option.name for option in options} == fields
+
+
+def test_an_attempt_timeout_that_is_no_number_leaves_the_last_good_one(files, caplog):
+    """oslo.config takes "nan" for a number, and each request would fail with it."""
+    os_retries.configure(files.read("[timeouts]\nattempt_timeout = 30\n"))
+    files.mutate("[timeouts]\nattempt_timeout = nan\n")
+    assert policy.attempt_timeout_for(lambda: None) == 30
+
+
+def test_an_empty_pacing_url_sets_none(files, caplog):
+    os_retries.configure(files.read("[timeouts]\npacing_url =\n"))
+    assert policy.policy_for(None).pacing_url is None
+    assert caplog.text == ""

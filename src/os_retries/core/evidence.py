@@ -20,6 +20,7 @@ class GiveUp(enum.StrEnum):
     BODY = "the request's body cannot be read a second time"
     CLIENT = "the client itself has repeated the request already"
     PACED = "the service is in trouble, and retry_max_wait is over"
+    STOPPED = "the program has ended the wait"
     NOT_REPEATABLE = "the service may have done it, and a repeat could do it twice"
 
 

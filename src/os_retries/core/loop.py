@@ -19,7 +19,7 @@ from os_retries.pacing.process import pacers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from os_retries.core.protocols import Target
     from os_retries.core.retries import FailedCall
@@ -98,3 +98,16 @@ def _first_failure(
 
             logging.getLogger("os_retries").exception("a failure could not be judged, and the call is not repeated")
         return None
+
+
+def refuse_coroutine(result: Any) -> NoReturn:
+    """Refuse what an async function returns: its errors come when it is awaited, where nothing can be repeated.
+
+    :raises TypeError: always
+    """
+    name = getattr(result, "__qualname__", "it")
+    result.close()  # or Python would warn that it was never awaited
+    raise TypeError(
+        f"{name} is an async function, and its errors come only when it is awaited: pass a function that blocks, "
+        f"or run that one in a thread, as await asyncio.to_thread(execute_with_retries, method)"
+    )

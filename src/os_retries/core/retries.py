@@ -55,6 +55,8 @@ class FailedCall:
         self.dice = dice
         self.attempts: list[Attempt] = []
         self.sleep_with: Callable[[float], object] | None = None
+        #: Whether the program has ended a wait.
+        self.stopped = False
         #: What is repeated after the present wait.
         self.waiting_with: tuple[Exception, Policy, Failure] | None = None
         self.place = Place()
@@ -143,7 +145,7 @@ class FailedCall:
         with _given_up_lock:
             count.given_up += 1
             ordinal = count.given_up
-        unsent = reason is GiveUp.PACED or failure.held_back
+        unsent = reason in (GiveUp.PACED, GiveUp.STOPPED) or failure.held_back
         attempt = self.attempts[-1] if unsent else self._add(failure)
         detail = f" (Retry-After: {failure.retry_after:.0f} s)" if reason is GiveUp.MAX_WAIT else ""
         detail += f" ({failure.note})" if failure.note else ""
@@ -181,10 +183,14 @@ class FailedCall:
                 hooks.instead_of_sleep(retry)
                 return
             time_passes = self._sleep(retry.attempt.wait or 0.0)
-            has_slot = not time_passes or self._has_slot(retry)
-        if not has_slot:
-            held = [cast("tuple[Exception, Policy, Failure]", self.waiting_with)[0]]
+            goes_on = not self.stopped and (not time_passes or self._has_slot(retry))
+        if not goes_on:
+            error, policy, failure = cast("tuple[Exception, Policy, Failure]", self.waiting_with)
+            if self.stopped:
+                self._give_up(error, policy, failure, GiveUp.STOPPED)
             self.waiting_with = None
+            held = [error]
+            del error
             raise_again(held)
 
     def _sleep(self, seconds: float) -> bool:
@@ -193,7 +199,9 @@ class FailedCall:
         ``time.sleep`` is looked up at each call, because eventlet, gevent or a test may have replaced it.
         """
         began = self.clock()
-        (self.sleep_with or time.sleep)(seconds)
+        if (self.sleep_with or time.sleep)(seconds) is True:  # as Event.wait returns when the event is set
+            self.stopped = True
+            return False
         return self.clock() - began >= seconds / 2
 
     def _has_slot(self, retry: Retry) -> bool:
@@ -211,7 +219,7 @@ class FailedCall:
             self.attempts[-1] = replace(attempt, wait=(attempt.wait or 0.0) + waited)
         if not has_slot:
             self._give_up(error, policy, failure, GiveUp.PACED)
-        return has_slot
+        return has_slot and not self.stopped
 
     def _tell_of_pacing(self, policy: Policy, retry: Retry, at_most: float) -> None:
         retry = replace(retry, attempt=replace(retry.attempt, wait=at_most))
@@ -265,11 +273,15 @@ def raise_again(held: list[Exception]) -> NoReturn:
         del error, context
 
 
-def pause(seconds: float, sleep: Callable[[float], object] | None) -> None:
-    """Wait inside an attempt, from the allowance of extra waiting; not at all where a test has taken the waits out."""
+def pause(seconds: float, sleep: Callable[[float], object] | None) -> bool:
+    """Wait inside an attempt, from the allowance of extra waiting; not at all where a test has taken the waits out.
+
+    :returns: whether the program has ended the wait; see :attr:`RetryPolicy.sleep`
+    """
     current_scope().extra_waited += seconds
-    if hooks.instead_of_sleep is None:
-        (sleep or time.sleep)(seconds)
+    if hooks.instead_of_sleep is not None:
+        return False
+    return (sleep or time.sleep)(seconds) is True
 
 
 def _call_hook(policy: Policy, retry: Retry) -> None:

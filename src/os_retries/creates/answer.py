@@ -12,6 +12,7 @@ import requests
 from os_retries.core.deadlines import let_through
 from os_retries.core.failure import RETRY_CODES
 from os_retries.core.retries import pause
+from os_retries.creates.look_up import name_of
 from os_retries.creates.requests import MICROVERSION_HEADERS
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def remove_markers(
             changed = True
         except Exception as error:
             let_through(error)
-            log.warning("%s: the marker stays in the %s of %s (%s)", who, carrier.taken_away, item.get("id"), error)
+            # Not the error's text, which has the URL in it, and so perhaps a password.
+            why = getattr(getattr(error, "response", None), "status_code", None) or type(error).__name__
+            log.warning("%s: the marker stays in the %s of %s (%s)", who, carrier.taken_away, name_of(item), why)
     return changed
 
 

@@ -18,11 +18,9 @@ from os_retries.core.failure import Failure, Kind
 from os_retries.core.retries import pause
 from os_retries.core.scope import current_scope
 from os_retries.creates.answer import fill_in, make_response, remove_markers, with_items
-from os_retries.creates.create import prepare
 from os_retries.creates.engine import Keeper
 from os_retries.creates.look_up import Finding, Reply, Tools, there_before
-from os_retries.creates.recipes import recipes_for
-from os_retries.creates.requests import Around, read_body, write_body
+from os_retries.creates.requests import write_body
 from os_retries.creates.twins import twins
 
 if TYPE_CHECKING:
@@ -30,63 +28,16 @@ if TYPE_CHECKING:
 
     from os_retries.creates.create import Create, Get
     from os_retries.creates.markers import Item
-    from os_retries.creates.recipe import Recipe
+    from os_retries.creates.requests import Around
     from os_retries.policy import RetryPolicy
 
 log = logging.getLogger("os_retries")
 
 
-def creation_for(
-    session: Any,
-    service: str,
-    kwargs: dict[str, Any],
-    *,
-    send: Callable[..., Any],
-    policy: Callable[[], RetryPolicy],
-) -> Creation | None:
-    """Return what keeps a request from being done twice; None if no recipe is made for it.
-
-    :param kwargs: the arguments of the request; a marked copy takes the place of the body
-    :param send: sends a request of the same session, inside this one
-    :param policy: returns the policy that holds now
-    """
-    url, verb = str(kwargs.get("url", "")), str(kwargs["method"]).upper()
-    path = url if "://" in url else "/" + url.lstrip("/")
-    if not recipes_for(service, verb, path, single_writer=True):
-        return None
-    now = policy()
-    if not now.safe_creates:
-        return None
-    recipes = recipes_for(service, verb, path, single_writer=now.single_writer)
-    try:
-        body = read_body(kwargs)
-        if body is None:
-            return None
-        around = Around(session, service, dict(kwargs), send)
-        for recipe, groups in recipes:
-            if recipe.extension is not None and not around.has_extension(groups["base"], recipe.extension):
-                continue
-            create = prepare(_informed(recipe, groups["base"], around), groups, body, around.microversion)
-            if create is None:
-                continue
-            creation = Creation(create, around, now, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
-            creation.mark(kwargs)
-            return creation
-    except Exception as error:  # a fault of ours must not keep the request from being sent
-        let_through(error)
-        log.exception("a create could not be read, and is sent as it is")
-    return None
-
-
-def _informed(recipe: Recipe, base: str, around: Around) -> Recipe:
-    """Return the recipe as it is for an endpoint that has shown that it keeps what is sent by the extension."""
-    if recipe.extension is None or recipe.look is None or not around.keeps(base, recipe.extension):
-        return recipe
-    return replace(recipe, look=replace(recipe.look, blind=None))
-
-
-def _path(url: str) -> str:
-    return "/" + url.split("://", 1)[1].partition("/")[2]
+def _clock() -> float:
+    """Return the time in seconds from any beginning; the time that the machine was suspended counts."""
+    # time.monotonic stands still while Linux is suspended.  A resource would then seem older than its request.
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Creation:
@@ -100,14 +51,14 @@ class Creation:
         self.woken = False
         self._policy = policy
         self._reply: Any = None  # the response of the last look-up
-        self._begun = time.monotonic()
+        self._begun = _clock()
         self._failure: Failure | None = None  # the last one that was looked into
         self._told = False  # whether the log says that the present look-up takes time
         #: The create as it was, while it is refused because what was there before could not be listed.
         self._without: Create | None = None
         #: Whether an equal create was in flight in this process, where only being new tells whose a resource is.
         self.crowded = False
-        self._keeper = Keeper(create, Tools(self._get, self._wait, time.monotonic))
+        self._keeper = Keeper(create, Tools(self._get, self._wait, _clock))
 
     def mark(self, kwargs: dict[str, Any]) -> None:
         """Put the marked body into the arguments of the request, where the recipe has a marker."""
@@ -300,6 +251,13 @@ class Creation:
     # -- the engine's tools
 
     def _get(self, get: Get) -> Reply:
+        began = _clock()
+        try:
+            return self._ask(get)
+        finally:  # a look-up's own time is extra waiting too
+            current_scope().extra_waited += _clock() - began
+
+    def _ask(self, get: Get) -> Reply:
         try:
             if get.body is not None:  # it holds a secret, which must not be logged
                 response = self.around.request("POST", get.path, json=get.body, authenticated=False, log=False)
@@ -328,14 +286,14 @@ class Creation:
     def _since(self, response: Any) -> float | None:
         """Return when the create was first sent, by the clock of the service that answers now."""
         now = parse_date(response.headers.get("Date", ""))
-        return None if now is None else now - (time.monotonic() - self._begun)
+        return None if now is None else now - (_clock() - self._begun)
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> bool:
         if not self._told:
             self._told = True
             self._tell("looking", "looking up what became of it")
         try:
-            pause(seconds, self._policy.sleep)
+            return pause(seconds, self._policy.sleep)
         except BaseException:
             self.woken = True
             raise

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from os_retries.creates.recipe import Look, Proof
 
 _PAGES = 100  # of a list; if there are more, the service has ignored the filter, and it cannot be told
+_LONGEST_ID = 200  # characters of an id, in a log
 # The fields that may identify a resource; the first one that it has is used.
 _IDS = "id", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"
+
+
+def name_of(item: Item) -> str:
+    """Return the id of a resource, or what else identifies it, as it can stand in a log: one line, and not long."""
+    text = str(next((item[name] for name in _IDS if name in item), "?"))
+    return "".join(each if each.isprintable() else "?" for each in text[:_LONGEST_ID])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +70,24 @@ class Finding:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """What was found."""
-        return tuple(str(next((hit[name] for name in _IDS if name in hit), "?")) for hit in self.hits)
+        """The ids of what was found."""
+        return tuple(name_of(hit) for hit in self.hits)
 
 
 @dataclass(slots=True)
 class Tools:
-    """How the engine reaches the world: a GET, a pause in seconds, the time in seconds from any beginning."""
+    """How the engine reaches the world.
+
+    ``send``
+        Sends a GET.
+    ``wait``
+        Waits that many seconds, and returns True if the program has ended the wait.
+    ``clock``
+        Returns the time in seconds, from any beginning.
+    """
 
     send: Callable[[Get], Reply]
-    wait: Callable[[float], object]
+    wait: Callable[[float], bool]
     clock: Callable[[], float]
 
 
@@ -211,7 +226,7 @@ def find_out(
     :param settle: seconds during which "not there" means "not yet"
     :param patience: seconds during which look-ups that fail are made again, from the first that fails after one that
         did not; and not less than ``settle`` from the beginning
-    :param allowance: seconds that may be waited altogether; without them it stays unclear
+    :param allowance: seconds that all of it may take, the GETs included; without them it stays unclear
     """
     begun, waited, pause = tools.clock(), 0.0, 1.0
     before: tuple[str, ...] = ()
@@ -238,13 +253,14 @@ def find_out(
             return finding, waited
         before = finding.ids
         pause, this = pause * 2 if waited else pause, max(0.0, min(pause, limit - passed()))
-        if waited + this > allowance:
+        if passed() + this > allowance:
             return Finding(finding.hits, finding.problem or _NO_TIME), waited
-        if this:
-            tools.wait(this)
+        if this and tools.wait(this):
+            return Finding(finding.hits, _STOPPED), waited
         waited += this
 
 
+_STOPPED = "the program has ended the wait"
 _NO_TIME = "not there yet, and retry_max_wait leaves no time to wait until that is sure"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("os_retries")
 
 # Arguments and headers of the create's own request that no look-up gets.
-_OF_THE_CREATE = frozenset({"json", "data", "files", "params", "stream", "original_ip", "redirect", "allow", "cookies"})
+_OF_THE_CREATE = frozenset({"json", "data", "files", "params", "stream", "original_ip", "allow", "cookies"})
 _HEADERS_OF_THE_CREATE = frozenset({"content-type", "content-length", "accept", "idempotency-key"})
 #: The headers that carry a microversion.
 MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from os_retries.core.loop import run_attempts
+from os_retries.core.loop import refuse_coroutine, run_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +26,13 @@ def execute_with_retries(method: Callable[P, R], /, *args: P.args, **kwargs: P.k
     at once.
 
     :returns: what the method returned
+    :raises TypeError: if ``method`` is an async function, whose errors come only when it is awaited
     :raises Exception: the method's own last exception, the same object; if the call was given up it has a note and an
         attribute ``os_retries`` (:class:`~os_retries.evidence.Evidence`)
     """
     result: R = run_attempts(_target, method, args, kwargs)
+    if type(result) is CoroutineType:
+        refuse_coroutine(result)
     return result
 
 

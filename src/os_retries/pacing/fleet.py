@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import threading
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,26 @@ def _without_secrets(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}"
 
 
+def _read(nap: Any, trouble: Any) -> tuple[float, bool]:
+    """Read the script's answer.
+
+    :raises Exception: for an answer that the script cannot have given
+    """
+    seconds = float(nap)
+    if not 0.0 <= seconds <= FORGET:  # "nan" is not either
+        raise ValueError("not an answer of the script")
+    return seconds, bool(int(trouble))
+
+
+def _described(error: Exception) -> str:
+    """Describe an error without what it may quote: a Redis that knows no AUTH repeats the password in its answer."""
+    name = type(error).__name__
+    code = re.match(r"[A-Z]+(?= )", str(error))  # such as OOM, READONLY, NOPERM
+    if isinstance(error, OSError) or name in ("ConnectionError", "TimeoutError"):
+        return f"{name}: {error}"
+    return f"{name}: {code[0]}" if code else name
+
+
 class Fleet:
     """The connection of this process to one Redis: used by one call at a time, and not while Redis is away."""
 
@@ -172,7 +193,7 @@ class Fleet:
                 return None
             try:
                 nap, trouble = self._evaluate(keys, arguments)
-                answer = float(nap), bool(int(trouble))
+                answer = _read(nap, trouble)
             except Exception as error:  # never an error for the caller, whatever it is
                 self._lost(now, error)
                 return None
@@ -201,10 +222,9 @@ class Fleet:
         if not self._away:
             self._away = True
             log.warning(
-                "pacing: Redis at %s is unavailable (%s: %s); until it is back, each process paces its own retries",
+                "pacing: Redis at %s is unavailable (%s); until it is back, each process paces its own retries",
                 self.place,
-                type(error).__name__,
-                error,
+                _described(error),
             )
 
 

@@ -5,12 +5,14 @@ A session sees what its clients do not: the headers, the body of a load balancer
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from os_retries.core.answers import parse_date, parse_retry_after
-from os_retries.core.exceptions import chain, plausible_id, read_failure
+from os_retries.core.deadlines import let_through
+from os_retries.core.exceptions import chain, get, plausible_id, read_failure
 from os_retries.core.failure import Failure, Kind, kind_of
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from os_retries.core.protocols import Policy
 
 _BODY = 4096  # characters of an error's body that are looked at
+_TOLD_BY_BODY = frozenset({409, 413, 503})  # the statuses whose body makes a difference
 _READ_AHEAD = 65_536  # bytes of an error that is read although the caller wants a stream
+_READ_TIME = 5.0  # seconds for each read of it
 
 # How a connection broke, told from the exceptions below keystoneauth's.  They are known by name, for requests and
 # urllib3 have classes of the same names.  A request may have been processed if the exception is not listed.
@@ -54,7 +58,7 @@ _NOT_PROCESSED = (
     r"The Keystone service is temporarily unavailable"  # keystonemiddleware, before the service
     r"|Unable to lock the project"  # octavia
     r"|\bNoNetworkAvailable\b|\bHostMacAddressGenerationFailure\b"  # neutron, inside the transaction
-    r"|\bNoFreeConductorWorker\b|No free conductor workers"  # ironic
+    r"|\bNoFreeConductorWorker\b|\bConcurrentActionLimit\b|(?i:(no|lack of) free conductor workers)"  # ironic
 )
 _NODE_LOCKED = (
     r"\bNode \S+ is locked by host\b"  # ironic's 409, of any verb, and openstacksdk's and ironicclient's loops
@@ -100,7 +104,8 @@ def read_answer(response: Any, policy: Policy, *, streaming: bool) -> Failure:
     if kind is not Kind.PERMANENT or response.status_code == 409:
         kind = kind_of_answer(response.status_code, headers, _text(response, streaming=streaming), policy.retry_codes)
         date = parse_date(headers.get("date", ""))
-        retry_after = parse_retry_after(headers.get("retry-after"), time.time() if date is None else date)
+        # 0, and a date that is past, are no wait: nova and cinder say 0 where they have none to offer.
+        retry_after = parse_retry_after(headers.get("retry-after"), time.time() if date is None else date) or None
     ids = (headers.get(name) for name in ("x-openstack-request-id", "x-compute-request-id", "x-trans-id"))
     return Failure(response.status_code, retry_after, plausible_id(*ids), kind)
 
@@ -127,19 +132,41 @@ def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_cod
 
 
 def _text(response: Any, *, streaming: bool) -> str:
-    """Return the beginning of an error's body, and nothing of a streamed one that is long, or may be.
+    """Return the beginning of an error's body.
 
-    requests keeps what is read of a stream, so that the caller can read it again.
+    Of a streamed answer nothing is read that is long, or may be, or is compressed.  requests keeps what is read of a
+    stream, so that the caller can read it again.
     """
-    if streaming and not response._content_consumed:  # noqa: SLF001
-        length = response.headers.get("content-length", "")
-        if not (length.isdecimal() and int(length) <= _READ_AHEAD):
-            return ""
     try:
-        content = response.content
-    except Exception:  # cut off: the status was told, and that is enough
+        if streaming and not response._content_consumed:  # noqa: SLF001
+            length = response.headers.get("content-length", "")
+            short = length.isdecimal() and int(length) <= _READ_AHEAD
+            if response.status_code not in _TOLD_BY_BODY or not short or "content-encoding" in response.headers:
+                return ""
+            with _within(response, _READ_TIME):
+                content = response.content
+        else:
+            content = response.content
+    except Exception as error:  # cut off; the status is enough
+        let_through(error)
         return ""
     return content[:_BODY].decode("utf-8", "replace") if isinstance(content, bytes) else ""
+
+
+@contextlib.contextmanager
+def _within(response: Any, seconds: float) -> Iterator[None]:
+    """Bound each read from the socket of a streamed answer, whose caller may have set no timeout."""
+    socket = get(get(response.raw, "_connection"), "sock")
+    if socket is None:
+        yield
+        return
+    before = socket.gettimeout()
+    socket.settimeout(seconds if before is None else min(before, seconds))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            socket.settimeout(before)
 
 
 def read_connection(error: Exception, handled: BaseException | None) -> Failure:

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from os_retries.core.answers import is_from_service
 from os_retries.core.deadlines import let_through
-from os_retries.core.exceptions import chain, get
+from os_retries.core.exceptions import chain, get, read_failure
 from os_retries.core.failure import RETRY_CODES, Failure, Kind
-from os_retries.creates.creation import creation_for
+from os_retries.creates.recognise import creation_for
 from os_retries.policy import attempt_timeout_for
 from os_retries.service_types import service_type
 from os_retries.session.context import send_inside
@@ -80,7 +80,8 @@ class OwnerTarget:
 
     def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
         """Class the failure.  If a request made inside has failed, the caller's own request was not sent."""
-        return read_inside(error, self.inside, policy, handled) or Failure(None)
+        inside = read_inside(error, self.inside, policy, handled)
+        return inside or replace(read_failure(error, handled=handled), kind=Kind.PERMANENT)
 
     def add_evidence(self, error: Exception, evidence: Evidence) -> None:
         """Leave the evidence on the error, which is about to be raised."""
@@ -119,8 +120,12 @@ class RequestTarget(OwnerTarget):
 
     @property
     def is_discovery(self) -> bool:
-        """Whether this asks for a discovery document without a token, as keystoneauth's discover module does."""
-        return self.verb == "GET" and self.kwargs.get("authenticated") is False
+        """Whether this asks for a discovery document, as keystoneauth's discover module does.
+
+        It says explicitly whether a token is to be sent: False, or None if that is left to the session.
+        """
+        asked = self.verb == "GET" and not self.kwargs.get("authenticated", True)
+        return asked and not self.kwargs.get("endpoint_filter")
 
     def name(self) -> str:
         """Return the name of the request, for people."""
