@@ -55,7 +55,7 @@ def test_without_libcst_says_what_to_install(tmp_path, monkeypatch, capsys):
         (["--import", "os_retries"], "write it as MODULE:NAME"),
         (["--import", "os_retries:a-b"], "write it as MODULE:NAME"),
         (["--client", "nova"], "write it as MODULE.NAME"),
-        (["--client", "a.b=novva"], "no client is called novva; known are barbican"),
+        (["--client", "a.b=novva"], "no client is called novva; known are adjutant"),
         (["--line-length", "-5"], "--line-length"),
         (["--write", "--check"], "not allowed with"),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from os_retries.rewrite.options import UsageError
+
 from .rewriting import rewrite
 
 NOVA = "from novaclient import client\nnova = client.Client('2', session=s)\n"
@@ -658,6 +660,51 @@ def test_a_declared_client_may_be_of_a_known_service(tmp_path):
     text = "from elsewhere import get\nget().servers.get(1).delete()\n"
     outcome = rewrite(tmp_path, text, clients=["elsewhere.get=nova"])
     assert "execute_with_retries(execute_with_retries(get().servers.get, 1).delete)" in outcome.text
+
+
+def test_a_declared_client_may_be_a_proxy_of_openstacksdk(tmp_path):
+    """--client NAME=sdk.baremetal: its methods are those of the proxy, told by openstacksdk's rule of names."""
+    text = "from nova.utils import get_sdk_adapter as get\nget('baremetal').get_node(1)\nget('baremetal').nodes()\n"
+    outcome = rewrite(tmp_path, text, clients=["nova.utils.get_sdk_adapter=sdk.baremetal"])
+    assert "execute_with_retries(get('baremetal').get_node, 1)" in outcome.text
+    assert "main.py:3:1: left alone: get('baremetal').nodes()" in outcome.err
+
+
+@pytest.mark.parametrize("service", ["nova.servers", "sdk.a-b", "sdk.", "nowhere"])
+def test_a_declared_client_of_an_unknown_service_is_an_error(service, tmp_path):
+    """Only openstacksdk has proxies, and a service that is not in the table is a mistake."""
+    with pytest.raises(UsageError, match=f"no client is called {service}"):
+        rewrite(tmp_path, "", clients=[f"elsewhere.get={service}"])
+
+
+def test_a_proxy_that_getattr_gives_is_one_of_openstacksdk(tmp_path):
+    """getattr(connection, service_type) is a proxy, whichever it is; a method by a computed name is not known."""
+    text = (
+        "import openstack\ndef get(service):\n    return getattr(openstack.connect(), service)\n"
+        "get('baremetal').get_node(1)\ngetattr(openstack.connect().compute, name)()\n"
+    )
+    outcome = rewrite(tmp_path, text)
+    assert "execute_with_retries(get('baremetal').get_node, 1)" in outcome.text
+    assert "not sure: getattr(openstack.connect().compute, name)()" in outcome.err
+
+
+def test_an_image_of_openstacksdk_never_raises_for_its_upload(tmp_path):
+    """Image.upload() and stage() send the session's raw requests: attach is the advice."""
+    text = (
+        "import openstack\nc = openstack.connect()\ni = c.image.get_image(1)\n"
+        "i.upload(c.image, data=x)\ni.stage(c.image)\ni.fetch(c.image)\n"
+    )
+    outcome = rewrite(tmp_path, text)
+    assert "\ni.upload(c.image, data=x)\ni.stage(c.image)\nexecute_with_retries(i.fetch, c.image)\n" in outcome.text
+    assert outcome.err.count("left alone: i.") == 2
+
+
+def test_what_barbican_has_in_memory_is_left_alone(tmp_path):
+    """acl.get('read') looks into the ACL that was fetched."""
+    text = "from barbicanclient import client\nacl = client.Client().acls.get(ref)\nx = acl.get('read')\n"
+    outcome = rewrite(tmp_path, text)
+    assert "acl = execute_with_retries(client.Client().acls.get, ref)\nx = acl.get('read')\n" in outcome.text
+    assert "main.py:" not in outcome.err
 
 
 def test_of_a_declared_client_of_no_service_the_results_are_unknown(tmp_path):

@@ -7,6 +7,8 @@ import ast
 from os_retries.rewrite import repeats, services
 from os_retries.rewrite.definitions import Definitions
 from os_retries.rewrite.values import (
+    COMPUTED,
+    COMPUTED_ATOM,
     DECORATED,
     ITS_RESULT,
     NONE,
@@ -118,6 +120,8 @@ class Calls(Definitions):
                 for inner in value:
                     out |= self.call(inner, node, args, keywords)
                 return out
+            case _ if atom == COMPUTED_ATOM:
+                return COMPUTED
             case _ if atom == RETRIER_ATOM:
                 for given in [*args, *keywords.values()]:
                     self.repeat_all(given, "a retry loop of a library")
@@ -154,8 +158,8 @@ class Calls(Definitions):
             self.give(name, args, keywords, bound=False)
             return program.returned(name)
         if name in program.classes:
-            if service := program.declared(name):
-                return frozenset({Client(service)})
+            if client := program.declared(name):
+                return frozenset({client})
             for init in program.instance_attribute(name, "__init__"):
                 if isinstance(init, Bound):
                     self.give(init.function, args, keywords, bound=True)
@@ -169,6 +173,9 @@ class Calls(Definitions):
     ) -> Value:
         """Call a function that is not of the program."""
         last = name.rpartition(".")[2]
+        if name in self.program.computed:
+            self.program.computed[name][1].add(id(node))
+            return UNKNOWN
         if repeats.is_retrier(name):
             return frozenset({RETRIER_ATOM})
         first = args[0] if args else NOTHING
@@ -178,6 +185,8 @@ class Calls(Definitions):
             return NONE
         if name in _IMPORTERS and isinstance(node.args[0] if node.args else None, ast.Constant):
             return self.imported(str(node.args[0].value))  # type: ignore[attr-defined]
+        if name in _IMPORTERS and node.args:
+            return COMPUTED
         if name == "oslo_utils.importutils.import_object" and node.args and isinstance(node.args[0], ast.Constant):
             return self.call_named(str(node.args[0].value), node, args[1:], {})
         if name in {"functools.partial", "functools.partialmethod"} and args:

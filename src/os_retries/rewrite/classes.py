@@ -43,11 +43,13 @@ class Classes(Functions):
                 for attribute in under.attributes:
                     self.add(("below", ancestor, attribute), self._state[("attr", name, attribute)])
 
-    def base_client(self, cls: str) -> str | None:
-        """Return the service of the client class that `cls` extends, if it does."""
+    def base_client(self, cls: str) -> Client | None:
+        """Return the client that an instance of `cls` is because the class extends a client's, if it does."""
         for name in self.ancestry(cls):
-            if service := self.declared(name) or (None if name in self.classes else services.constructor(name)):
-                return service
+            if client := self.declared(name):
+                return client
+            if name not in self.classes and (service := services.constructor(name)):
+                return Client(service)
         return None
 
     def class_attribute(self, cls: str, name: str) -> Value:
@@ -90,8 +92,8 @@ class Classes(Functions):
             out |= self._bind(atom, cls)
         if owner:
             return out or self.at_a_loss()
-        if service := self.base_client(cls):
-            return out | {below_client(service, (), name)}
+        if client := self.base_client(cls):
+            return out | {below_client(client.service, client.path, name)}
         return out or self._delegated(ancestry, name) or self.at_a_loss()
 
     def _delegated(self, ancestry: list[str], name: str) -> Value:

@@ -15,6 +15,7 @@ from os_retries.rewrite import bindings, repeats
 from os_retries.rewrite.expressions import Expressions
 from os_retries.rewrite.parts import Class, Function
 from os_retries.rewrite.values import (
+    COMPUTED_ATOM,
     NONE,
     NOTHING,
     RETRIER_ATOM,
@@ -204,8 +205,19 @@ class Evaluator(Expressions):
 
     def s_assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
+        if COMPUTED_ATOM in value:
+            value = self._computed(node, value)
         for target in node.targets:
             self.assign(target, value)
+
+    def _computed(self, node: ast.Assign, value: Value) -> Value:
+        """Give a global that is imported by a computed name an identity, so that --client can name it."""
+        target = node.targets[0]
+        if self.function is not None or self.cls is not None or not isinstance(target, ast.Name) or node.targets[1:]:
+            return value
+        name = f"{self.module.name}.{target.id}"
+        self.program.computed.setdefault(name, (node.lineno, set()))
+        return frozenset({Ref(name)})
 
     def s_annotated(self, node: ast.AnnAssign) -> None:
         value = self.value(node.value) if node.value is not None else NOTHING

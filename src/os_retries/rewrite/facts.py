@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from os_retries.rewrite.values import NONE, NOTHING, SIZE_LIMIT, TOO_MANY, UNKNOWN, Result, Value, clients_in, collapsed
+from os_retries.rewrite.values import (
+    NONE,
+    NOTHING,
+    SIZE_LIMIT,
+    TOO_MANY,
+    UNKNOWN,
+    Client,
+    Result,
+    Value,
+    clients_in,
+    collapsed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +33,7 @@ Key = tuple[str, ...]
 class Facts:
     """All modules given, and what is known of their values so far."""
 
-    def __init__(self, modules: Iterable[Module], clients: dict[str, str], wrappers: frozenset[str]) -> None:
+    def __init__(self, modules: Iterable[Module], clients: dict[str, Client], wrappers: frozenset[str]) -> None:
         self.modules: dict[str, Module] = {}
         self.aliases: dict[str, str] = {}
         self.clients = clients
@@ -31,6 +42,8 @@ class Facts:
         self.functions: dict[str, Function] = {}
         self.classes: dict[str, Class] = {}
         self.covered: set[str] = set()
+        self.used: set[str] = set()  # functions of which somebody has seen the result
+        self.computed: dict[str, tuple[int, set[int]]] = {}  # globals imported by a computed name: line, calls
         self.dotted: set[str] = set()
         self.failed: dict[str, str] = {}  # by path, why a file could not be followed
         self.found: dict[str, dict[int, Found]] = {}

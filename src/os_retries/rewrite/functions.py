@@ -27,6 +27,7 @@ class Functions(Facts):
     def returned(self, function: str) -> Value:
         """Return what calling the function gives."""
         f = self.functions[function]
+        self.used.add(function)
         value = self.get(("ret", function))
         if given := self.get(("yield", function)):
             if f.kind == "context":
@@ -36,6 +37,10 @@ class Functions(Facts):
         if value and not all(map(self._passes_on, self.get(("decorators", function)))):
             value |= UNKNOWN
         return value
+
+    def result(self, function: str) -> Value:
+        """Return what calling the function gives, without being counted as a reader of it."""
+        return self._state.get(("ret", function), NOTHING)
 
     def _passes_on(self, decorator: object) -> bool:
         """Say whether a decorator gives back its function, or one that returns what that returns."""
@@ -51,15 +56,15 @@ class Functions(Facts):
 
     def call_declared(self, name: str) -> Value:
         """Return the client that calling `name` gives because --client says so."""
-        service = self.declared(name)
-        return frozenset({Client(service)}) if service else NOTHING
+        client = self.declared(name)
+        return frozenset({client}) if client else NOTHING
 
-    def declared(self, name: str) -> str | None:
-        """Return the service that --client gave to `name`."""
-        service = self.clients.get(name)
-        if service:
+    def declared(self, name: str) -> Client | None:
+        """Return the client that calling `name` gives by --client."""
+        client = self.clients.get(name)
+        if client:
             self.clients_met.add(name)
-        return service
+        return client
 
     def is_wrapper(self, name: str) -> bool:
         """Say whether a dotted name is the retry function, by its last part."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from os_retries.rewrite import repeats, services
 from os_retries.rewrite.classes import Classes
-from os_retries.rewrite.values import NONE, UNKNOWN, Guess, Inst, Ref, Value, clients_in
+from os_retries.rewrite.values import NONE, UNKNOWN, Client, Guess, Inst, Ref, Value, clients_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ _HANDLERS = frozenset({
 class Program(Classes):
     """All modules given, and what their names stand for."""
 
-    def __init__(self, modules: Iterable[Module], clients: dict[str, str], wrappers: frozenset[str]) -> None:
+    def __init__(self, modules: Iterable[Module], clients: dict[str, Client], wrappers: frozenset[str]) -> None:
         """`clients` maps names declared with --client to a service; `wrappers` are the names of the retry function."""
         super().__init__(modules, clients, wrappers)
         self._roots = services.PACKAGES | repeats.ROOTS | _HANDLERS | {name.partition(".")[0] for name in clients}

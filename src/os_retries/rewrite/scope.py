@@ -162,14 +162,16 @@ class Scope:
         if not isinstance(node, (ast.Name, ast.Attribute)):
             return NOTHING
         value = self.value(node)
-        out = NOTHING
-        for atom in value:
-            if isinstance(atom, Ref):
-                if service := self.program.declared(atom.name) or services.constructor(atom.name):
-                    out |= {Client(service)}
-                elif atom.name in self.program.classes:
-                    out |= {Inst(atom.name)}
-        return out if value else None
+        return NOTHING.union(*map(self._promised, value)) if value else None
+
+    def _promised(self, atom: object) -> Value:
+        if not isinstance(atom, Ref):
+            return NOTHING
+        if client := self.program.declared(atom.name):
+            return frozenset({client})
+        if service := services.constructor(atom.name):
+            return frozenset({Client(service)})
+        return frozenset({Inst(atom.name)}) if atom.name in self.program.classes else NOTHING
 
     def children(self, node: ast.AST) -> None:
         """Evaluate the expressions right below a node that means nothing here."""

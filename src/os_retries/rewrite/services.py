@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from os_retries.rewrite import sdk
+from os_retries.rewrite.judgements import (
+    BODY,
+    LAZY,
+    NO_RAISE,
+    SILENT,
+    STORE,
+    SWIFT,
+    WRAP,
+    Judgement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,43 +65,6 @@ CREATING = frozenset({
 })  # fmt: skip
 _ALSO_CREATING = frozenset({"interface_attach", "add_fixed_ip", "store", "submit"})
 
-HTTP_VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "request"})
-
-
-class Judgement(NamedTuple):
-    """What is to be done with one call: `verdict` is wrap, silent, attach or unsure; `why` is for the reader."""
-
-    verdict: str
-    why: str = ""
-
-
-WRAP = Judgement("wrap")
-SILENT = Judgement("silent")
-LAZY = Judgement(
-    "attach",
-    "returns before the request is made, so wrapping it retries nothing: use os_retries.attach(session)",
-)
-BODY = Judgement(
-    "attach",
-    "sends a body: os_retries.attach(session) rewinds it before it is sent again, or does not send it again",
-)
-NO_RAISE = Judgement(
-    "attach",
-    "answers an error status without raising, so there is nothing to retry on: use os_retries.attach(session)",
-)
-SWIFT = Judgement(
-    "attach",
-    "repeats by itself: construct it with **os_retries.client_options('swift'), or each of its attempts is multiplied",
-)
-STORE = Judgement(
-    "attach",
-    "sends what .create() only built, a container with a request for each secret: use os_retries.attach(session)",
-)
-CREATES = Judgement(
-    "attach", "creates something, and a repeat may create it twice: use os_retries.attach(session), which looks first"
-)
-AWAITED = Judgement("unsure", "is awaited: execute_with_retries would return before the request is made")
-
 
 @dataclass(frozen=True)
 class Service:
@@ -104,6 +79,10 @@ class Service:
     #: Patterns of dotted paths under the client. A path that matches gets that judgement.
     special: tuple[tuple[str, Judgement], ...] = ()
 
+
+#: Senlin's plural nouns (clusters()) are generators of openstacksdk. Zaqar's queue() and its like only build an object.
+_SENLIN = (("cluster_policies", LAZY), ("*_*", WRAP), ("*s", LAZY))
+_ZAQAR = tuple((name, SILENT) for name in ("queue", "pool", "flavor", "subscription", "follow", "transport"))
 
 SERVICES = {
     "nova": Service("novaclient"),
@@ -129,6 +108,7 @@ SERVICES = {
         special=(
             ("*.create*", SILENT),  # builds the object; .store() or .submit() sends it
             ("secrets.get", LAZY),
+            ("@get", SILENT),  # of an ACL
             ("@store", STORE),
             ("@submit", STORE),
             ("@add", SILENT),
@@ -142,6 +122,30 @@ SERVICES = {
     "sahara": Service("saharaclient"),
     "trove": Service("troveclient", special=(("*.log_generator", LAZY), ("*.execution_list", LAZY))),
     "mistral": Service("mistralclient", ("Client", "client")),
+    # Clients of which the newest releases were read: tests/sahara/clients.txt.
+    "adjutant": Service("adjutantclient"),
+    "aodh": Service("aodhclient", resources=False),
+    "blazar": Service("blazarclient", resources=False),
+    "ceilometer": Service("ceilometerclient", ("Client", "get_client")),
+    "cloudkitty": Service("cloudkittyclient"),
+    "congress": Service("congressclient", flat=True, resources=False),
+    "freezer": Service("freezerclient", resources=False),
+    "glare": Service("glareclient", resources=False, special=(("artifacts.list", LAZY),)),
+    "gnocchi": Service("gnocchiclient", resources=False),
+    "inspector": Service("ironic_inspector_client", ("ClientV1",), flat=True, resources=False),
+    "karbor": Service("karborclient"),
+    "monasca": Service("monascaclient", resources=False),
+    "murano": Service("muranoclient", special=(("*.filter", LAZY),)),
+    "panko": Service("pankoclient", resources=False),
+    "qinling": Service("qinlingclient"),
+    "searchlight": Service("searchlightclient"),
+    "senlin": Service("senlinclient", flat=True, resources=False, special=_SENLIN),
+    "solum": Service("solumclient", ("Client", "get_client")),
+    "tacker": Service("tackerclient", flat=True, resources=False),
+    "vitrage": Service("vitrageclient", resources=False),
+    "watcher": Service("watcherclient", ("Client", "get_client")),
+    "zaqar": Service("zaqarclient", flat=True, special=_ZAQAR),
+    "zun": Service("zunclient"),
     "keystoneauth": Service(
         "keystoneauth1",
         (
@@ -160,38 +164,6 @@ SERVICES = {
 }
 _PACKAGES = {service.package: name for name, service in SERVICES.items() if service.package}
 PACKAGES = frozenset(_PACKAGES)
-
-# openstacksdk's proxies: a method that starts with a verb makes its request at once; one that is a plural noun
-# (compute.servers()) is a generator. Beside the rule stand its exceptions, by openstacksdk 4.22.0.
-SDK_VERBS = frozenset({
-    "abandon", "abort", "accept", "activate", "add", "adopt", "assign", "associate", "attach", "authorize", "backup",
-    "begin", "bind", "call", "change", "check", "clean", "cleanup", "clear", "complete", "configure", "confirm", "copy",
-    "create", "deactivate", "delete", "detach", "disable", "disassociate", "download", "enable", "ensure", "evacuate",
-    "export", "extend", "failover", "fetch", "find", "force", "freeze", "generate", "get", "grant", "import", "init",
-    "inject", "insert", "inspect", "is", "list", "live", "lock", "manage", "migrate", "onboard", "patch", "pause",
-    "perform", "post", "promote", "prune", "purge", "queue", "reactivate", "read", "reboot", "rebuild", "recover",
-    "register", "remove", "replace", "rescue", "reserve", "reset", "resize", "restore", "resume", "resync", "retype",
-    "revert", "revoke", "scale", "search", "set", "share", "shelve", "show", "sign", "soft", "stage", "start", "stop",
-    "suspend", "terminate", "thaw", "trigger", "unassign", "unbind", "unlock", "unmanage", "unpause", "unregister",
-    "unrescue", "unreserve", "unset", "unshelve", "update", "upload", "validate", "wait", "xfr",
-})  # fmt: skip
-SDK_GENERATORS = frozenset({
-    "get_service_log_levels", "create_server_external_events", "create_ports", "create_security_group_rules",
-    "export_locations", "share_attachments", "share_groups", "share_group_snapshots", "share_instances",
-    "share_networks", "share_network_subnets", "share_replicas", "share_snapshots", "share_snapshot_instances",
-    "share_transfers", "share_types",
-})  # fmt: skip
-SDK_REQUESTS = frozenset({
-    "flavor_add_tenant_access", "flavor_remove_tenant_access", "aggregate_precache_images", "cache_delete_image",
-    "cached_image_nodes", "share_group_snapshot_members", "node_set_provision_state", "volume_exists",
-    "available_floating_ip", "summary",
-})  # fmt: skip
-SDK_BODIES = frozenset({"upload_image", "stage_image", "create_image", "upload_object", "create_object"})
-SDK_LOCAL = frozenset({
-    "close", "pprint", "pformat", "range_search", "add_service", "set_global_request", "has_service",
-    "generate_form_signature", "generate_temp_url", "wait_for_status", "service_catalog",
-})  # fmt: skip
-SDK_CONNECTIONS = frozenset({"connect_as", "connect_as_project", "global_request"})
 
 
 def constructor(dotted: str) -> str | None:
@@ -212,14 +184,15 @@ def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object],
     if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
         return SILENT
     if service == "sdk":
-        judgement = _judge_sdk(path)
+        judgement = sdk.judge(path)
     elif service == "keystoneauth":
-        judgement = WRAP if name in HTTP_VERBS and len(path) == 1 else SILENT
+        judgement = WRAP if name in sdk.HTTP_VERBS and len(path) == 1 else SILENT
     else:
         judgement = _special(service, ".".join(path)) or WRAP
         if len(path) == 1 and not SERVICES[service].flat and judgement is WRAP:
             return Judgement("unsure", f"is a method of the {service} client itself, and may or may not make a request")
-    if judgement is WRAP and (name.startswith("_") or "?" in path):
+    known = path[1:] if service == "sdk" else path  # getattr(connection, service_type) is a proxy like any other
+    if (judgement is not SILENT and name == "?") or (judgement is WRAP and (name.startswith("_") or "?" in known)):
         return Judgement("unsure", f"is a private or computed method of the {service} client")
     if judgement is WRAP and keywords.get("retrieve_all", True) is False:
         return LAZY
@@ -235,6 +208,8 @@ def judge_resource(  # noqa: PLR0911  one line a rule
     if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
         return SILENT
     if service == "sdk":  # a Resource of the SDK asks for the session that it is to use; without, it is a dictionary
+        if name in {"upload", "stage"} and session_given:
+            return NO_RAISE
         return WRAP if session_given else SILENT
     if special := _special(service, "@" + name):
         return special
@@ -265,31 +240,14 @@ def shape_of_result(service: str, path: tuple[str, ...]) -> str:  # noqa: PLR091
     if service == "--client":
         return "other"
     if service == "sdk":
-        if name in SDK_CONNECTIONS:
+        if name in sdk.CONNECTIONS:
             return "client"
-        return "many" if _judge_sdk(path) is LAZY or name.startswith(("list_", "search_")) else "one"
+        return "many" if sdk.judge(path) is LAZY or name.startswith(("list_", "search_")) else "one"
     if name in RETURNS_MANY:
         return "many"
     if name in RETURNS_ONE or (service == "barbican" and name.startswith("create")):
         return "one"
     return "other"
-
-
-def _judge_sdk(path: tuple[str, ...]) -> Judgement:  # noqa: PLR0911  one line a rule
-    name = path[-1]
-    if path[0] in {"config", "session", "authenticate"} or name in SDK_LOCAL or name in SDK_CONNECTIONS:
-        return SILENT
-    if len(path) == 2 and name in HTTP_VERBS:
-        return NO_RAISE
-    if name in SDK_BODIES:
-        return BODY
-    if name in SDK_REQUESTS:
-        return WRAP
-    if name not in SDK_GENERATORS and name.split("_")[0] in SDK_VERBS:
-        return WRAP
-    if len(path) == 1:
-        return Judgement("unsure", "is a method of the SDK's connection that may or may not make a request")
-    return LAZY
 
 
 def _special(service: str, path: str) -> Judgement | None:

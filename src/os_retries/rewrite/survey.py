@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from os_retries.rewrite import evaluate, files, services
+from os_retries.rewrite import evaluate, files, hints, services
+from os_retries.rewrite.judgements import AWAITED, CREATES, SILENT, WRAP, Judgement
 from os_retries.rewrite.options import Options, UsageError
 from os_retries.rewrite.origins import Program
 from os_retries.rewrite.tree import Tree, load
@@ -83,6 +84,7 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
             report.calls.setdefault(module.path, []).extend(_judged(found.values(), module, options))
     for calls in report.calls.values():
         calls.sort(key=_position)
+    report.hints = [hint for hint in hints.of(program) if hint.path in given]
     return report
 
 
@@ -97,7 +99,7 @@ def _judged(found: Iterable[Found], module: Module, options: Options) -> Iterato
             continue
         creates = any(services.creates(name) for name in _methods(item))
         if creates and judgement.verdict == "wrap" and not options.creates:
-            judgement = services.CREATES
+            judgement = CREATES
         yield Call(item.node, *judgement, _name(item.node), creates)
 
 
@@ -115,40 +117,44 @@ def _methods(found: Found) -> Iterator[str]:
             yield atom.name
 
 
-def judge(found: Found) -> services.Judgement:
+def judge(found: Found) -> Judgement:
     """Judge a call by everything that its function may be."""
-    judgements: set[services.Judgement] = set()
+    verdicts: set[Judgement] = set()
     other = bool(found.value & UNKNOWN)
     keywords = {k.arg: k.value.value for k in found.node.keywords if k.arg and isinstance(k.value, ast.Constant)}
     for atom in unwrapped(found.value - UNKNOWN - NONE):
         if isinstance(atom, Client) and atom.path:
-            judgements.add(services.judge_path(atom.service, atom.path, dict(keywords), body=found.body))
+            verdicts.add(services.judge_path(atom.service, atom.path, dict(keywords), body=found.body))
         elif isinstance(atom, Result) and atom.name:
             session = found.session_given
-            judgements.add(services.judge_resource(atom.service, atom.shape, atom.name, session_given=session))
+            verdicts.add(services.judge_resource(atom.service, atom.shape, atom.name, session_given=session))
         else:
             other = True
-    if judgements == {services.SILENT} or not judgements:
-        return services.SILENT
-    if other or services.SILENT in judgements:
-        return services.Judgement("unsure", "may be a client's call, or something else")
+    if verdicts == {SILENT} or not verdicts:
+        return SILENT
+    if other or SILENT in verdicts:
+        return Judgement("unsure", "may be a client's call, or something else")
     for verdict in ("unsure", "attach"):
-        for judgement in sorted(judgements):
+        for judgement in sorted(verdicts):
             if judgement.verdict == verdict:
                 return judgement
     if found.repeated:
-        return services.Judgement("unsure", f"is repeated already by {found.repeated}")
-    return services.AWAITED if found.awaited else services.WRAP
+        return Judgement("unsure", f"is repeated already by {found.repeated}")
+    return AWAITED if found.awaited else WRAP
 
 
-def _client(text: str) -> tuple[str, str]:
+def _client(text: str) -> tuple[str, Client]:
     name, equals, service = text.partition("=")
     if "." not in name or not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"--client {text}: write it as MODULE.NAME, such as mypackage.clients.nova")
-    if equals and service not in services.SERVICES:
+    service, dot, proxy = service.partition(".")
+    if equals and (service not in services.SERVICES or (dot and (service != "sdk" or not proxy.isidentifier()))):
         known = ", ".join(sorted(s for s in services.SERVICES if s.isalpha()))
-        raise UsageError(f"--client {text}: no client is called {service}; known are {known}")
-    return name, service or "--client"
+        raise UsageError(
+            f"--client {text}: no client is called {text.partition('=')[2]}; known are {known},"
+            " and openstacksdk's proxies, such as sdk.baremetal"
+        )
+    return name, Client(service or "--client", (proxy,) if proxy else ())
 
 
 def _skipped(node: ast.Call, lines: list[str]) -> bool:
