@@ -5,7 +5,9 @@ Whoever makes the tool find more, or less, sees it here first, and corrects docs
 
 from __future__ import annotations
 
+import ast
 import collections
+import importlib.util
 import io
 import os
 import re
@@ -15,10 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from os_retries.rewrite import command, survey
+from os_retries.rewrite import command, services, survey
+from os_retries.rewrite.files import parse
+from os_retries.rewrite.judgements import LAZY
 from os_retries.rewrite.options import Options
 from os_retries.rewrite.progress import Progress
 from tests.sahara.unwrap import unwrap, wrapped_calls
+from tests.unit.test_rewrite_services import is_generator
 
 TOP = Path(__file__).parents[2]
 GUIDE = TOP / "docs" / "rewrite.md"
@@ -167,3 +172,37 @@ def test_what_it_finds_in_code_that_it_was_not_written_for(package, monkeypatch)
     missed = there - found.total()
     row = f"| {package} | {there} | {found['wrap']} | {found['attach']} | {found['unsure']} | {missed} |"
     assert row in re.sub(" +", " ", GUIDE.read_text())
+
+
+#: Names in the table, and the class or function that the package has for its client.
+OTHERS = sorted(n for n, s in services.SERVICES.items() if s.package and not importlib.util.find_spec(s.package))
+
+
+@pytest.mark.parametrize("service", OTHERS)
+def test_the_table_is_true_of_the_clients_that_are_not_installed(service):
+    """Each row's package has its constructor, and every generator of a manager is known to be lazy."""
+    row = services.SERVICES[service]
+    package = environment(".venv-clients", "tests/sahara/clients.txt") / row.package
+    names = set()
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package).parts
+        if (
+            {"tests", "osc", "common", "shell", "apiclient"} & set(parts)
+            or "shell" in path.name
+            or "cli" in path.stem.split("_")
+        ):
+            continue
+        tree = parse(path.read_text(), path.name)
+        names |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
+        for cls in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
+            for method in (n for n in cls.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")):
+                if is_generator(method):
+                    where = ("artifacts", method.name)
+                    assert services.judge_path(service, where, {}, body=False) is LAZY, (path, cls.name, method.name)
+    assert set(row.constructors) <= names
+
+
+def test_the_lock_of_those_clients_has_no_others():
+    """A client that is in the lock and not in the table would be installed for nothing."""
+    locked = re.findall(r"^(?:python-)?([a-z-]+)==", (TOP / "tests/sahara/clients.txt").read_text(), re.MULTILINE)
+    assert sorted(name.replace("-", "_") for name in locked) == sorted(services.SERVICES[n].package for n in OTHERS)
