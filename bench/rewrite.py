@@ -21,7 +21,7 @@ from os_retries.rewrite.options import Options
 os.chdir(sys.argv[1])
 err = io.StringIO()
 start = time.process_time()
-command.run(Options(sys.argv[2:]), io.StringIO(), err)
+command.run(Options(sys.argv[2:], tests=True), io.StringIO(), err)
 print(time.process_time() - start, err.getvalue().splitlines()[-1])
 """
 

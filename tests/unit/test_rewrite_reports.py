@@ -131,7 +131,7 @@ def test_a_file_too_deep_for_this_python_is_reported_and_the_rest_is_done(tmp_pa
     monkeypatch.setattr(edit, "_check", check)
     text = NOVA + "nova.servers.get(1)\n"
     outcome = rewrite(tmp_path, text, files={"deep.py": text})
-    assert "os-retries rewrite: deep.py: is nested too deep for this Python; not changed\n" in outcome.err
+    assert "os-retries rewrite: deep.py: is nested too deeply for this Python; not changed\n" in outcome.err
     assert outcome.texts["deep.py"] == text
     assert "execute_with_retries(nova.servers.get, 1)" in outcome.text
     assert outcome.status == 2

@@ -9,20 +9,20 @@ _DESCRIPTION = """\
 Find the calls of OpenStack clients in the files and folders given, and wrap them:
 nova.servers.get(id) becomes execute_with_retries(nova.servers.get, id).
 
-A call is known by where its object comes from: the constructors of the clients and of openstacksdk are followed
-through the functions, attributes and files given, so give the whole code base. Prints a unified diff and changes
-nothing, unless --write is given. What is listed on standard error is left alone: calls for which
-os_retries.attach(session) is the right way, and calls that it is not sure of."""
+A call is recognized by the origin of its object: the constructors of the clients and of openstacksdk are followed
+through the functions, attributes and files of the project. Prints a unified diff and changes nothing, unless --write
+is given. Calls listed on standard error are left alone: those for which os_retries.attach(session) is the right
+solution, those in a retry loop, and those that may be something else."""
 
-_EPILOG = """  os-retries rewrite src | less                          look at what it would do
-  os-retries rewrite --write src                         do it
-  os-retries rewrite --check src                         in CI: list what is not wrapped
-  os-retries rewrite --client shop.clients.get=nova src  shop.clients.get() returns a nova client, however it is made
+_EPILOG = """  os-retries rewrite src | less                          show the changes
+  os-retries rewrite --write src                         make the changes
+  os-retries rewrite --check src                         in CI: list the calls that are not wrapped
+  os-retries rewrite --client shop.clients.get=nova src  declare that shop.clients.get() returns a nova client
 
 A comment `# os-retries: skip` on the lines of a call leaves that call alone.
 
-exit status: 0; 1 if --check found a call that is not wrapped; 2 if a file could not be worked on (it is named, and the
-rest is done)."""
+exit status: 0; 1 if --check found a call that is not wrapped; 2 if a file could not be processed (it is named, and the
+other files are processed)."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,8 +50,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="MODULE.NAME[=SERVICE]",
-        help="a function or class that gives a client (of SERVICE: nova, sdk, ...); may be repeated. "
-        "Nothing inside it is wrapped, for its callers retry",
+        help="a function or class that returns a client (of SERVICE: nova, sdk, sdk.baremetal, ...); may be repeated. "
+        "Its callers are wrapped, and nothing inside it",
     )
     parser.add_argument(
         "--import",
@@ -65,34 +65,36 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="GLOB",
-        help="leave out files and folders of that name; may be repeated",
+        help="leave out files and folders that match; may be repeated",
     )
     parser.add_argument(
         "--no-creates",
         dest="creates",
         action="store_false",
-        help="leave calls alone that create something: after a lost answer, a repeat creates it twice",
+        help="do not wrap calls that create something: a repeat after a lost answer creates it twice",
     )
     parser.add_argument(
         "--format",
         choices=["text", "json", "sarif"],
         default="text",
-        help="how to report (default: %(default)s); json and sarif (2.1.0) take the place of diff and list",
+        help="report as text, or as one JSON or SARIF 2.1.0 document (default: %(default)s)",
     )
-    parser.add_argument("--tests", action="store_true", help="work on tests, too; a test file given by name always is")
+    parser.add_argument(
+        "--tests", action="store_true", help="include tests; a test file given by name is always included"
+    )
     parser.add_argument(
         "--line-length",
         type=_natural,
         default=79,
         metavar="N",
-        help="break a call that would make its line longer (default: %(default)s; 0: never move anything)",
+        help="break a call whose line would become longer (default: %(default)s; 0: never move anything)",
     )
     parser.set_defaults(body=_rewrite, mode="diff")
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is no number of columns")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of columns")
     return int(text)
 
 

@@ -1,8 +1,8 @@
-"""Which names the code of a module, class or function binds, read off the syntax alone.
+"""Which names a module, class or function binds, determined from the syntax alone.
 
-What a name holds becomes known little by little; *that* it is bound here is known from the start. So a lookup never
-goes on to a base class, an enclosing function or another module only because a value is not known yet, and no verdict
-depends on the order in which files are read.
+The value of a name becomes known gradually, but the syntax shows from the start where it is bound. A lookup therefore
+stops at the scope or class that binds the name, even while its value is not known yet. Otherwise the verdicts would
+depend on the order in which files are read.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ def of_function(node: Function) -> frozenset[str]:
 
 
 def of_class(node: ast.ClassDef) -> dict[str, bool]:
-    """Return the attributes that a class gives itself or its instances; False for those that it only announces.
+    """Return the attributes that a class binds on itself or its instances; False for those it only declares.
 
-    An attribute is announced by None, by an annotation, or by a method that returns nothing.
+    An attribute is only declared if it is always None, has an annotation alone, or is a method that returns nothing.
+    Subclasses are expected to define it.
     """
     names: dict[str, bool] = {}
     for statement in _own(node.body):
@@ -61,7 +62,7 @@ def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:
 
 
 def _own(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
-    """Go through the nodes of a block, without what has a scope of its own."""
+    """Yield the nodes of a block, except those in nested scopes."""
     todo: list[ast.AST] = list(body)
     while todo:
         node = todo.pop()
@@ -91,7 +92,7 @@ def _stored(target: ast.expr) -> Iterator[str]:
 
 
 def _set_on(method: ast.AST, own: str) -> Iterator[tuple[str, bool]]:
-    """Yield each attribute that a method sets on its first parameter, and whether it is given more than None."""
+    """Yield the attributes that a method sets on its first parameter, and whether the value is more than None."""
     nothing = {
         id(target)
         for node in ast.walk(method)

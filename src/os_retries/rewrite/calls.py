@@ -1,4 +1,4 @@
-"""What an attribute or a call of a value gives: of clients, of the program, and of a few functions of libraries."""
+"""Attributes and calls of values: of clients, of the program, and of a few library functions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from os_retries.rewrite.values import (
 
 Env = dict[str, Value]
 
-#: Built-in functions that give their first argument, or what is in it, back.
+#: Built-in functions that return the elements of their argument.
 _SAME = frozenset({"sorted", "list", "tuple", "set", "frozenset", "reversed", "iter", "filter"})
 _BOXES = frozenset({
     "builtins.dict", "builtins.list", "builtins.set", "collections.OrderedDict", "collections.defaultdict",
@@ -95,7 +95,7 @@ class Calls(Definitions):
     def call(  # noqa: C901, PLR0911, PLR0912  one case an atom
         self, atom: object, node: ast.Call, args: list[Value], keywords: dict[str, Value]
     ) -> Value:
-        """Return what calling one atom gives."""
+        """Return the result of calling one atom."""
         program = self.program
         match atom:
             case Client(_, ()):
@@ -138,7 +138,7 @@ class Calls(Definitions):
                 return NOTHING if atom in NONE else UNKNOWN
 
     def call_wrapper(self, node: ast.Call, args: list[Value], keywords: dict[str, Value]) -> Value:
-        """execute_with_retries(method, ...): what calling the method gives; its calls are retried already."""
+        """Return the result of execute_with_retries(method, ...), and record that the method is retried."""
         if not args:
             return UNKNOWN
         out = NOTHING
@@ -171,7 +171,7 @@ class Calls(Definitions):
     def call_outside(  # noqa: C901, PLR0911, PLR0912  one case a function
         self, name: str, node: ast.Call, args: list[Value]
     ) -> Value:
-        """Call a function that is not of the program."""
+        """Call a function from outside the program."""
         last = name.rpartition(".")[2]
         if name in self.program.computed:
             self.program.computed[name][1].add(id(node))

@@ -1,4 +1,4 @@
-"""The attributes of the program's classes and instances: inherited, announced for subclasses, or delegated."""
+"""The attributes of classes and instances: inherited, defined by subclasses, or delegated by __getattr__."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from os_retries.rewrite import services
 from os_retries.rewrite.functions import Functions
 from os_retries.rewrite.values import NOTHING, UNKNOWN, Bound, Client, Ref, Value, below_client
 
-_NOT_YET = ""  # stands in an ancestry for the bases of a class that are not known yet
+_NOT_YET = ""  # in an ancestry: bases that are not known yet
 
 
 class Classes(Functions):
-    """What the attributes of classes and instances hold."""
+    """The facts about classes."""
 
     def ancestry(self, cls: str) -> list[str]:
-        """Return `cls` and its bases, nearest first; a base that is not of the program is given by its name."""
+        """Return the names of `cls` and its bases, nearest first, including bases from outside the program."""
         if known := self._ancestries.get(cls):
             for name in known:
                 if name in self.classes:
@@ -32,7 +32,7 @@ class Classes(Functions):
         return order
 
     def link(self, cls: str, base: str) -> None:
-        """Note that `cls` extends `base`: what is known of its attributes is known below the base, too."""
+        """Record that `cls` extends `base`, and that its attributes are attributes of a subclass of `base`."""
         above = {base, *self.classes[base].above}
         for name in (cls, *self.classes[cls].below):
             under = self.classes[name]
@@ -44,7 +44,7 @@ class Classes(Functions):
                     self.add(("below", ancestor, attribute), self._state[("attr", name, attribute)])
 
     def base_client(self, cls: str) -> Client | None:
-        """Return the client that an instance of `cls` is because the class extends a client's, if it does."""
+        """Return the client if `cls` extends the class of one, so that its instances are clients."""
         for name in self.ancestry(cls):
             if client := self.declared(name):
                 return client
@@ -63,7 +63,7 @@ class Classes(Functions):
         )
 
     def _inherited(self, ancestry: list[str], name: str) -> tuple[Value, str]:
-        """Return what the nearest class that binds `name` gives it, what others set there, and which class that is."""
+        """Return the value of `name` up to the nearest class that binds it, and the name of that class."""
         value = NOTHING
         for ancestor in ancestry:
             if ancestor not in self.classes:
@@ -86,7 +86,7 @@ class Classes(Functions):
         ancestry = self.ancestry(cls)
         value, owner = self._inherited(ancestry[skip_own:], name)
         if not skip_own and not (owner in self.classes and self.classes[owner].binds[name]):
-            value |= self.get(("below", cls, name))  # nobody above gives it, or it is only announced there
+            value |= self.get(("below", cls, name))  # not bound above, or only declared there
         out = NOTHING
         for atom in value:
             out |= self._bind(atom, cls)
@@ -97,7 +97,7 @@ class Classes(Functions):
         return out or self._delegated(ancestry, name) or self.at_a_loss()
 
     def _delegated(self, ancestry: list[str], name: str) -> Value:
-        """Return what a __getattr__ that passes on to a client gives for `name`."""
+        """Return attribute `name` of an instance whose __getattr__ delegates to a client."""
         value = NOTHING
         if not self.get(("named", "__getattr__")):
             return value

@@ -1,4 +1,4 @@
-"""The body of `os-retries rewrite`: read, find out, change or report, and say how it went."""
+"""The body of `os-retries rewrite`: survey the files, change or report them, and summarize."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
-    """Do it. Returns 0; 1 if `--check` found a call; 2 if a file could not be worked on."""
+    """Run the command. Returns 0; 1 if `--check` found a call to wrap; 2 if a file could not be processed."""
     collecting = gc.isenabled()
-    gc.disable()  # syntax trees hold no cycles, and looking for some takes half of the time on a large code base
+    gc.disable()  # syntax trees have no cycles, and searching for them takes half of the time on a large code base
     try:
         return _run(options, out, err)
     finally:
@@ -36,7 +36,7 @@ def run(options: Options, out: TextIO, err: TextIO) -> int:
 def _run(options: Options, out: TextIO, err: TextIO) -> int:
     edit = _editor()
     wrapper = _wrapper(options.wrapper)
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))  # deep expressions; Python's frames are not C's
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))  # for deep expressions
     progress = Progress(err)
     found = find(options, wrapper.name, progress)
     result = reports.Result(
@@ -56,10 +56,10 @@ def _run(options: Options, out: TextIO, err: TextIO) -> int:
                 result.errors.append(text if text.startswith(module.path) else f"{module.path}: {text}; not changed")
                 continue
             except RecursionError:
-                result.errors.append(f"{module.path}: is nested too deep for this Python; not changed")
+                result.errors.append(f"{module.path}: is nested too deeply for this Python; not changed")
                 continue
             result.changed += new != module.text
-            lost = "stands where it cannot be told from another call"
+            lost = "cannot be told apart from another call in the same f-string"
             calls = [c._replace(verdict="unsure", why=lost) if c.node in missed else c for c in calls]
             if options.mode == "diff" and options.format == "text":
                 progress.clear()

@@ -1,4 +1,4 @@
-"""Functions as a unit defines them: registered with their decorators, given defaults and arguments."""
+"""The functions that a unit defines, with decorators and defaults, and the arguments that it passes to functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from os_retries.rewrite.parts import Function
 from os_retries.rewrite.scope import Scope
 from os_retries.rewrite.values import DECORATED, Bound, Ref, Value
 
-#: Decorators that give back what the function returns, by their last name.
+#: Decorators that keep what the function returns, by the last part of their name.
 _TRANSPARENT = frozenset({
     "lru_cache", "cache", "wraps", "abstractmethod", "override", "synchronized", "overload", "setter", "getter",
     "deleter", "coroutine", "final",
@@ -26,13 +26,13 @@ class Definitions(Scope):
     """The functions that one unit defines, and the arguments that it passes."""
 
     def repeat_all(self, value: Value, by: str) -> None:
-        """Note that a retry loop runs every function of the program that the value may be."""
+        """Record that a retry loop runs every function in the value."""
         for atom in value:
             if isinstance(atom, (Ref, Bound)) and atom[0] in self.program.functions:
                 self.repeat(atom[0], by)
 
     def give(self, name: str, args: list[Value], keywords: dict[str, Value], *, bound: bool) -> None:
-        """Give a call's arguments to the parameters of a function of the program."""
+        """Add the arguments of a call to the parameters of a function of the program."""
         function = self.program.functions[name]
         if self.repeated and self.spreads:
             self.repeat(name, self.repeated)
@@ -74,7 +74,7 @@ class Definitions(Scope):
         return function
 
     def _decorate(self, function: str, decorators: dict[str, Value]) -> None:
-        """Note the decorators that may give back something else, and let those of the program be looked into."""
+        """Record decorators that may change what the function returns, and call those of the program."""
         for name, value in decorators.items():
             if name in _TRANSPARENT or name in _KINDS or name.endswith("property"):
                 continue

@@ -1,9 +1,8 @@
-"""Change the text of one file with LibCST: wrap the calls that were found, and import the wrapper once.
+"""Change the text of one file with LibCST: wrap calls, and import the wrapper once.
 
-Everything outside the calls stays as it was, to the byte. Inside a call the method becomes the first argument; where
-that would push a line over the limit, or leave arguments aligned with a parenthesis that has moved, the arguments move
-along. What comes out is compared with what went in before anybody sees it: with every wrapped call unwrapped again, it
-must be the same program.
+Everything outside the calls stays as it is, byte for byte. Inside a call, the method becomes the first argument. If a
+line would become too long, or arguments are aligned with a parenthesis that moves, the arguments are moved too. Before
+the result is shown or written, all calls are unwrapped again, and it must be the original program.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class EditError(FileError):
 
 
 class Edited(NamedTuple):
-    """The new text of a file, and the calls that could not be placed in it."""
+    """The new text of a file, and the calls that were not found in it."""
 
     text: str
     missed: list[ast.Call]
@@ -49,7 +48,7 @@ def edit(module: Module, calls: Sequence[ast.Call], wrapper: Wrapper, own: froze
     except cst.ParserSyntaxError as error:
         raise EditError(f"LibCST cannot parse it ({error.message})") from None
     except RecursionError:
-        raise EditError("is nested too deep for LibCST") from None
+        raise EditError("is nested too deeply for LibCST") from None
     if bom + parsed.module.code != module.text:
         raise EditError("LibCST would not keep the rest of it to the byte")
     positions = parsed.resolve(PositionProvider)
@@ -71,9 +70,9 @@ def edit(module: Module, calls: Sequence[ast.Call], wrapper: Wrapper, own: froze
 def _place(
     module: cst.Module, positions: object, tree: ast.Module, calls: Iterable[ast.Call]
 ) -> dict[cst.Call, ast.Call]:
-    """Find each call of the syntax tree again in LibCST's: by its place, and inside an f-string by its text.
+    """Find the calls of the syntax tree in LibCST's tree: by position, and inside an f-string by text.
 
-    (Before Python 3.12 the places of what stands in an f-string are not to be trusted.)
+    (Before Python 3.12, positions inside f-strings are wrong.)
     """
     finder = _Calls()
     module.visit(finder)
@@ -137,7 +136,7 @@ def _inside_fstrings(tree: ast.Module) -> tuple[set[ast.Call], dict[ast.Call, in
 
 
 class _Calls(cst.CSTVisitor):
-    """Collects every call, those inside f-strings apart and with their statement."""
+    """Collects every call; those inside f-strings separately, with their statement."""
 
     def __init__(self) -> None:
         self.plain: list[cst.Call] = []
@@ -264,13 +263,13 @@ class _Wrap(cst.CSTTransformer):
         return before, gap, arguments
 
     def _hugs(self, node: cst.Call) -> bool:
-        """Say whether all arguments begin on the first line, the lines below aligned with a bracket in it."""
+        """Return whether all arguments begin on the first line, the lines below aligned with a bracket in it."""
         first = self._where(node.func).end.line
         code = self.lines[first - 1].partition("#")[0].rstrip()
         return not code.endswith(("(", "[", "{")) and all(self._where(a).start.line == first for a in node.args)
 
     def _aligned(self, node: cst.Call) -> bool:
-        """Say whether the lines of the arguments are aligned with the first of them."""
+        """Return whether the lines of the arguments are aligned with the first of them."""
         first = self._where(node.args[0]).start
         if first.line != self._where(node.func).end.line:
             return False

@@ -1,8 +1,8 @@
-"""Run every function of a program on sets of origins instead of values, until nothing new is learnt.
+"""Run every function of a program on sets of possible values, until no fact grows any more.
 
-Branches are joined, loops are gone through twice, and only what a client touches is followed: a value of no interest
-is `UNKNOWN` at once. What this cannot see (a client through importlib, a dictionary of callables, an untyped parameter
-that nobody fills) is not found, never guessed to be one. The `s_` methods run one kind of statement.
+This is an abstract interpreter. Branches are joined, loop bodies run twice, and a value that has nothing to do with
+clients is `UNKNOWN`. A client that this cannot see (from a registry, or in a parameter that no call fills) is not
+found; an unknown value is never assumed to be a client. The `s_` methods run one kind of statement each.
 """
 # ruff: noqa: D102  a method named after a kind of node says it all
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 
 def run(program: Program, step: Callable[[], None] = lambda: None) -> None:
-    """Evaluate everything in the program until nothing grows; `step` is called once for each unit that was run."""
-    for tests in (False, True):  # what tests do changes nothing of the program, so they wait until that is known
+    """Run the units of the program until no fact grows; `step` is called after each unit."""
+    for tests in (False, True):  # tests do not change the facts about the program, so they run last
         program.begin(tests=tests)
         while (unit := program.next_unit()) is not None or program.settle():
             if unit is None:
                 continue
             try:
                 Evaluator(program, unit).run()
-            except Exception as error:  # one file's strangeness must not keep the others from being done
+            except Exception as error:  # a file that breaks the analysis must not stop it for the others
                 program.failed[program.start(unit).path] = f"{type(error).__name__}: {error}"
             step()
     program.cover_declared()
@@ -102,7 +102,7 @@ class Evaluator(Expressions):
                 handler(self, statement)
 
     def branches(self, *bodies: Callable[[], None]) -> None:
-        """Run the bodies as alternatives and join what they leave behind."""
+        """Run the bodies as alternatives, and join their environments."""
         start = self.env
         ended_before = self.ended
         left: list[Env] = []
@@ -156,7 +156,7 @@ class Evaluator(Expressions):
             self.bind(node.name, frozenset({Ref(function.name)}))
 
     def _is_retrier(self, decorator: ast.expr, value: Value) -> bool:
-        """Say whether a decorator repeats the function: one of a library, one of the program, or by its name."""
+        """Return whether a decorator is a retry loop: a library's, the program's, or one by its name."""
         if RETRIER_ATOM in value or repeats.is_named_so(decorator):
             return True
         inner = self.value(decorator.func) if isinstance(decorator, ast.Call) else value
@@ -175,7 +175,7 @@ class Evaluator(Expressions):
         if full not in program.classes:
             program.classes[full] = Class(full, node, self.module.name, binds=bindings.of_class(node))
         values = [self.value(base) for base in node.bases]
-        bases = NOTHING.union(*values) if all(values) else NOTHING  # all of them, or it is not known yet
+        bases = NOTHING.union(*values) if all(values) else NOTHING  # not before all of them are known
         for keyword in node.keywords:
             self.value(keyword.value)
         program.add(("bases", full), frozenset(a if isinstance(a, Ref) else Ref("?") for a in bases))
@@ -258,14 +258,14 @@ class Evaluator(Expressions):
         return f"the loop in {self.module.name}, line {node.lineno}"
 
     def looping(self, node: ast.stmt, body: list[ast.stmt]) -> None:
-        """Run the body of a loop; only one that can do the same thing again is of interest."""
+        """Run the body of a loop, and remember the loop if it could be a retry loop."""
         outer = self.loop
         self.loop = node if isinstance(node, ast.While) or repeats.counts_attempts(node) else None
         self.block(body)
         self.loop = outer
 
     def repeating(self, body: list[ast.stmt], by: str, *, spreads: bool) -> None:
-        """Run statements that a retry loop repeats; `spreads`: what they call is repeated, too."""
+        """Run statements inside a retry loop; `spreads`: functions they call count as repeated too."""
         outer = self.repeated, self.spreads
         if not self.repeated:
             self.repeated, self.spreads = by, spreads
@@ -357,7 +357,7 @@ class Evaluator(Expressions):
 
 
 def join(environments: list[Env]) -> Env:
-    """Join what alternatives left behind."""
+    """Join the environments of alternatives."""
     if len(environments) == 1:
         return environments[0]
     out = dict(environments[0])

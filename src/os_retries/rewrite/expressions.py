@@ -1,4 +1,4 @@
-"""What an expression may be: one `e_` method for each kind of node."""
+"""The values of expressions: one `e_` method for each kind of node."""
 # ruff: noqa: D102  a method named after a kind of node, or after what it returns, says it all
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ class Expressions(Calls):
     def e_either(self, node: ast.BoolOp) -> Value:
         values = [self.value(part) for part in node.values]
         if isinstance(node.op, ast.And):
-            return values[-1]  # or what was false before it, and no client is
+            return values[-1]  # or an earlier false operand, which is not a client
         return NOTHING.union(*values)
 
     def e_box(self, node: ast.List | ast.Set) -> Value:
         if not node.elts:
-            return NONE  # a cache, before anything is in it
+            return NONE  # an empty cache
         out = NOTHING
         for part in node.elts:
             out |= elements(self.value(part.value)) if isinstance(part, ast.Starred) else self.value(part)

@@ -1,8 +1,10 @@
-"""The facts about a program: growing sets of atoms, who has read each, and which unit has to run again.
+"""The facts about a program, and the queue by which they are completed.
 
-One set (`values.py`) belongs to every global, attribute, parameter and return value. `evaluate.py` runs the units
-(a module's body or a function's) that are on the queue; a set that grows puts its readers back there. When the queue
-is empty, the facts are complete. Nothing is ever taken out of a set.
+A fact is a set of atoms (`values.py`): one for every global, attribute, parameter and return value. `evaluate.py` takes
+units (the body of a module or function) from the queue and runs them. When a fact grows, all units that have read it
+are queued again. Atoms are only added, never removed, so this ends, and the result does not depend on the order: it is
+the least fixed point. Steps that are not monotone, such as "nothing is known of this name, so it is unknown", are
+taken in `settle`, when the queue is empty.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class Facts:
         self.functions: dict[str, Function] = {}
         self.classes: dict[str, Class] = {}
         self.covered: set[str] = set()
-        self.used: set[str] = set()  # functions of which somebody has seen the result
+        self.used: set[str] = set()  # functions whose result was used
         self.computed: dict[str, tuple[int, set[int]]] = {}  # globals imported by a computed name: line, calls
         self.dotted: set[str] = set()
         self.failed: dict[str, str] = {}  # by path, why a file could not be followed
@@ -63,7 +65,7 @@ class Facts:
             self.modules[module.name] = module
 
     def get(self, key: Key) -> Value:
-        """Return what is known of `key`, and run the current unit again when that grows."""
+        """Return the fact `key`; the current unit will run again when it grows."""
         readers = self._readers.get(key)
         if readers is None:
             readers = self._readers[key] = set()
@@ -71,16 +73,16 @@ class Facts:
         return self._state.get(key, NOTHING)
 
     def add(self, key: Key, value: Value) -> None:
-        """Add `value` to what is known of `key`."""
+        """Add `value` to the fact `key`."""
         old = self._state.get(key, NOTHING)
-        if any(isinstance(atom, Result) and atom.name for atom in value):  # data, once it is kept somewhere
+        if any(isinstance(atom, Result) and atom.name for atom in value):  # a stored attribute of a result is data
             value = frozenset(a for a in value if not (isinstance(a, Result) and a.name)) | UNKNOWN
         if TOO_MANY in old:
             value = clients_in(value)
         if value <= old or (self.testing and self._is_tested(key)):
             return
         new = collapsed(old | value)
-        if len(new) > SIZE_LIMIT:  # what is kept must not depend on what came first
+        if len(new) > SIZE_LIMIT:  # what is kept must not depend on the order
             new = clients_in(new) | UNKNOWN | {TOO_MANY}
             if len(new) > 4 * SIZE_LIMIT:
                 new = UNKNOWN | {TOO_MANY}
@@ -95,24 +97,24 @@ class Facts:
                 self.add(("below", base, key[2]), value)
         elif key[0] == "bases":
             self._ancestries.clear()
-        # That something is unknown, too, matters in the end only: those readers wait until all else is settled.
+        # If only "unknown" was added, the readers can wait until everything else has been done.
         queue = self._later if new - old <= UNKNOWN | NONE else self.queue
         queue.update(dict.fromkeys(self._readers.get(key, ())))
 
     def set_on_global(self, module: str, dotted: str, value: Value) -> None:
-        """Note an attribute that is set on a global of which nothing else is known: `local.nova = ...`."""
-        if dotted not in self.dotted:  # nobody asks for a name that is not in there
+        """Add to an attribute of a global that is itself unknown: `local.nova = ...`."""
+        if dotted not in self.dotted:  # names that are not in here are never looked up
             self.dotted.add(dotted)
             self.queue.update(dict.fromkeys(name for name, f in self.functions.items() if f.module == module))
         self.add(("glob", module, dotted), value)
 
     def begin(self, *, tests: bool) -> None:
-        """Put the program's modules on the queue, or its tests."""
+        """Queue the modules of the program, or those of its tests."""
         self._settled = False
         self.queue.update(dict.fromkeys(name for name, module in self.modules.items() if module.is_test is tests))
 
     def next_unit(self) -> str | None:
-        """Take the next unit to run off the queue."""
+        """Take the next unit from the queue."""
         if not self.queue:
             self.queue, self._later = self._later, {}
         unit = next(iter(self.queue), None)
@@ -122,7 +124,7 @@ class Facts:
         return unit
 
     def start(self, unit: str) -> Module:
-        """Make `unit` the reader of what is read from now on; return its module."""
+        """Make `unit` the current unit, and return its module."""
         self.unit = unit
         self._seen.clear()
         module = self.modules[self.functions[unit].module if unit in self.functions else unit]
@@ -130,7 +132,7 @@ class Facts:
         return module
 
     def _is_tested(self, key: Key) -> bool:
-        """Say whether the key is of the program, not of its tests: what tests put there are mocks."""
+        """Return whether the key belongs to the program, not to its tests. Values that tests put there are mocks."""
         kind, owner = key[:2]
         if kind not in {"param", "attr", "glob", "named", "below"}:
             return False
@@ -139,10 +141,10 @@ class Facts:
         return module is None or not module.is_test
 
     def settle(self) -> bool:
-        """Take the next step when nothing grows any more; False after the last.
+        """Take the next step when the queue is empty; return False after the last step.
 
-        First what nobody has told is unknown: parameters, names, attributes. When nothing grows from that, guesses are
-        made, all of them from the same facts.
+        First, parameters, names and attributes without any value become unknown. When that has been worked off, guesses
+        are made, all of them from the same facts.
         """
         self.testing = False
         if not self._settled:
@@ -161,14 +163,14 @@ class Facts:
         return bool(self.queue)
 
     def named(self, name: str) -> Value:
-        """Return what attributes called `name` hold anywhere in the program; unknown until all is settled."""
+        """Return what attributes called `name` hold in the whole program. Until everything is settled: unknown."""
         if self._named is None:
             self._guessing.setdefault(name, {})[self.unit] = None
             return UNKNOWN
         return self._named.get(name, UNKNOWN)
 
     def at_a_loss(self) -> Value:
-        """Return what a name is that nothing is known of: nothing yet, and in the end unknown."""
+        """Return the value of a name without any fact: nothing for now, and unknown when everything is settled."""
         if self._settled:
             return UNKNOWN
         self._at_a_loss[self.unit] = None

@@ -1,4 +1,4 @@
-"""One file: read and parsed, and written again whole or not at all."""
+"""One file: read, parsed, and written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 class FileError(Exception):
-    """A file that cannot be worked on; the message says which, and why."""
+    """A file that cannot be processed; the message says which one, and why."""
 
 
 def read(real: str, shown: str) -> str:
@@ -55,7 +55,7 @@ def parse(text: str, shown: str) -> ast.Module:
 
 
 def write(shown: str, old: str, new: str) -> None:
-    """Replace a file's text, all of it or nothing: a new file beside it takes its place, its mode and its owner.
+    """Replace a file's text as a whole: a new file in the same folder takes its place, mode and owner.
 
     A symbolic link stays one: what it points to is replaced.
     """

@@ -1,4 +1,4 @@
-"""What calling a function of the program gives, its decorators and the options of the command line considered."""
+"""The results of functions: what they return, their decorators, and the --client options."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from os_retries.rewrite.values import (
 
 
 class Functions(Facts):
-    """What functions return."""
+    """The facts about functions."""
 
     def returned(self, function: str) -> Value:
-        """Return what calling the function gives."""
+        """Return the result of calling the function."""
         f = self.functions[function]
         self.used.add(function)
         value = self.get(("ret", function))
@@ -39,11 +39,11 @@ class Functions(Facts):
         return value
 
     def result(self, function: str) -> Value:
-        """Return what calling the function gives, without being counted as a reader of it."""
+        """Return the result of calling the function, without being registered as a reader."""
         return self._state.get(("ret", function), NOTHING)
 
     def _passes_on(self, decorator: object) -> bool:
-        """Say whether a decorator gives back its function, or one that returns what that returns."""
+        """Return whether the decorated function returns what the function returns."""
         if decorator == RETRIER_ATOM or (isinstance(decorator, Ref) and repeats.is_retrier(decorator.name)):
             return True
         if not isinstance(decorator, (Ref, Bound)) or decorator[0] not in self.functions:
@@ -55,17 +55,17 @@ class Functions(Facts):
         return True
 
     def call_declared(self, name: str) -> Value:
-        """Return the client that calling `name` gives because --client says so."""
+        """Return the client, as a value, that a --client option declares as the result of calling `name`."""
         client = self.declared(name)
         return frozenset({client}) if client else NOTHING
 
     def declared(self, name: str) -> Client | None:
-        """Return the client that calling `name` gives by --client."""
+        """Return the client that a --client option declares as the result of calling `name`."""
         client = self.clients.get(name)
         if client:
             self.clients_met.add(name)
         return client
 
     def is_wrapper(self, name: str) -> bool:
-        """Say whether a dotted name is the retry function, by its last part."""
+        """Return whether a dotted name is the retry function, by its last part."""
         return name.rpartition(".")[2] in self.wrappers

@@ -1,6 +1,6 @@
-"""Where clients may come from that could not be followed, with the --client option to try.
+"""Hints: places where clients may come from that the analysis could not follow, with the --client option to try.
 
-A program in which nothing was understood must not look like one in which nothing is wrong.
+Without them, a program that was not understood would look like a program without calls.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 
 def of(program: Program) -> list[Hint]:
-    """Return the hints for a program that was followed to the end."""
+    """Return the hints for a program that has been analyzed."""
     return sorted([*_computed(program), *_unseen(program)])
 
 
 def _computed(program: Program) -> Iterator[Hint]:
-    """Yield what is called and comes by a computed name: globals, and functions that give what such a thing makes."""
+    """Yield globals that are imported by a computed name and called, and functions that return what these give."""
     lines = {name: line for name, (line, calls) in program.computed.items() if calls}
     for name, function in program.functions.items():
-        if COMPUTED_ATOM in program.result(name) and name in program.used and not function.outer:
+        own = not function.outer and function.kind != "property"  # a property only passes on what a function gives
+        if own and COMPUTED_ATOM in program.result(name) and name in program.used:
             lines[name] = function.node.lineno
     for name, line in lines.items():
         last = name.rpartition(".")[2]
@@ -55,7 +56,7 @@ def _unseen(program: Program) -> Iterator[Hint]:
 
 
 def _is_client(atom: object) -> TypeGuard[Client]:
-    """Say whether an atom is a client itself, or a proxy of openstacksdk."""
+    """Return whether an atom is a client itself, or a proxy of openstacksdk."""
     if not isinstance(atom, Client) or atom.service in {"keystoneauth", "--client"}:
         return False
     return not atom.path or (atom.service == "sdk" and len(atom.path) == 1)

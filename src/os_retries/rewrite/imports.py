@@ -1,4 +1,4 @@
-"""Where the wrapper's import goes in a file, and how the wrapper is called there: in the file's own style."""
+"""The import of the wrapper: its place in the file, and its spelling, in the style of the file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _FUTURE, _STANDARD, _THIRD, _OWN = range(4)  # the order of the groups of import
 
 
 class Wrapper(NamedTuple):
-    """The retry function: what is imported from where."""
+    """The retry function, and the module that has it."""
 
     module: str = "os_retries"
     name: str = "execute_with_retries"
 
 
 class Spelling(NamedTuple):
-    """How a file calls the wrapper, and the import that it does not have yet."""
+    """How a file spells the wrapper, and the import it needs for that."""
 
     expression: cst.BaseExpression
     missing: bool = False
@@ -37,7 +37,7 @@ class Spelling(NamedTuple):
 
 
 def spelling(module: Module, tree: ast.Module, wrapper: Wrapper, own: frozenset[str]) -> Spelling:
-    """Decide how `module` calls the wrapper: as it does already if it imports it, or its module, under a safe name."""
+    """Decide how `module` spells the wrapper: by an existing import of it or its module, if the name is safe."""
     if module.name == wrapper.module:
         return Spelling(cst.Name(wrapper.name))
     taken = _bound(tree)
@@ -88,7 +88,7 @@ def absolute(module: Module, level: int, name: str) -> str:
 
 
 def _bound(tree: ast.Module) -> set[str]:
-    """Return every name that the file binds anywhere by something other than an import at its top level."""
+    """Return every name that the file binds, except by imports at its top level."""
     names: set[str] = set()
     top = set(map(id, tree.body))
     for node in ast.walk(tree):
@@ -106,7 +106,7 @@ def _bound(tree: ast.Module) -> set[str]:
 
 
 def _source(module: Module, tree: ast.Module, target: str, own: frozenset[str]) -> str:
-    """Write the wrapper's module as the file writes the modules of its own package: relative if it does so always."""
+    """Write the wrapper's module relative if the file imports modules of its own package only in this way."""
     root = target.partition(".")[0]
     package = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
     if root not in own or not package or package[0] != root:
@@ -145,7 +145,7 @@ def import_wrapper(module: cst.Module, spelled: Spelling, until: int, own: froze
         if index == group[0]:
             head = body[index]
             if any(line.comment for line in head.leading_lines):
-                index += 1  # a comment above belongs to what it stands above
+                index += 1  # a comment above belongs to the import below it
             else:
                 new = new.with_changes(leading_lines=head.leading_lines)
                 body[index] = head.with_changes(leading_lines=[])
@@ -243,7 +243,7 @@ def _group(body: Sequence[cst.BaseStatement], imports: list[int], member: int) -
 
 
 def _position(body: Sequence[cst.BaseStatement], group: list[int], new: cst.SimpleStatementLine) -> int:
-    """Return the index at which the group stays sorted, by the order it is in; its end if it is in none."""
+    """Return the index at which the group stays sorted, by any of three orders; its end if it is not sorted."""
     for key in (_by_full_name, _by_kind, _by_module):
         keys = [key(body[i]) for i in group]
         if keys == sorted(keys):
@@ -272,7 +272,7 @@ def _by_module(statement: cst.CSTNode) -> tuple[bool, str]:
 
 
 def _starts_apart(statement: cst.CSTNode) -> bool:
-    """Say whether a blank line stands above."""
+    """Return whether a blank line stands above."""
     lines = getattr(statement, "leading_lines", ())
     return any(line.comment is None for line in lines)
 

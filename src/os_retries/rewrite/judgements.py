@@ -1,4 +1,4 @@
-"""The verdicts on a call of a client, and what the reader is told with each."""
+"""The verdicts on a call, with the explanation that the user reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Judgement(NamedTuple):
-    """What is to be done with one call: `verdict` is wrap, silent, attach or unsure; `why` is for the reader."""
+    """What to do with a call: `verdict` is wrap, silent, attach or unsure; `why` is shown to the user."""
 
     verdict: str
     why: str = ""
@@ -20,19 +20,19 @@ LAZY = Judgement(
 )
 BODY = Judgement(
     "attach",
-    "sends a body: os_retries.attach(session) rewinds it before it is sent again, or does not send it again",
+    "sends a body that a repeat would find used up: use os_retries.attach(session), which rewinds it",
 )
 NO_RAISE = Judgement(
     "attach",
-    "answers an error status without raising, so there is nothing to retry on: use os_retries.attach(session)",
+    "does not raise for an error status, so the wrapper sees no failure: use os_retries.attach(session)",
 )
 SWIFT = Judgement(
     "attach",
-    "repeats by itself: construct it with **os_retries.client_options('swift'), or each of its attempts is multiplied",
+    "retries by itself, and a second loop would multiply: pass **os_retries.client_options('swift') to its constructor",
 )
 STORE = Judgement(
     "attach",
-    "sends what .create() only built, a container with a request for each secret: use os_retries.attach(session)",
+    "may send several requests, of which a repeat would send all again: use os_retries.attach(session)",
 )
 CREATES = Judgement(
     "attach", "creates something, and a repeat may create it twice: use os_retries.attach(session), which looks first"

@@ -1,4 +1,4 @@
-"""What the command line of `os-retries rewrite` asks for."""
+"""The options of `os-retries rewrite`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class UsageError(Exception):
-    """The command line asks for something that cannot be; the message says what to do."""
+    """A mistake on the command line; the message says what to write."""
 
 
 @dataclass
 class Options:
-    """What the command line says."""
+    """The options, as on the command line."""
 
     paths: Sequence[str]
     mode: str = "diff"  # diff, write, check

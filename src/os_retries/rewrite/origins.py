@@ -1,4 +1,4 @@
-"""What a name of a program stands for: modules, their members, what is not of the program, and guesses."""
+"""The meaning of names: modules, their members, names from outside the program, and guesses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HANDLERS = frozenset({
 
 
 class Program(Classes):
-    """All modules given, and what their names stand for."""
+    """All modules, and the facts about them."""
 
     def __init__(self, modules: Iterable[Module], clients: dict[str, Client], wrappers: frozenset[str]) -> None:
         """`clients` maps names declared with --client to a service; `wrappers` are the names of the retry function."""
@@ -28,11 +28,11 @@ class Program(Classes):
         self._roots = services.PACKAGES | repeats.ROOTS | _HANDLERS | {name.partition(".")[0] for name in clients}
 
     def module_named(self, dotted: str) -> Module | None:
-        """Find a module of the program by its full name, or by its name under one of the paths given."""
+        """Find a module of the program by its name, or by its path in the project."""
         return self.modules.get(dotted) or self.modules.get(self.aliases.get(dotted, ""))
 
     def member(self, dotted: str, name: str) -> Value:
-        """Look up `name` in the module, class or external thing `dotted`."""
+        """Look up `name` in the module, class or external object `dotted`."""
         value = self._seen.get((dotted, name, None))
         if value is None:
             value = self._seen[dotted, name, None] = self._member(dotted, name, frozenset())
@@ -58,13 +58,13 @@ class Program(Classes):
         return self.outside(full)
 
     def outside(self, dotted: str) -> Value:
-        """Return a name that is not of the program: of use only if clients, or what handles them, come from there."""
+        """Return a name from outside the program, if its package has clients or functions that handle them."""
         if dotted.partition(".")[0] in self._roots or self.is_wrapper(dotted):
             return frozenset({Ref(dotted)})
         return UNKNOWN
 
     def guess(self, name: str) -> Value:
-        """Guess what attribute `name` of an unknown object is: what it is everywhere else, if that leads to a client.
+        """Guess attribute `name` of an unknown object: its value elsewhere in the program, if that leads to a client.
 
         The answer says that it is a guess by holding the unknown too.
         """
@@ -81,7 +81,7 @@ class Program(Classes):
         return UNKNOWN
 
     def cover_declared(self) -> None:
-        """Leave alone what is inside a --client: its callers are the ones that retry."""
+        """Mark the inside of --client functions and classes as retried, because their callers retry."""
         for name in self.clients:
             if name in self.classes or name in self.functions:
                 self.clients_met.add(name)
@@ -93,5 +93,5 @@ class Program(Classes):
                         self.covered.update(c for c in self.ancestry(atom.cls) if c in self.classes)
 
     def is_covered(self, unit: str) -> bool:
-        """Say whether the unit stands in a function or class whose calls are retried from outside."""
+        """Return whether the unit is inside a function or class that is retried as a whole."""
         return any(unit == name or unit.startswith(name + ".") for name in self.covered)

@@ -1,4 +1,4 @@
-"""The parts of a program: its modules, functions and classes, and the calls that were found in it."""
+"""The parts of a program: modules, functions, classes, and the calls found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Module:
     binds: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Read off what the module binds."""
+        """Determine the globals."""
         self.binds = bindings.of_module(self.tree)
 
 
@@ -52,7 +52,7 @@ class Class:
     name: str
     node: ast.ClassDef
     module: str
-    above: set[str] = field(default_factory=set)  # all its bases that are of the program, and theirs
+    above: set[str] = field(default_factory=set)  # all base classes in the program
     below: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     binds: dict[str, bool] = field(default_factory=dict)  # as in bindings.of_class
@@ -67,4 +67,4 @@ class Found:
     body: bool = False
     session_given: bool = False
     awaited: bool = False
-    repeated: str = ""  # by which retry loop that is there already
+    repeated: str = ""  # the existing retry loop around the call

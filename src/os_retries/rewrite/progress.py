@@ -1,4 +1,4 @@
-"""How far a long run is, on standard error."""
+"""The progress of a long run, on standard error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIRST_NOTE, _NOTE_EVERY = 5.0, 10.0  # seconds until the first line of progress
 
 
 class Progress:
-    """How far it is: on a terminal one line that is written over, elsewhere a line now and then on a long run."""
+    """Shows progress: on a terminal in one line that is overwritten, elsewhere as an occasional line."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -18,7 +18,7 @@ class Progress:
         self.shown = False
 
     def __call__(self, doing: str, done: int, total: int) -> None:
-        """Say that `done` of `total` are done, if it is time to."""
+        """Show that `done` of `total` are done, if it is time for it."""
         now = time.monotonic()
         if now < self.next:
             return
@@ -33,7 +33,7 @@ class Progress:
         self.stream.flush()
 
     def clear(self) -> None:
-        """Take the line off the terminal, for something else to be written there."""
+        """Clear the line on the terminal, before something else is written."""
         if self.shown:
             self.stream.write("\r\x1b[K")
             self.shown = False

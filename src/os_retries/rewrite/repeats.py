@@ -1,15 +1,15 @@
-"""The retry loops that a program has already: decorators, and statements that run again what has failed.
+"""Retry loops that exist in a program: decorators of libraries, and loops that run a failed statement again.
 
-A call in such a loop is never wrapped: two loops around one call multiply their attempts and their waits.
+A call inside such a loop is never wrapped, because the attempts and waits of two loops multiply.
 """
 
 from __future__ import annotations
 
 import ast
 
-#: Libraries whose business is to repeat calls: what comes from them is a retry loop.
+#: Libraries for retrying: whatever comes from them is a retry loop.
 PACKAGES = frozenset({"tenacity", "retrying", "backoff", "stamina", "retry", "retry2", "redo", "opnieuw", "riprova"})
-#: The same, single functions and classes of other libraries.
+#: Functions and classes of other libraries that retry.
 _OTHERS = frozenset({
     "oslo_service.loopingcall.RetryDecorator", "oslo_db.api.wrap_db_retry", "os_brick.utils.retry",
     "google.api_core.retry.Retry",
@@ -21,19 +21,19 @@ _WORDS = ("retry", "retries", "backoff")
 
 
 def is_retrier(dotted: str) -> bool:
-    """Say whether a name that is not of the program repeats what it is given."""
+    """Return whether a name from outside the program is a retry loop."""
     return dotted.partition(".")[0] in PACKAGES or dotted in _OTHERS
 
 
 def is_named_so(decorator: ast.expr) -> bool:
-    """Say whether a decorator of unknown origin is a retry loop, by the last part of its name."""
+    """Return whether a decorator of unknown origin is called a retry loop."""
     inner = decorator.func if isinstance(decorator, ast.Call) else decorator
     name = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner, "id", "")
     return any(word in name.lower() for word in _WORDS)
 
 
 def counts_attempts(node: ast.stmt) -> bool:
-    """Say whether a loop is one over a counter: it does the same again, not the next of several things."""
+    """Return whether a loop runs over a counter, so that each turn does the same thing again."""
     if not isinstance(node, (ast.For, ast.AsyncFor)) or not isinstance(node.iter, ast.Call):
         return False
     func = node.iter.func
@@ -41,12 +41,12 @@ def counts_attempts(node: ast.stmt) -> bool:
 
 
 def swallows(node: ast.Try | ast.TryStar) -> bool:
-    """Say whether a try statement in a loop lets the loop go on after an error."""
+    """Return whether a try statement inside a loop lets the loop continue after an error."""
     return any(not _ends(handler.body) or _continues(handler) for handler in node.handlers)
 
 
 def repeats_in_it(function: ast.AST) -> bool:
-    """Say whether the code of a function has a retry loop: its own, or one of the libraries."""
+    """Return whether a function contains a retry loop, its own or a library's."""
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and node.id in PACKAGES:
             return True
@@ -58,7 +58,7 @@ def repeats_in_it(function: ast.AST) -> bool:
 
 
 def _ends(body: list[ast.stmt]) -> bool:
-    """Say whether the end of a block is never reached."""
+    """Return whether control never reaches the end of a block."""
     last = body[-1]
     if isinstance(last, ast.If):
         return bool(last.orelse) and _ends(last.body) and _ends(last.orelse)

@@ -1,4 +1,4 @@
-"""What `os-retries rewrite` says: as lines for people, or as one JSON or SARIF document for programs."""
+"""The report of `os-retries rewrite`: lines for people, or one JSON or SARIF document for programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """A place where clients may come from that could not be followed, and the --client option to try."""
+    """A place where clients may come from that the analysis could not follow, and the --client option to try."""
 
     path: str
     line: int
@@ -49,7 +49,7 @@ class Result:
     hints: list[Hint] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     tests: int = 0  # files left out
-    unread: int = 0  # files of the project, but not among those given
+    unread: int = 0  # files of the project that could not be read
 
     def count(self, verdict: str) -> int:
         """Count the calls of a verdict."""
@@ -57,7 +57,7 @@ class Result:
 
 
 def lines(rows: Iterable[Row], options: Options, out: TextIO, err: TextIO) -> None:
-    """Write the calls of one file for people: what --check found, and what is left to the reader."""
+    """Write the calls of one file: those that --check found, and those left to the user."""
     for row in rows:
         place = f"{row.path}:{row.line}:{row.column}"
         if row.verdict != "wrap":
@@ -68,7 +68,7 @@ def lines(rows: Iterable[Row], options: Options, out: TextIO, err: TextIO) -> No
 
 
 def summary(options: Options, result: Result) -> str:
-    """Return the last lines for people: hints, errors, a warning about creates, and the numbers."""
+    """Return the last lines: hints, errors, a warning about creates, and the counts."""
     wrapped, unsure = result.count("wrap"), result.count("unsure")
     calls, changed = many(wrapped, "call"), many(result.changed, "file")
     did = {
@@ -129,13 +129,13 @@ def as_json(options: Options, result: Result) -> str:
 _RULES = {
     "wrap": ("not-wrapped", "warning", "A call of an OpenStack client is not retried."),
     "attach": ("attach", "note", "A call whose session should be attached: wrapping it would not help."),
-    "unsure": ("not-sure", "note", "A call that may be a client's, or that something repeats already."),
-    "hint": ("unknown-client", "note", "Clients may come from here, and could not be followed."),
+    "unsure": ("not-sure", "note", "A call that may be a client's, or is inside a retry loop already."),
+    "hint": ("unknown-client", "note", "Clients may come from here, but the analysis could not follow them."),
 }
 
 
 def as_sarif(options: Options, result: Result) -> str:
-    """Return the run as a SARIF 2.1.0 log; calls that --write has wrapped are no results any more."""
+    """Return the run as a SARIF 2.1.0 log, without the calls that --write has wrapped."""
     rows = [row for row in result.rows if row.verdict != "wrap" or options.mode != "write"]
     found = [_sarif(row.verdict, _message(row, options), row.path, _region(row)) for row in rows]
     found += [

@@ -1,4 +1,4 @@
-"""The names of one unit: what they are bound to, assignments, and what annotations promise."""
+"""The names of one unit (the body of a module or function): lookup, assignment, annotations."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ class Scope:
         self.env: Env = {}
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
-        self.locals: dict[str, Value] = {}  # everything each name ever held, for the functions inside
+        self.locals: dict[str, Value] = {}  # all values of each name, for nested functions
         self.found: dict[int, Found] = {}
         self.has_inner = False
-        self.promised: Value | None = NOTHING  # by the annotation of what the function returns
-        self.loop: ast.stmt | None = None  # around the statement, if it can do the same thing again
-        self.repeated = self._repeated()  # by which retry loop
-        self.spreads = bool(self.repeated)  # whether what is called here is repeated, too
-        self.ended = False  # the statements that follow are not reached
+        self.promised: Value | None = NOTHING  # by the return annotation; None: not known yet
+        self.loop: ast.stmt | None = None  # the loop around the statement, if it could be a retry loop
+        self.repeated = self._repeated()  # the retry loop around the current statement
+        self.spreads = bool(self.repeated)  # whether functions called here count as repeated
+        self.ended = False  # whether the next statement is unreachable
 
     def _repeated(self) -> str:
         loops = self.program.get(("repeats", self.unit))
         return min((atom.by for atom in loops if isinstance(atom, Repeated)), default="")
 
     def repeat(self, function: str, by: str) -> None:
-        """Note that a retry loop runs the function."""
+        """Record that a retry loop runs the function."""
         self.program.add(("repeats", function), frozenset({Repeated(by)}))
 
     def value(self, node: ast.expr) -> Value:
-        """Return what the expression may be."""
+        """Return the value of an expression."""
         raise NotImplementedError
 
     def bind(self, name: str, value: Value) -> None:
-        """Give a name a value, where the unit stands: in a class, a module or a function."""
+        """Bind a name in the current scope: a class, a module or a function."""
         if self.cls is not None:
             self.program.add(("attr", self.cls, name), value)
         elif self.function is None or name in self.globals:
@@ -78,7 +78,7 @@ class Scope:
             self.locals[name] = self.locals.get(name, NOTHING) | value
 
     def lookup(self, name: str) -> Value:
-        """Return what a name holds: of this unit, of the functions around it, of the module, or built in."""
+        """Return the value of a name, by Python's rules of scope."""
         if name in self.env and name not in self.globals:
             return self.env[name]
         if self.function is not None:
@@ -138,16 +138,16 @@ class Scope:
             self.set_attribute(box, many)
 
     def boxed(self, value: Value) -> Value:
-        """Return a container of such values."""
+        """Return a container whose elements have this value."""
         value = value or self.program.at_a_loss()
         if value - UNKNOWN and depth(value) < DEPTH_LIMIT:
             return frozenset({Many(value)})
         return UNKNOWN if value else NOTHING
 
     def annotation(self, node: ast.expr) -> Value | None:
-        """Return the instances that an annotation promises: only clients and classes of the program count.
+        """Return instances of the clients and of the program's classes that an annotation names.
 
-        None if its names are not known yet.
+        None if these names are not known yet.
         """
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             try:
@@ -174,7 +174,7 @@ class Scope:
         return frozenset({Inst(atom.name)}) if atom.name in self.program.classes else NOTHING
 
     def children(self, node: ast.AST) -> None:
-        """Evaluate the expressions right below a node that means nothing here."""
+        """Evaluate the direct subexpressions of a node that has no meaning of its own here."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child)

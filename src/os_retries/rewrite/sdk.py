@@ -1,4 +1,4 @@
-"""The methods of openstacksdk: which of them make a request at once, by their names."""
+"""The methods of openstacksdk: which of them make a request when they are called."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from os_retries.rewrite.judgements import BODY, LAZY, NO_RAISE, SILENT, WRAP, Ju
 
 HTTP_VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "request"})
 
-# openstacksdk's proxies: a method that starts with a verb makes its request at once; one that is a plural noun
-# (compute.servers()) is a generator. Beside the rule stand its exceptions, by openstacksdk 4.22.0.
+# A method of a proxy whose name starts with a verb makes its request at once; a plural noun (compute.servers()) is a
+# generator. The sets below hold the verbs, and the exceptions to this rule in openstacksdk 4.22.0.
 VERBS = frozenset({
     "abandon", "abort", "accept", "activate", "add", "adopt", "assign", "associate", "attach", "authorize", "backup",
     "begin", "bind", "call", "change", "check", "clean", "cleanup", "clear", "complete", "configure", "confirm", "copy",

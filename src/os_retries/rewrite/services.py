@@ -1,7 +1,7 @@
 """The table of the OpenStack clients: which constructors make one, and which of its calls make a request.
 
-Facts only: how a value travels through a program is `origins.py`'s story. The lazy rows are kept true against the
-installed clients by `tests/unit/test_rewrite_services.py`.
+The rows are facts about the client libraries. `tests/unit/test_rewrite_services.py` compares them with the installed
+clients, `tests/sahara/test_rewrite.py` with the others.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from os_retries.rewrite.judgements import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: What Python's own containers and strings can do. A client's data has these methods too, and they make no request.
-#: Names that some client gives to a request are left out (docs/design/clients.md has the releases).
+#: Methods of strings and containers, which make no request. The names excluded here are requests in some client.
 BUILTIN_METHODS = frozenset(
     name
     for kind in (str, bytes, list, dict, set)
@@ -34,7 +33,7 @@ BUILTIN_METHODS = frozenset(
     if not name.startswith("_")
     and name not in {"get", "find", "update", "extend", "index", "add", "format", "replace", "clear", "remove"}
 )
-#: ... and all of them, for a value of which nothing more is known than that a client returned it.
+#: All methods of strings and containers, for a result of which nothing else is known.
 ALL_BUILTIN_METHODS = BUILTIN_METHODS | {
     "get",
     "update",
@@ -47,7 +46,7 @@ ALL_BUILTIN_METHODS = BUILTIN_METHODS | {
     "remove",
 }
 
-#: Methods of every client's Resource and Manager classes that only look at what is in memory.
+#: Methods of the clients' Resource and Manager classes that make no request.
 LOCAL_METHODS = frozenset({
     "to_dict", "toDict", "to_primitive", "is_loaded", "set_loaded", "set_info", "is_same_obj", "append_request_ids",
     "request_ids_setup", "build_url", "build_key_only_query", "resource_class", "convert_into_with_meta",
@@ -55,11 +54,11 @@ LOCAL_METHODS = frozenset({
     "get_timings", "reset_timings", "set_management_url", "set_service_catalog", "has_service_catalog",
 })  # fmt: skip
 
-#: What a manager's method returns, by its name. Any other name returns "other": nothing is claimed of it.
+#: What a manager's method returns, by its name. The result of any other method is "other".
 RETURNS_ONE = frozenset({"get", "find", "create", "show"})
 RETURNS_MANY = frozenset({"list", "findall", "find_all", "list_all"})
 
-#: Names of methods that make something new, by their first word: a repeat may make it twice.
+#: First words of methods that create something: a repeat may create it twice.
 CREATING = frozenset({
     "create", "boot", "clone", "copy", "import", "allocate", "issue", "post", "backup", "snapshot", "generate", "order",
 })  # fmt: skip
@@ -76,7 +75,7 @@ class Service:
     flat: bool = False
     #: True where results are objects whose methods make requests (server.delete()); False: plain data.
     resources: bool = True
-    #: Patterns of dotted paths under the client. A path that matches gets that judgement.
+    #: Patterns of dotted paths below the client ("@name": a method of a result), and their verdicts.
     special: tuple[tuple[str, Judgement], ...] = ()
 
 
@@ -122,7 +121,7 @@ SERVICES = {
     "sahara": Service("saharaclient"),
     "trove": Service("troveclient", special=(("*.log_generator", LAZY), ("*.execution_list", LAZY))),
     "mistral": Service("mistralclient", ("Client", "client")),
-    # Clients of which the newest releases were read: tests/sahara/clients.txt.
+    # The following rows are compared with the releases in tests/sahara/clients.txt.
     "adjutant": Service("adjutantclient"),
     "aodh": Service("aodhclient", resources=False),
     "blazar": Service("blazarclient", resources=False),
@@ -159,7 +158,7 @@ SERVICES = {
         resources=False,
     ),
     "sdk": Service("openstack", ("connect", "Connection", "from_config"), flat=True),
-    # Declared with --client: nothing is known of its methods, so all of them count, and nothing of what they return.
+    # Declared with --client, without a service: every method counts as a request, its result is unknown.
     "--client": Service("", (), flat=True),
 }
 _PACKAGES = {service.package: name for name, service in SERVICES.items() if service.package}
@@ -167,7 +166,7 @@ PACKAGES = frozenset(_PACKAGES)
 
 
 def constructor(dotted: str) -> str | None:
-    """Return the service whose client (or keystoneauth session) calling `dotted` makes, or None."""
+    """Return the service if calling `dotted` makes a client (or a keystoneauth session), else None."""
     package, _, rest = dotted.partition(".")
     service = _PACKAGES.get(package)
     if service and rest.rpartition(".")[2] in SERVICES[service].constructors:
@@ -204,10 +203,10 @@ def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object],
 def judge_resource(  # noqa: PLR0911  one line a rule
     service: str, shape: str, name: str, *, session_given: bool
 ) -> Judgement:
-    """Judge the call of method `name` of what a client's call returned; `shape` is one or other."""
+    """Judge the call of method `name` of a result; `shape` is one or other."""
     if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
         return SILENT
-    if service == "sdk":  # a Resource of the SDK asks for the session that it is to use; without, it is a dictionary
+    if service == "sdk":  # methods of an SDK Resource that make requests take the session
         if name in {"upload", "stage"} and session_given:
             return NO_RAISE
         return WRAP if session_given else SILENT
@@ -223,13 +222,13 @@ def judge_resource(  # noqa: PLR0911  one line a rule
 
 
 def creates(name: str) -> bool:
-    """Say whether a method of this name makes something new."""
+    """Return whether a method of this name creates something."""
     words = name.split("_")
     return words[0] in CREATING or words[-1] == "create" or name in _ALSO_CREATING
 
 
 def shape_of_result(service: str, path: tuple[str, ...]) -> str:  # noqa: PLR0911  one line a rule
-    """Say what calling `path` returns: client, one resource, many, data (nothing that makes requests), other."""
+    """Return the kind of result: client, one (resource), many, data (makes no requests), or other."""
     name = path[-1]
     if service == "keystoneauth" and name.startswith("load_from_"):  # of its loading.Session and loading.Adapter
         return "client"

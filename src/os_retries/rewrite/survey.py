@@ -1,4 +1,4 @@
-"""What is to be done with the calls of the files given: read them, follow the clients, judge each call."""
+"""The survey: read the files, follow the clients, and decide for each call what to do with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SKIP = re.compile(r"#\s*os-retries:\s*skip\b")
 
 
 class Call(NamedTuple):
-    """One call, and what is to be done with it."""
+    """One call of a client, and what to do with it."""
 
     node: ast.Call
     verdict: str
@@ -36,7 +36,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Report:
-    """What was found in the files given."""
+    """The calls found in the given files."""
 
     calls: dict[str, list[Call]] = field(default_factory=dict)  # by the path of the file
     modules: list[Module] = field(default_factory=list)
@@ -66,12 +66,12 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
     given = {module.path: module for module in tree.given}
     report = Report(errors=tree.errors, tests=tree.tests, unread=tree.unread)
     report.errors += [
-        f"{path}: could not be followed, not changed; please report this ({why})"
+        f"{path}: could not be analyzed, not changed; please report this ({why})"
         for path, why in program.failed.items()
         if path in given
     ]
     report.errors += [
-        f"--client {name}: nothing of that name is used in the files given; it is MODULE.NAME, as its own module has it"
+        f"--client {name}: nothing of that name is used; write it as MODULE.NAME, with the module that defines it"
         for name in clients
         if name not in program.clients_met
     ]
@@ -118,7 +118,7 @@ def _methods(found: Found) -> Iterator[str]:
 
 
 def judge(found: Found) -> Judgement:
-    """Judge a call by everything that its function may be."""
+    """Decide what to do with a call, considering everything that its function may be."""
     verdicts: set[Judgement] = set()
     other = bool(found.value & UNKNOWN)
     keywords = {k.arg: k.value.value for k in found.node.keywords if k.arg and isinstance(k.value, ast.Constant)}
@@ -133,7 +133,7 @@ def judge(found: Found) -> Judgement:
     if verdicts == {SILENT} or not verdicts:
         return SILENT
     if other or SILENT in verdicts:
-        return Judgement("unsure", "may be a client's call, or something else")
+        return Judgement("unsure", "may be a client's call or something else")
     for verdict in ("unsure", "attach"):
         for judgement in sorted(verdicts):
             if judgement.verdict == verdict:

@@ -1,7 +1,7 @@
-"""Which files are worked on, and which are only read: the program around the files that are given.
+"""The files to process, and the project around them, which is only read.
 
-A call is judged by the whole program, for its client may be made in any other file. So one file given alone is read
-with the rest of its project, and gets the same verdicts as when the project is given. Only files that were given are
+The verdict on a call needs the whole program, because its client may be made in any other file. So a single file is
+read together with its project, and gets the same verdicts as when the whole project is given. Only the given files are
 reported or changed.
 """
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 _PROJECT = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 _SKIPPED = {"__pycache__", "node_modules"}
-_COPIES = {"build", "dist", "site-packages"}  # not read around the given files: they hold the same modules again
+_COPIES = {"build", "dist", "site-packages"}  # of a project, not read: they contain copies of its modules
 
 
 @dataclass
 class Tree:
-    """The program: the files given, the files around them, and what is wrong with those left out."""
+    """The program: the given files, the other files of their projects, and the errors."""
 
     modules: list[Module] = field(default_factory=list)
     given: list[Module] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
-    tests: int = 0  # given, and left out
-    unread: int = 0  # around the files given
+    tests: int = 0  # given test files that are left out
+    unread: int = 0  # other files of the project that could not be read
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ def _aliases(file: _File, module: Module) -> Iterator[str]:
 def _module(file: _File, names: set[str]) -> Module:
     name, is_package = module_name(file.real)
     if name in names:
-        name = f"{name}@{file.real}"  # two scripts of one name: each is evaluated, neither can be imported
+        name = f"{name}@{file.real}"  # two scripts of one name: both are analyzed, only the first can be imported
     text = read(file.real, file.shown)
     module = Module(name, file.shown, text, is_package, file.is_test, parse(text, file.shown))
     names.add(name)
@@ -133,7 +133,7 @@ def _find(paths: Sequence[str], exclude: Sequence[str], tree: Tree, *, tests: bo
 
 
 def _around(paths: Sequence[str], exclude: Sequence[str]) -> Iterator[_File]:
-    """Find the files of the projects that the given files are of."""
+    """Find all files of the projects to which the given files belong."""
     roots: dict[str, None] = {}
     for given in paths:
         if os.path.exists(given):  # noqa: PTH110
@@ -147,9 +147,9 @@ def _around(paths: Sequence[str], exclude: Sequence[str]) -> Iterator[_File]:
 
 
 def _root(given: str) -> str:
-    """Return the folder of the project that a file or folder is of.
+    """Return the folder of the project to which a file or folder belongs.
 
-    Without a project's file above it, that is the folder which holds its outermost package.
+    Without a project file above it, this is the outermost package.
     """
     path = Path(os.path.realpath(given))
     folder = path if path.is_dir() else path.parent
@@ -176,8 +176,8 @@ def _under(path: Path, pattern: str) -> bool:
 def _walk(top: Path, errors: list[str], *, whole: bool | None = None) -> Iterator[Path]:
     """Yield the *.py files below `top` in order; symbolic links to folders are not followed, so there are no loops.
 
-    `whole` is None for a folder that was given. Around given files, copies are left out, and without a project's file
-    all folders that are no packages.
+    `whole` is None for a given folder. In the rest of a project, folders of copies are left out; where there is no
+    project file, `whole` is False, and folders that are not packages are left out too.
     """
 
     def failed(error: OSError) -> None:
@@ -206,7 +206,7 @@ def module_name(real: str) -> tuple[str, bool]:
 
 
 def is_test(real: str, root: str) -> bool:
-    """Say whether the file is one of the program's tests, by the usual names of files and folders."""
+    """Return whether the file is one of the program's tests, by the usual names of files and folders."""
     parts = Path(os.path.relpath(real, root)).parts
     name = parts[-1]
     return bool({"test", "tests"} & set(parts[:-1])) or name.startswith("test_") or name in {"conftest.py", "tests.py"}

@@ -1,4 +1,4 @@
-"""What a value of a program may be: atoms, and the few things one can do with a set of them.
+"""The values of a program, as the analysis sees them: sets of atoms, and the operations on such sets.
 
 A value is a frozenset of atoms, each one thing that the value may be; the empty set means "nothing known yet".
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Ref(NamedTuple):
-    """A module, function or class, of the program or not, by its dotted name."""
+    """A module, function or class with its dotted name, inside the program or outside."""
 
     name: str
 
@@ -33,14 +33,14 @@ class Bound(NamedTuple):
 
 
 class Client(NamedTuple):
-    """What stands at `path` under a client: () is the client itself, ("servers", "list") a method."""
+    """A client, or what is reached from it by attributes: path () is the client, ("servers", "list") a method."""
 
     service: str
     path: tuple[str, ...] = ()
 
 
 class Result(NamedTuple):
-    """What a client's call returned (`shape` as in services.shape_of_result), or its attribute `name`."""
+    """The result of a client's call (`shape` as in services.shape_of_result), or attribute `name` of the result."""
 
     service: str
     shape: str
@@ -48,13 +48,13 @@ class Result(NamedTuple):
 
 
 class Many(NamedTuple):
-    """A container of such values: list, dict, generator."""
+    """A container whose elements have this value: a list, a dict, a generator."""
 
     value: frozenset[object]
 
 
 class Row(NamedTuple):
-    """A tuple whose places are known apart."""
+    """A tuple, with the value of each element."""
 
     values: tuple[frozenset[object], ...]
 
@@ -66,21 +66,21 @@ class Managed(NamedTuple):
 
 
 class ContainerMethod(NamedTuple):
-    """A method of a container of such values."""
+    """A method of a container whose elements have this value."""
 
     value: frozenset[object]
     name: str
 
 
 class Partial(NamedTuple):
-    """functools.partial over a value."""
+    """A functools.partial of a value; `wraps` if it is a partial of the retry function."""
 
     value: frozenset[object]
     wraps: bool
 
 
 class Guess(NamedTuple):
-    """A method of an unknown object that has the name of only one function in the program."""
+    """A method of an unknown object, whose name only one function in the program has."""
 
     function: str
 
@@ -92,13 +92,13 @@ class Super(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """That a function is run inside a retry loop: `by` says which."""
+    """The fact that a function runs inside the retry loop `by`."""
 
     by: str
 
 
 class Mark(NamedTuple):
-    """An atom without parts."""
+    """An atom without fields."""
 
     name: str
 
@@ -121,34 +121,34 @@ Value = frozenset[object]
 
 DEPTH_LIMIT = 2  # of containers in containers
 PATH_LIMIT = 4  # of names under a client
-SIZE_LIMIT = 40  # atoms of one value: beyond, it is unknown
+SIZE_LIMIT = 40  # atoms of one value; a larger value is unknown
 
 
 def below_client(service: str, path: tuple[str, ...], name: str) -> Client:
-    """Return what `name` of a client, or of what stands at `path` under one, is."""
-    if not path and name == "session":  # openstacksdk, keystoneclient and others have their keystoneauth session there
+    """Return attribute `name` of a client, or of what `path` reaches from it."""
+    if not path and name == "session":  # the keystoneauth session of openstacksdk, keystoneclient and others
         return Client("keystoneauth")
     return Client(service, (*path, name))
 
 
 def clients_in(value: Value) -> Value:
-    """Return what is a client's in a value. Sessions are left out: too much else in a program is called that."""
+    """Return the atoms that belong to clients. Sessions are excluded: many other things are called session."""
     return frozenset(atom for atom in value if isinstance(atom, (Client, Result, Many)) and atom[0] != "keystoneauth")
 
 
 def collapsed(value: Value) -> Value:
-    """Make one container of several: what is in them is all that matters, and so the sets stay small."""
+    """Merge several containers into one. Only their elements matter, and the sets stay small."""
     boxes = [atom for atom in value if isinstance(atom, Many)]
     if len(boxes) < 2:
         return value
     inside = collapsed(NOTHING.union(*(box.value for box in boxes)))
     if len(inside) > SIZE_LIMIT or TOO_MANY in inside:
-        inside = UNKNOWN | {TOO_MANY}  # and that it stays, or it would grow and be cut off for ever
+        inside = UNKNOWN | {TOO_MANY}  # a mark that stays: otherwise the set would grow and be cut for ever
     return value.difference(boxes) | {Many(inside)}
 
 
 def result_of_call(service: str, path: tuple[str, ...]) -> Value:
-    """Return what calling the method at `path` of a client gives."""
+    """Return the result of calling the method at `path` of a client."""
     shape = services.shape_of_result(service, path)
     if shape == "client":
         return frozenset({Client(service)})
@@ -158,7 +158,7 @@ def result_of_call(service: str, path: tuple[str, ...]) -> Value:
 
 
 def elements(value: Value) -> Value:
-    """Return what iterating over the value gives."""
+    """Return the elements of the value, as a loop gets them."""
     out = NOTHING
     for atom in value:
         match atom:
@@ -174,7 +174,7 @@ def elements(value: Value) -> Value:
 
 
 def item(value: Value, index: int | None) -> Value:
-    """Return what stands at `index` of the value."""
+    """Return the element at `index`."""
     out = NOTHING
     for atom in value:
         if isinstance(atom, Row) and index is not None and -len(atom.values) <= index < len(atom.values):
@@ -185,7 +185,7 @@ def item(value: Value, index: int | None) -> Value:
 
 
 def unwrapped(value: Value) -> Iterator[object]:
-    """Go through the atoms of a value, into what functools.partial holds."""
+    """Yield the atoms of a value; instead of a partial, the atoms of its function."""
     for atom in value:
         if isinstance(atom, Partial) and not atom.wraps:
             yield from unwrapped(atom.value)
@@ -194,7 +194,7 @@ def unwrapped(value: Value) -> Iterator[object]:
 
 
 def interesting(value: Value) -> bool:
-    """Say whether a value is worth following: is anything but unknown."""
+    """Return whether anything is known of a value."""
     return bool(value - UNKNOWN - NONE)
 
 
