@@ -217,6 +217,19 @@ def test_without_a_project_the_package_around_a_file_is_read(tmp_path):
     assert outcome.err == "os-retries rewrite: 1 file, 1 call not wrapped\n"
 
 
+@pytest.mark.parametrize("inside", [".venv/lib", "venv/lib/site-packages", ".tox/py/lib", "build/lib"])
+def test_a_library_inside_a_project_is_not_of_the_project(inside, tmp_path):
+    """What is installed below a project is judged without it, as the project is without what is installed."""
+    files = {
+        "setup.py": "def f(:\n",
+        "venv/pyvenv.cfg": "",
+        f"{inside}/shop/__init__.py": "",
+        f"{inside}/shop/a.py": TEXT,
+    }
+    outcome = rewrite(tmp_path, files=files, paths=[str(tmp_path / inside / "shop/a.py")])
+    assert outcome.err == "os-retries rewrite: 1 file, wrapped 1 call in 1 file\n"
+
+
 def test_files_around_the_given_one_are_not_changed(tmp_path):
     """What was not given is read, and neither changed nor reported; what cannot be read there is counted."""
     bad = {"tools/bad.py": "def f(:\n"}

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def of_module(tree: ast.Module) -> frozenset[str]:
+def of_module(tree: ast.Module, text: str) -> frozenset[str]:
     """Return the globals of a module."""
     names = set(_bound(tree.body))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Global):
-            names.update(node.names)
+    if "global " in text:  # walking through every expression takes long
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Global):
+                names.update(node.names)
     return frozenset(names)
 
 
@@ -62,13 +63,17 @@ def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:
 
 
 def _own(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
-    """Yield the nodes of a block, except those in nested scopes."""
+    """Yield the statements of a block, except those in nested scopes; assignment expressions are not looked for."""
     todo: list[ast.AST] = list(body)
     while todo:
         node = todo.pop()
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            todo += ast.iter_child_nodes(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for field in ("body", "orelse", "finalbody", "handlers", "cases", "items"):
+            todo += getattr(node, field, ())
+        if isinstance(node, ast.match_case):
+            todo += ast.walk(node.pattern)
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -81,7 +86,7 @@ def _names(node: ast.AST) -> Iterator[str]:
             yield from _stored(target)
     elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
         yield node.name
-    elif isinstance(node, (ast.For, ast.AsyncFor, ast.NamedExpr)):
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
         yield from _stored(node.target)
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         yield from _stored(node.optional_vars)
@@ -113,8 +118,8 @@ def _announces(node: ast.AST) -> bool:
         return node.value is None or _is_none(node.value)
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return not any(
-            isinstance(inner, (ast.Yield, ast.YieldFrom))
-            or (isinstance(inner, ast.Return) and inner.value is not None and not _is_none(inner.value))
+            (isinstance(inner, ast.Return) and inner.value is not None and not _is_none(inner.value))
+            or (isinstance(inner, (ast.Expr, ast.Assign)) and isinstance(inner.value, (ast.Yield, ast.YieldFrom)))
             for inner in _own(node.body)
         )
     return False

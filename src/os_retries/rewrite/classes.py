@@ -71,7 +71,7 @@ class Classes(Functions):
                     return value, ancestor
                 continue
             value |= self.get(("attr", ancestor, name))
-            if name in self.classes[ancestor].binds:
+            if name in self.classes[ancestor].binds():
                 return value, ancestor
         return value, ""
 
@@ -85,7 +85,7 @@ class Classes(Functions):
     def _instance_attribute(self, cls: str, name: str, *, skip_own: bool) -> Value:
         ancestry = self.ancestry(cls)
         value, owner = self._inherited(ancestry[skip_own:], name)
-        if not skip_own and not (owner in self.classes and self.classes[owner].binds[name]):
+        if not skip_own and not (owner in self.classes and self.classes[owner].binds()[name]):
             value |= self.get(("below", cls, name))  # not bound above, or only declared there
         out = NOTHING
         for atom in value:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from os_retries.rewrite import bindings
 from os_retries.rewrite.parts import Function
 from os_retries.rewrite.scope import Scope
 from os_retries.rewrite.values import DECORATED, Bound, Ref, Value
@@ -67,7 +66,6 @@ class Definitions(Scope):
             kind,
             positional=[a.arg for a in (*node.args.posonlyargs, *node.args.args)],
             keyword_only=[a.arg for a in node.args.kwonlyargs],
-            binds=bindings.of_function(node),
         )
         self._decorate(full, decorators)
         program.queue[full] = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from os_retries.rewrite import bindings, repeats
+from os_retries.rewrite import repeats
 from os_retries.rewrite.expressions import Expressions
 from os_retries.rewrite.parts import Class, Function
 from os_retries.rewrite.values import (
@@ -173,7 +173,7 @@ class Evaluator(Expressions):
         full = f"{self.cls or self.unit}.{node.name}"
         program = self.program
         if full not in program.classes:
-            program.classes[full] = Class(full, node, self.module.name, binds=bindings.of_class(node))
+            program.classes[full] = Class(full, node, self.module.name)
         values = [self.value(base) for base in node.bases]
         bases = NOTHING.union(*values) if all(values) else NOTHING  # not before all of them are known
         for keyword in node.keywords:

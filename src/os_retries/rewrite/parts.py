@@ -23,11 +23,11 @@ class Module:
     is_package: bool
     is_test: bool
     tree: ast.Module
-    binds: frozenset[str] = frozenset()
+    binds: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Determine the globals."""
-        self.binds = bindings.of_module(self.tree)
+        self.binds = bindings.of_module(self.tree, self.text)
 
 
 @dataclass(slots=True)
@@ -42,7 +42,13 @@ class Function:
     kind: str = "plain"  # plain, static, class, property, context
     positional: list[str] = field(default_factory=list)
     keyword_only: list[str] = field(default_factory=list)
-    binds: frozenset[str] = frozenset()
+    _binds: frozenset[str] | None = None
+
+    def binds(self) -> frozenset[str]:
+        """Return the parameters and local names; determined when a nested function asks for the first time."""
+        if self._binds is None:
+            self._binds = bindings.of_function(self.node)
+        return self._binds
 
 
 @dataclass(slots=True)
@@ -55,7 +61,13 @@ class Class:
     above: set[str] = field(default_factory=set)  # all base classes in the program
     below: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
-    binds: dict[str, bool] = field(default_factory=dict)  # as in bindings.of_class
+    _binds: dict[str, bool] | None = None
+
+    def binds(self) -> dict[str, bool]:
+        """Return the attributes that the class binds, as in bindings.of_class."""
+        if self._binds is None:
+            self._binds = bindings.of_class(self.node)
+        return self._binds
 
 
 @dataclass(slots=True)

@@ -83,8 +83,9 @@ class Scope:
             return self.env[name]
         if self.function is not None:
             for outer in self.function.outer:
-                if name in self.program.functions[outer].binds:
-                    return self.program.get(("local", outer, name))
+                value = self.program.get(("local", outer, name))
+                if value or name in self.program.functions[outer].binds():
+                    return value
         if name in _BUILTINS and name not in self.module.binds:
             return self.program.get(("glob", self.module.name, name)) or frozenset({Ref(f"builtins.{name}")})
         return self.program.member(self.module.name, name) or self.program.at_a_loss()

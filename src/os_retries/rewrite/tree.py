@@ -156,9 +156,17 @@ def _root(given: str) -> str:
     for candidate in (folder, *folder.parents):
         if _is_project(candidate):
             return str(candidate)
+        if _is_foreign(candidate):  # an environment inside a project is not part of the project
+            break
     while (folder / "__init__.py").exists() and folder.name:
         folder, path = folder.parent, folder
     return str(path if path.is_dir() else folder)
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Return whether a folder is left out when a folder above it is walked."""
+    name = folder.name
+    return name.startswith(".") or name in _SKIPPED | _COPIES or (folder / "pyvenv.cfg").exists()
 
 
 def _is_project(folder: Path) -> bool:
@@ -184,9 +192,10 @@ def _walk(top: Path, errors: list[str], *, whole: bool | None = None) -> Iterato
         errors.append(f"{error.filename}: cannot be listed ({error.strerror})")
 
     def wanted(folder: str, name: str) -> bool:
-        if name.startswith(".") or name in _SKIPPED or Path(folder, name, "pyvenv.cfg").exists():
-            return False
-        return whole is None or (name not in _COPIES and (whole or Path(folder, name, "__init__.py").exists()))
+        path = Path(folder, name)
+        if whole is None and name in _COPIES:
+            return True
+        return not _is_foreign(path) and (whole is not False or (path / "__init__.py").exists())
 
     for folder, folders, names in os.walk(top, onerror=failed):
         folders[:] = sorted(name for name in folders if wanted(folder, name))
