@@ -54,6 +54,12 @@ sahara: env  ## Sahara 19.0.0's own tests with ours in place of its function, an
 	@tools/venv .venv-untuned tests/sahara/untuned.txt
 	$(BIN)/python -m pytest tests/sahara
 
+programs:  ## programs of others under `os-retries run`, behind a proxy that misbehaves; ARGS=--help, ARGS=--short in CI
+	@tools/venv .venv-programs programs/requirements.txt
+	@tools/venv .venv-playbook programs/playbook.txt
+	@tools/venv sandbox/.venv sandbox/requirements.txt
+	@.venv-programs/bin/python programs/run.py $(ARGS)
+
 bench: env  ## what a call and an import cost, against the peers
 	$(BIN)/python bench/success_path.py
 	$(BIN)/python bench/attached.py
@@ -82,4 +88,4 @@ lock:  ## bring every lock up to date with PyPI
 
 clean:  ## remove what the other targets made
 	-@test ! -d sandbox/.state || sandbox/cloud down
-	rm -rf .venv* .cache sandbox/.venv sandbox/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv* .cache sandbox/.venv sandbox/.state programs/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
