@@ -60,6 +60,10 @@ programs:  ## programs of others under `os-retries run`, behind a proxy that mis
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	@.venv-programs/bin/python programs/run.py $(ARGS)
 
+peers:  ## the clients' and nova's own tests, plainly and with every session attached: peers/README.md; ARGS=--help
+	@tools/venv .venv-peers peers/requirements.txt
+	@.venv-peers/bin/python peers/run.py $(ARGS)
+
 bench: env  ## what a call and an import cost, against the peers
 	$(BIN)/python bench/success_path.py
 	$(BIN)/python bench/attached.py
@@ -88,4 +92,4 @@ lock:  ## bring every lock up to date with PyPI
 
 clean:  ## remove what the other targets made
 	-@test ! -d sandbox/.state || sandbox/cloud down
-	rm -rf .venv* .cache sandbox/.venv sandbox/.state programs/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv* .cache sandbox/.venv sandbox/.state programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
