@@ -68,8 +68,6 @@ def database(cloud: Cloud, name: str) -> dict[str, object]:
         # serve.py does the rest (services/sqlite.py); this timeout is for the commands that make the databases.
         "connection": f"sqlite:///{cloud.db}/{name}.db?timeout=60",
         "sqlite_synchronous": False,
-        # One for each thread: beyond its pool (5), SQLAlchemy would open and close a connection for every use.
-        "max_pool_size": 32,
     }
 
 
