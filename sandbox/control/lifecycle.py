@@ -174,10 +174,26 @@ def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
         shutil.rmtree(path, ignore_errors=True)
     sockets = open_sockets(cloud, ALL)
     cloud.save()
-    if bootstrap.copy_template(cloud):
-        say("", "data copied from the template")
-        bootstrap.mark_complete(cloud)
-        return {name: opened for name, opened in sockets.items() if name in cloud.services}
+    with contextlib.ExitStack() as stack:
+        copied = bootstrap.copy_template(cloud)
+        if not copied:
+            # Of several sandboxes that start together one makes the template, with all processors; the others copy it.
+            waiting = functools.partial(say, "", "waiting for another sandbox, which makes the template ...")
+            with contextlib.suppress(OSError):  # another user's lock: then this one makes its own
+                folder = bootstrap.template(cloud).parent
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(lock_file(folder / "lock", waiting))
+            copied = bootstrap.copy_template(cloud)
+        if not copied:
+            make_from_nothing(cloud, children, say, sockets)
+            return {}
+    say("", "data copied from the template")
+    bootstrap.mark_complete(cloud)
+    return {name: opened for name, opened in sockets.items() if name in cloud.services}
+
+
+def make_from_nothing(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> None:
+    """Make the data by the services' own means, and leave running what is wanted."""
     say("", "making a cloud from nothing: half a minute to a minute, the first time only")
     write_config(cloud)
 
@@ -196,7 +212,6 @@ def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
         say("", f"no template could be saved, the next reset will take as long as this: {error}")
     bootstrap.mark_complete(cloud)
     stop(cloud.root, [process for process in running(cloud.root) if process.service not in cloud.services])
-    return {}
 
 
 def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> None:
