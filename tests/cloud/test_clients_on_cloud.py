@@ -225,7 +225,7 @@ def until(holds: Callable[[], bool], limit: float = 60) -> None:
     deadline = time.monotonic() + limit
     while not holds():
         assert time.monotonic() < deadline, "the service did not come to it"
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 FORMS = ("bare", "seconds", "date", "balancer")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ pytestmark = [
 ]
 
 TOGETHER = "cinder-volume", "neutron-port"
+both_are_there: Barrier
 
 
 class Mix(AtRandom):
@@ -103,12 +104,18 @@ def test_many_at_once_with_one_name_under_all_faults_make_one_each(cloud: Any, p
         assert sorted(made[kind]) == sorted(set(made[kind])) == sorted(there[kind])
 
 
-def in_a_process(auth: dict[str, str], seed: int, name: str, begin: float) -> dict[str, list[str]]:
+def meet(barrier: Barrier) -> None:
+    """Keep it for in_a_process: what two processes share can be given to them only when they begin."""
+    global both_are_there  # noqa: PLW0603
+    both_are_there = barrier
+
+
+def in_a_process(auth: dict[str, str], seed: int, name: str) -> dict[str, list[str]]:
     faults = mixed(seed)
     session = Session(auth=v3.Password(**auth), session=faults.session())
     session.get_token()
     attach(session, patient())
-    time.sleep(max(0.0, begin - time.time()))
+    both_are_there.wait(60)
     made = create_many(session, name, 6, threads=2)
     faults.wait()
     return made
@@ -118,8 +125,8 @@ def test_two_processes_with_identical_requests_make_one_each(cloud: Any, pytestc
     """The same names at the same time under the same faults: each knows its own."""
     clean, name = Clients(cloud.session()), fresh()
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
-        arguments = cloud.demo, pytestconfig.option.seed, name, time.time() + 8
+    with ProcessPoolExecutor(2, mp_context=spawn, initializer=meet, initargs=(spawn.Barrier(2),)) as pool:
+        arguments = cloud.demo, pytestconfig.option.seed, name
         both = [work.result() for work in [pool.submit(in_a_process, *arguments) for _ in range(2)]]
     there = taken_away(clean, name)
     for kind in TOGETHER:

@@ -63,10 +63,10 @@ def attachments(clients: Clients, both: tuple[str, str], _name: str) -> list[dic
 
 def attachments_by_now(clients: Clients, both: tuple[str, str], name: str) -> list[dict[str, Any]]:
     """Give nova a second: what it has accepted is not there at once."""
-    for _ in range(5):
+    for _ in range(20):
         if found := attachments(clients, both, name):
             return found
-        time.sleep(0.2)
+        time.sleep(0.05)
     return []
 
 

@@ -70,10 +70,10 @@ class Clients:
         return answer.json()
 
     def delete(self, service: str, path: str) -> None:
-        for _ in range(100):
+        for _ in range(400):
             answer = self.session.delete(path, endpoint_filter={"service_type": service}, raise_exc=False)
             if answer.status_code in (400, 409):  # on its way to a state in which it can be deleted
-                time.sleep(0.2)
+                time.sleep(0.05)
                 continue
             assert answer.status_code in (200, 202, 204, 404), answer.text
             return
@@ -110,10 +110,10 @@ class Clients:
         return shown["OS-EXT-STS:vm_state"], shown["OS-EXT-STS:task_state"]
 
     def until(self, is_so: Callable[[], bool]) -> None:
-        for _ in range(150):
+        for _ in range(600):
             if is_so():
                 return
-            time.sleep(0.2)
+            time.sleep(0.05)
         raise AssertionError("not in half a minute")
 
 

@@ -15,18 +15,18 @@ TEMPLATE = {"heat_template_version": "2018-08-31", "resources": {"r": {"type": "
 
 def no_stack(clients: Clients, _setting: Any, made: str) -> None:
     clients.heat.stacks.delete(made)
-    for _ in range(300):
+    for _ in range(1200):
         if made not in [each["id"] for each in clients.get("orchestration", "/stacks")["stacks"]]:
             return
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise AssertionError(f"{made} is not deleted")
 
 
 def wait(clients: Clients, stack: str, status: str) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if clients.heat.stacks.get(stack).stack_status == status:
             return
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise AssertionError(f"{stack} is not {status}")
 
 
