@@ -6,6 +6,9 @@
 
 export PYTHON
 BIN := .venv/bin
+# Two workers a processor: tests/parallel.py. WORKERS=0: one test after the other, in one process.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 17
@@ -18,7 +21,7 @@ test: env  ## everything: the pure tests, every client, Sahara's own tests, the 
 	@tools/venv .venv-untuned tests/sahara/untuned.txt
 	@tools/venv .venv-lowest requirements/lowest.txt .
 	@tools/venv sandbox/.venv sandbox/requirements.txt
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	$(MAKE) --no-print-directory lowest
 
 test-full: env  ## every create x every way of losing it x drawn seeds, for hours; ARGS="--seed N --repeat N -k ..."
@@ -30,10 +33,10 @@ demo: env  ## a cluster provisioned under faults, plainly and with retries; ARGS
 	@$(BIN)/python examples/provision.py $(ARGS)
 
 unit: env  ## the pure tests: seconds
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 clients: env  ## every client against a misbehaving server
-	$(BIN)/python -m pytest tests/clients
+	$(PYTEST) tests/clients
 
 lowest:  ## an attached session on the oldest keystoneauth and an older openstacksdk
 	@tools/venv .venv-lowest requirements/lowest.txt .
@@ -41,18 +44,19 @@ lowest:  ## an attached session on the oldest keystoneauth and an older openstac
 		tests/clients/test_attach.py --deselect tests/clients/test_attach.py::test_all_22_configurations_are_tested_here
 
 cloud: env  ## the real services of sandbox/, and the clients on them
-	$(BIN)/python -m pytest tests/cloud
+	$(PYTEST) tests/cloud
 
 cloud-up:  ## a real OpenStack on this machine: sandbox/README.md
 	@sandbox/cloud up
 
 cloud-down:  ## stop it; its data stay
 	@sandbox/cloud down
+	@for state in sandbox/.state-*; do test ! -d $$state || sandbox/cloud down --state $$state; done
 
 sahara: env  ## Sahara 19.0.0's own tests with ours in place of its function, and the rewriter's proof
 	@tools/venv .venv-sahara tests/sahara/requirements.txt
 	@tools/venv .venv-untuned tests/sahara/untuned.txt
-	$(BIN)/python -m pytest tests/sahara
+	$(PYTEST) tests/sahara
 
 programs:  ## programs of others under `os-retries run`, behind a proxy that misbehaves; ARGS=--help, ARGS=--short in CI
 	@tools/venv .venv-programs programs/requirements.txt
@@ -91,5 +95,5 @@ lock:  ## bring every lock up to date with PyPI
 	tools/lock
 
 clean:  ## remove what the other targets made
-	-@test ! -d sandbox/.state || sandbox/cloud down
-	rm -rf .venv* .cache sandbox/.venv sandbox/.state programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	-@for state in sandbox/.state*; do test ! -d $$state || sandbox/cloud down --state $$state; done
+	rm -rf .venv* .cache sandbox/.venv sandbox/.state* programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

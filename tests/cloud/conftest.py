@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,17 +80,45 @@ def describe(state: Path) -> Cloud:
     return Cloud(state, known["urls"], known["auth_url"], **accounts)
 
 
+def place(worker: str) -> Path:
+    """Return the state directory of the sandbox of this clone; a worker beside the first one has a sandbox of its own.
+
+    Two of them on one would see each other's things, and a service is one process, which uses one processor.
+    """
+    return TOP / "sandbox" / (".state" if worker in ("", "gw0") else f".state-{worker}")
+
+
+def bring_up(state: Path, config: pytest.Config, worker: str) -> None:
+    """Make the sandbox run; the installation and the first start take minutes, so what goes on is shown at once."""
+    own = state.name == ".state"
+    if not own and state.exists():  # what a run before has left; its logs were good until now
+        command(state, "down", check=False)
+        shutil.rmtree(state)
+    # pytest's capture must not hide it.
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        who = f"{worker}: " if worker else ""
+        print(f"\n{who}bringing a sandbox up ...", file=sys.stderr, flush=True)  # noqa: T201 - the progress
+        done = subprocess.run(
+            [sys.executable, COMMAND, "up", "--state", state],
+            check=False,
+            timeout=1200,
+            stderr=None if own else subprocess.PIPE,  # one that tells its progress is enough
+            text=True,
+        )
+        if done.returncode and not own:
+            print(done.stderr, file=sys.stderr, flush=True)  # noqa: T201
+    if done.returncode:
+        # In a worker 2 is what ends the others, too.
+        pytest.exit("the sandbox did not come up: the reason is above", returncode=2 if worker else 3)
+
+
 @pytest.fixture(scope="session")
 def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
-    """The sandbox of this clone, running and healthy."""
-    state = TOP / "sandbox/.state"
-    ran_before = command(state, "status", check=False).returncode == 0
-    # The installation and the first start take minutes: pytest's capture must not hide what goes on.
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print("\nbringing the sandbox up ...", file=sys.stderr, flush=True)  # noqa: T201 - the progress
-        done = subprocess.run([sys.executable, COMMAND, "up", "--state", state], check=False, timeout=1200)
-    if done.returncode:
-        pytest.exit("the sandbox did not come up: the reason is above", returncode=3)
+    """A sandbox of this clone, running and healthy."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    state = place(worker)
+    ran_before = state.name == ".state" and command(state, "status", check=False).returncode == 0
+    bring_up(state, request.config, worker)
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             # What the shell says of another cloud, or of a proxy, is not for these tests.
