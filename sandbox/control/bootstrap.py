@@ -19,7 +19,8 @@ from typing import Any
 
 from services import ALL, Service
 
-from .cloud import PASSWORD, REGION, SANDBOX, Cloud, version, write
+from .cloud import PASSWORD, REGION, Cloud, version, write
+from .place import TEMPLATES
 from .processes import Children, Failure, urlopen
 
 FLAVORS = {"tiny": (1, 64, 1), "small": (1, 512, 5), "medium": (2, 2048, 10)}  # vCPUs, MiB, GiB
@@ -190,11 +191,10 @@ def fill_others(cloud: Cloud) -> None:
 
 
 def template(cloud: Cloud) -> Path:
-    """Where the template of this version is: in the clone, or where that is read-only, in the state directory."""
-    cache = SANDBOX.parent / ".cache" / "sandbox"
+    """Where the template of this version is: beside the code, or where that is read-only, in the state directory."""
     with contextlib.suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-    place = cache if os.access(cache, os.W_OK) else cloud.root / "template"
+        TEMPLATES.mkdir(parents=True, exist_ok=True)
+    place = TEMPLATES if os.access(TEMPLATES, os.W_OK) else cloud.root / "template"
     return place / version()
 
 

@@ -10,9 +10,8 @@ import hashlib
 import json
 from pathlib import Path
 
-SANDBOX = Path(__file__).resolve().parents[1]
-VENV = SANDBOX / ".venv"
-LOCK = SANDBOX / "requirements.txt"
+from .place import LOCK, SANDBOX
+
 PASSWORD = "secret"  # of every account; nothing listens beyond 127.0.0.1
 REGION = "RegionOne"
 # What `up --without` can leave out: parts that not every cloud has, and that clients must not rely on.

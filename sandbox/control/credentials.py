@@ -4,6 +4,7 @@ import os
 import shlex
 
 from .cloud import PASSWORD, REGION, Cloud, write
+from .place import COMMAND
 
 ACCOUNTS = "demo", "admin"  # each is a cloud of clouds.yaml, a user and a project
 
@@ -27,7 +28,7 @@ def variables(cloud: Cloud, account: str) -> dict[str, str]:
 
 
 def save(cloud: Cloud) -> None:
-    lines = ["# Written by sandbox/cloud up.", "clouds:"]
+    lines = [f"# Written by {COMMAND} up.", "clouds:"]
     for account in ACCOUNTS:
         lines += [f"  {account}:", f"    region_name: {REGION}", "    identity_api_version: 3", "    auth:"]
         lines += [f"      {name}: {value}" for name, value in auth(cloud, account).items()]
@@ -38,7 +39,7 @@ def save(cloud: Cloud) -> None:
 
 def openrc(cloud: Cloud, account: str) -> str:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables(cloud, account).items()]
-    return "\n".join(["# Written by sandbox/cloud up.", "unset OS_CLOUD", *lines]) + "\n"
+    return "\n".join([f"# Written by {COMMAND} up.", "unset OS_CLOUD", *lines]) + "\n"
 
 
 def environment(cloud: Cloud, account: str, *, plain: bool) -> str:

@@ -20,7 +20,8 @@ from services import ALL
 from services.common import render
 
 from . import bootstrap, credentials
-from .cloud import LOCK, SANDBOX, VENV, Cloud, version, write
+from .cloud import Cloud, version, write
+from .place import INSTALLING, LOCK, SANDBOX, VENV, installer
 from .processes import Children, Failure, Process, Start, answers, listen, listen_near, running, screen, stop
 
 OFFSET = 10000  # added to every usual port
@@ -119,25 +120,18 @@ def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 def install(say: Say) -> None:
     """The virtual environment; at once if it is up to date."""
-    top = SANDBOX.parent
-    argv = [top / "tools/venv", VENV.relative_to(top), LOCK.relative_to(top)]
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # a clone that is read-only needs no lock
-            (top / ".cache").mkdir(exist_ok=True)
-            stack.enter_context(
-                lock_file(
-                    top / ".cache/sandbox-install.lock",
-                    lambda: say("", "waiting for another installation ..."),
-                )
-            )
+            INSTALLING.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock_file(INSTALLING, lambda: say("", "waiting for another installation ...")))
         # A process group of its own: the installer has children, and none of them must outlive this program.
-        installer = subprocess.Popen(argv, cwd=top, stdin=subprocess.DEVNULL, process_group=0)
+        process = subprocess.Popen(installer(), cwd=SANDBOX.parent, stdin=subprocess.DEVNULL, process_group=0)
         try:
-            status = installer.wait()
+            status = process.wait()
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(installer.pid, signal.SIGTERM)
-            installer.wait()
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
             raise
         if status:
             raise Failure(f"the packages of {LOCK.name} could not be installed: the reason is above")

@@ -12,20 +12,21 @@ from pathlib import Path
 from services import ALL
 
 from . import credentials, lifecycle
-from .cloud import OPTIONAL, SANDBOX, Cloud
+from .cloud import OPTIONAL, Cloud
+from .place import COMMAND, STATE, VENV, shown
 from .processes import Failure, running
 
 DESCRIPTION = """\
 A real OpenStack on this machine: keystone, placement, glance, neutron, nova (fake hypervisor), cinder, heat and swift,
 from PyPI, as eight ordinary processes that listen on 127.0.0.1 alone. No root, no Docker, no broker, no database.
 """
-EPILOG = """\
+EPILOG = f"""\
 first steps:
-  sandbox/cloud up                         # the first time: installs 750 MB, then a minute; later seconds
-  eval "$(sandbox/cloud env)"
-  sandbox/.venv/bin/openstack server create --flavor tiny --image cirros --network private --wait one
-  sandbox/cloud reset                      # everything back to how it was, in seconds
-  sandbox/cloud down
+  {COMMAND} up                         # the first time: installs 750 MB, then a minute; later seconds
+  eval "$({COMMAND} env)"
+  {shown(VENV)}/bin/openstack server create --flavor tiny --image cirros --network private --wait one
+  {COMMAND} reset                      # everything back to how it was, in seconds
+  {COMMAND} down
 """
 
 
@@ -66,11 +67,11 @@ def parse() -> argparse.Namespace:
         "--state",
         type=Path,
         metavar="DIR",
-        default=SANDBOX / ".state",
-        help="where the sandbox keeps its data and logs (default: sandbox/.state of this clone)",
+        default=STATE,
+        help=f"where the sandbox keeps its data and logs (default: {shown(STATE)})",
     )
     parser = argparse.ArgumentParser(
-        prog="sandbox/cloud",
+        prog=COMMAND,
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -98,7 +99,7 @@ def parse() -> argparse.Namespace:
     )
     command("down", down, "stop the sandbox; its data stay")
     command("status", status, "one line a service; exit status 0 if all is well, 1 if not")
-    shell = command("env", env, 'the environment of a user, for: eval "$(sandbox/cloud env)"')
+    shell = command("env", env, f'the environment of a user, for: eval "$({COMMAND} env)"')
     shell.add_argument("--cloud", choices=credentials.ACCOUNTS, default="demo", help="who you will be (default: demo)")
     shell.add_argument(
         "--plain",
@@ -154,7 +155,7 @@ def status(root: Path, _args: argparse.Namespace) -> int:
 def env(root: Path, args: argparse.Namespace) -> int:
     cloud = load(root)
     if not running(root):
-        print("warning: the sandbox is not running; start it with: sandbox/cloud up", file=sys.stderr)
+        print(f"warning: the sandbox is not running; start it with: {COMMAND} up", file=sys.stderr)
     print(credentials.environment(cloud, args.cloud, plain=args.plain))
     return 0
 
@@ -163,9 +164,9 @@ def load(root: Path) -> Cloud:
     try:
         return Cloud.load(root)
     except FileNotFoundError:
-        raise Failure("there is no sandbox yet; make one with: sandbox/cloud up") from None
+        raise Failure(f"there is no sandbox yet; make one with: {COMMAND} up") from None
     except ValueError as error:
-        raise Failure(f"the state directory {root} {error}; replace it with: sandbox/cloud up") from None
+        raise Failure(f"the state directory {root} {error}; replace it with: {COMMAND} up") from None
 
 
 def progress():
@@ -182,7 +183,7 @@ def progress():
 
 def summary(begin: float) -> None:
     seconds = time.monotonic() - begin
-    print(f'The sandbox is up ({seconds:.1f} s). To use it: eval "$(sandbox/cloud env)"', file=sys.stderr)
+    print(f'The sandbox is up ({seconds:.1f} s). To use it: eval "$({COMMAND} env)"', file=sys.stderr)
 
 
 def interrupt(*_: object) -> None:

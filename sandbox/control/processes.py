@@ -21,7 +21,8 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from .cloud import SANDBOX, VENV, Cloud
+from .cloud import Cloud
+from .place import HANDED_DOWN, SANDBOX, VENV
 
 SERVE = SANDBOX / "serve.py"
 PORT_STEP, PORT_TRIES = 20, 200
@@ -227,7 +228,7 @@ def environment(cloud: Cloud) -> dict[str, str]:
     """
     kept = {name: os.environ[name] for name in ("TZ", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
     path = f"{VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return kept | {"PATH": path, "HOME": str(cloud.root), "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+    return kept | HANDED_DOWN | {"PATH": path, "HOME": str(cloud.root), "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 
 
 # ----- ports and answers

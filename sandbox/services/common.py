@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from control.cloud import PASSWORD, REGION, VENV, Cloud
+from control.cloud import PASSWORD, REGION, Cloud
+from control.place import VENV
 
 SHARE = VENV / "etc"  # paste files and the like, as the wheels bring them
 Options = Mapping[str, object]

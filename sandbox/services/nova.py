@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from control.cloud import SANDBOX, Cloud
+from control.cloud import Cloud
+from control.place import SANDBOX
 
 from .common import SHARE, Files, Service, auth, base, database
 

@@ -346,3 +346,32 @@ def test_a_directory_of_somebody_else_is_refused(elsewhere):
     assert done.returncode == 1
     assert "not a sandbox's" in done.stderr
     assert [path.name for path in elsewhere.iterdir()] == ["thesis.txt"]
+
+
+# ----- without this repository
+
+
+def test_installed_from_its_wheel_it_has_all_its_files_and_keeps_its_things_in_the_users_data(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=COMMAND.parent, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("os_retries_sandbox-*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "site", "zip")
+    package, ours = tmp_path / "site/os_retries_sandbox", COMMAND.parent
+    for folder in ("control", "services", "plugins"):
+        for path in (ours / folder).rglob("*"):
+            if path.is_file() and path.suffix != ".pyc":
+                assert (package / path.relative_to(ours)).read_bytes() == path.read_bytes()
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-c", "import sys, os_retries_sandbox; sys.exit(os_retries_sandbox.main())", *arguments],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "site"), "XDG_DATA_HOME": str(tmp_path)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    assert f"{tmp_path}/os-retries-sandbox/venv/bin/openstack server create" in run("--help").stdout
+    done = run("status")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: there is no sandbox yet; make one with: os-retries-sandbox up\n"
