@@ -170,7 +170,8 @@ def test_up_returns_at_once_when_all_is_well(cloud):
     assert list(pids) == SERVICES
     begin = time.monotonic()
     cloud.run("up")
-    assert time.monotonic() - begin < 5  # 0.4 s on an idle machine
+    # 0.4 s on an idle machine; where several programs wait for each processor, it takes as many times as long.
+    assert time.monotonic() - begin < 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert pids_of(cloud) == pids
 
 
