@@ -24,7 +24,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    from tests import parallel  # noqa: PLC0415 - not every environment that runs these tests has pytest-xdist
+    from tests import parallel
 
     return parallel.number_of_workers()
 
@@ -32,7 +32,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Share out the tests as tests/parallel.py says, unless --dist says otherwise."""
-    from tests import parallel  # noqa: PLC0415 - as above
+    from tests import parallel
 
     return parallel.Scheduling(config, log) if config.option.dist == "load" else None
 
@@ -45,6 +45,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = wanted
     if hasattr(config, "workerinput"):
-        from tests import parallel  # noqa: PLC0415 - as above
+        from tests import parallel
 
         items.sort(key=lambda item: parallel.place(item.nodeid))
