@@ -183,6 +183,50 @@ def test_swift_uploads_whole_after_a_refusal_and_a_reset(cloud, tmp_path):
     assert "object-store answered 503 to put_object box/thing · retry 1 of 5" in err
 
 
+def test_the_token_of_keystoneclient_s_own_session_is_repeated_under_the_policy_and_as_what_it_is(cloud):
+    """The swift command asks Keystone v3 through keystoneclient, which raises an error without a status that ends its loop."""
+    cloud.plan(refusal("keystone", 503), HangUp(reset=True), kind="token")
+    status, _, err = run(cloud, "swift", "stat")
+    assert status == 0, err
+    assert cloud.count(kind="token") == 3
+    assert "identity answered 503 to POST /v3/auth/tokens · retry 1 of 5" in err
+    assert "1 request repeated (2 retries" in err
+    assert "given up" not in err
+
+
+def test_a_token_that_is_given_up_is_told_once_and_with_all_its_attempts(cloud):
+    cloud.always(refusal("keystone", 503), kind="token")
+    status, _, err = run(cloud, "swift", "stat", options=(*FAST, "--retries", "2"))
+    assert status == 1
+    assert cloud.count(kind="token") == 3
+    assert err.count("given up after") == 1
+    assert "identity answered 503 to POST /v3/auth/tokens · given up after 3 attempts: no attempts left" in err
+    assert "1 request repeated (2 retries, 0.0 s of waiting), 1 request given up" in err
+
+
+def test_a_thread_that_waits_for_a_token_of_keystoneclient_s_holds_no_lock(cloud):
+    """Another thread that needs the same auth plugin must not wait as long as the first one does."""
+    program = (
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "import os, threading, time\n"
+        "from keystoneclient import session\n"
+        "from keystoneclient.auth.identity import v3\n"
+        "who = {name: os.environ['OS_' + name.upper()] for name in ('username', 'password', 'project_name')}\n"
+        "auth = v3.Password(os.environ['OS_AUTH_URL'], user_domain_id='default', project_domain_id='default', **who)\n"
+        "mine = session.Session(auth=auth)\n"
+        "real, free = time.sleep, []\n"
+        "def sleep(seconds):\n"
+        "    free.append(auth._lock.acquire(blocking=False))\n"
+        "    if free[-1]: auth._lock.release()\n"
+        "    real(seconds)\n"
+        "time.sleep = sleep\n"
+        "print(bool(auth.get_access(mine).auth_token), free)\n"
+    )
+    cloud.plan(refusal("keystone", 503), kind="token")
+    status, out, err = run(cloud, "python", "-c", program)
+    assert (status, out) == (0, "True [True]\n"), err
+
+
 def _digest(content):
     return hashlib.sha256(content).hexdigest()
 

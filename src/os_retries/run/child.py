@@ -14,6 +14,7 @@ from os_retries.policy import RetryPolicy, provide
 from os_retries.run import swift
 from os_retries.run.report import Complaints, Elsewhere, Reporter
 from os_retries.session import attach
+from os_retries.session.seam import put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +67,22 @@ def _sessions(module: Any) -> None:
     _after_init(module.Session, attach)
 
 
+def _keystoneclients_sessions(module: Any) -> None:
+    """Attach the sessions of keystoneclient's own class: the ancestor of keystoneauth's, with the same methods.
+
+    swiftclient and old programs still get their tokens through it.
+    """
+    plain = module.Session.request
+
+    @functools.wraps(plain)
+    def request(self: Any, *args: Any, status_code_retries: int = 0, **kwargs: Any) -> Any:  # noqa: ARG001
+        # The attached session sets this argument to 0.  This class does not know it, and has no such retries.
+        return plain(self, *args, **kwargs)
+
+    module.Session.request = request
+    _after_init(module.Session, lambda session: put_in_place(session, None))
+
+
 def _swift(module: Any) -> None:
     swift.obey(module, set_up())
     _after_init(module.Connection, swift.configure)
@@ -86,6 +103,7 @@ def _without_retries(name: str) -> Callable[[Any], None]:
 
 _HOOKS: dict[str, Callable[[Any], None]] = {
     "keystoneauth1.session": _sessions,
+    "keystoneclient.session": _keystoneclients_sessions,
     "swiftclient.client": _swift,
     "ironicclient.common.http": _ironic,
     # Their loops would multiply the attempts where somebody switches them on.

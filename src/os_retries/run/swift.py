@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from os_retries.core.deadlines import deadline_in
 from os_retries.core.evidence import Attempt, Evidence, GiveUp, Retry
-from os_retries.core.exceptions import chain, read_failure
+from os_retries.core.exceptions import chain, get, read_failure
 from os_retries.core.failure import Failure, Kind, kind_of
+from os_retries.core.scope import count
 from os_retries.pacing.process import Place, pacers
 from os_retries.policy import policy_for
 
@@ -93,28 +94,21 @@ def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
+    """Put the loop's own method between the beginning and the end of a ``_Loop``."""
+
     @functools.wraps(original)
     def _retry(self: Any, reset_func: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
         what = "/".join(each for each in args[:2] if isinstance(each, str))
         # put_object's, for a body that cannot be read twice, fails after the wait, and without the first error.
         rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
         loop = _Loop(self, f"{func.__name__} {what}".strip(), rewindable=rewindable)
+        begun = count.given_up
         token = _loop.set(loop)
         try:
             result = original(self, reset_func, _noted(func), *args, **kwargs)
         except Exception as error:
-            failure = Failure(None) if deadline_in(error) is not None else _read(error)
-            if failure.kind is not Kind.PERMANENT:
-                _failed(loop)
-            elif pacers.watching and failure.status is not None:  # the service answers
-                pacers.note_success(loop.endpoint)
-            if loop.attempts or failure.kind is not Kind.PERMANENT:
-                reason = loop.reason if failure.kind is not Kind.PERMANENT else GiveUp.PERMANENT
-                if failure.status == 413 and not loop.attempts:  # which the loop does not repeat
-                    reason = GiveUp.CLIENT
-                if reason is not GiveUp.PACED:
-                    loop.ended(failure)
-                reporter.on_give_up(Evidence(loop.name, _SERVICE, tuple(loop.attempts), reason))
+            if not _given_up_inside(error, begun):  # of a token's request the attached session has told
+                _tell_of_the_end(loop, error, reporter)
             raise
         else:
             if pacers.watching:
@@ -125,6 +119,30 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
             _loop.reset(token)
 
     return _retry
+
+
+def _tell_of_the_end(loop: _Loop, error: Exception, reporter: Reporter) -> None:
+    """Tell the pacer and the operator of a loop that ends with an error."""
+    failure = Failure(None) if deadline_in(error) is not None else _read(error)
+    permanent = failure.kind is Kind.PERMANENT
+    if not permanent:
+        _failed(loop)
+    elif pacers.watching and failure.status is not None:  # the service answers
+        pacers.note_success(loop.endpoint)
+    if permanent and not loop.attempts:
+        return
+    reason = GiveUp.PERMANENT if permanent else loop.reason
+    if failure.status == 413 and not loop.attempts:  # which the loop does not repeat
+        reason = GiveUp.CLIENT
+    if reason is not GiveUp.PACED:
+        loop.ended(failure)
+    reporter.on_give_up(Evidence(loop.name, _SERVICE, tuple(loop.attempts), reason))
+
+
+def _given_up_inside(error: Exception, since: int) -> bool:
+    """Return whether an attached session has given up the request that ``error`` comes from, since that ordinal."""
+    marks = (get(part, "os_retries") for part in chain(error))
+    return any(isinstance(mark, Evidence) and mark.ordinal > since for mark in marks)
 
 
 def _failed(loop: _Loop, back: float = 0.0) -> None:

@@ -39,6 +39,8 @@ log = logging.getLogger("os_retries")
 
 # Of a request with a body, and of no GET that looks at what became of it.
 _OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"})
+# Modules whose ``get_access`` asks for a token while it holds the lock of its auth plugin.
+_LOCKING = frozenset({"keystoneauth1.identity.base", "keystoneclient.auth.identity.base"})
 _HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-match"})
 
 
@@ -266,7 +268,7 @@ def _outside_the_lock() -> Iterator[None]:
     locks = []
     frame: types.FrameType | None = sys._getframe()  # noqa: SLF001
     while frame is not None:
-        if frame.f_code.co_name == "get_access" and frame.f_globals.get("__name__") == "keystoneauth1.identity.base":
+        if frame.f_code.co_name == "get_access" and frame.f_globals.get("__name__") in _LOCKING:
             locks.append(frame.f_locals["self"]._lock)  # noqa: SLF001
         frame = frame.f_back
     for lock in locks:

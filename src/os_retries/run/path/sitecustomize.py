@@ -18,6 +18,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(_HERE))
 _HOOKED = frozenset(
     (
         "keystoneauth1.session",
+        "keystoneclient.session",
         "swiftclient.client",
         "ironicclient.common.http",
         "cinderclient.client",
