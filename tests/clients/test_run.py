@@ -289,7 +289,6 @@ def test_swift_waits_as_the_policy_and_the_service_say(name, obeying, cloud, nap
         (refusal("swift", 503), {"retry_codes": [429]}, "content", GiveUp.PERMANENT),
         (refusal("swift", 413), {}, "content", GiveUp.CLIENT),
         (refusal("swift", 429), {"retry_codes": [503]}, "content", None),
-        (refusal("swift", 501), {}, "content", None),  # swiftclient repeats every 5xx
         (refusal("swift", 404), {}, "content", None),
     ],
 )
@@ -307,6 +306,24 @@ def test_swift_gives_up_when_the_policy_does_with_the_error_of_the_attempt(
         assert connection.given_up == []  # an error that is not ours to repeat
     else:
         assert [evidence.reason for evidence in connection.given_up] == [reason]
+
+
+@pytest.mark.parametrize("status", [498, 499, 501, 505, 507])
+@pytest.mark.parametrize("numbers", [{}, {"retry_codes": [503]}])
+def test_what_swift_repeats_by_itself_and_no_policy_knows_is_repeated_with_our_waits(
+    status, numbers, obeying, cloud, naps
+):
+    connection = obeying(retries_number=2, **numbers)
+    connection.get_account()
+    cloud.plan(refusal("swift", status), method="PUT")
+    connection.put_object("box", "thing", "content")
+    assert (naps, connection.given_up) == ([3.0], [])
+    cloud.always(refusal("swift", status))
+    with pytest.raises(swiftclient.ClientException) as caught:
+        connection.get_account()
+    assert caught.value.http_status == status
+    assert naps == [3.0] * 3
+    assert [(len(each.attempts), each.reason) for each in connection.given_up] == [(3, GiveUp.ATTEMPTS)]
 
 
 def test_swift_renews_a_token_without_a_retry_of_ours(obeying, cloud, naps):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from os_retries.core.deadlines import deadline_in
 from os_retries.core.evidence import Attempt, Evidence, GiveUp, Retry
 from os_retries.core.exceptions import chain, get, read_failure
-from os_retries.core.failure import Failure, Kind, kind_of
+from os_retries.core.failure import RETRY_CODES, Failure, Kind, kind_of
 from os_retries.core.scope import count
 from os_retries.pacing.process import Place, pacers
 from os_retries.policy import policy_for
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from os_retries.run.report import Reporter
 
 _SERVICE = "object-store"
+_RATE_LIMIT = 498  # swift's own, beside 429
 
 
 class _Loop:
@@ -64,7 +65,8 @@ def configure(connection: Any) -> None:
     """Set a new Connection's own numbers, over those that its maker has asked for."""
     policy = policy_for(_SERVICE)
     connection.retries = policy.retries_number
-    connection.retry_on_ratelimit = 429 in policy.retry_codes
+    if 429 in policy.retry_codes:  # else its maker's choice: it goes for 498, too
+        connection.retry_on_ratelimit = True
     if connection.timeout is None:
         connection.timeout = policy.attempt_timeout
 
@@ -132,7 +134,7 @@ def _tell_of_the_end(loop: _Loop, error: Exception, reporter: Reporter) -> None:
     if permanent and not loop.attempts:
         return
     reason = GiveUp.PERMANENT if permanent else loop.reason
-    if failure.status == 413 and not loop.attempts:  # which the loop does not repeat
+    if failure.status is not None and not loop.attempts and not _repeated_by_swift(failure.status):
         reason = GiveUp.CLIENT
     if reason is not GiveUp.PACED:
         loop.ended(failure)
@@ -204,12 +206,27 @@ def _read(error: Exception) -> Failure:
     """Class a failure.  Everything that swift does is idempotent, so how a connection broke makes no difference."""
     failure = read_failure(error)
     if failure.status is not None:
-        return dataclasses.replace(failure, kind=kind_of(failure.status, policy_for(_SERVICE).retry_codes))
+        return dataclasses.replace(failure, kind=_kind_of(failure.status))
     innermost = list(chain(error))[-1]
     lost = (
         any(isinstance(part, OSError) for part in chain(error)) and "CertVerification" not in type(innermost).__name__
     )
     return Failure(None, kind=Kind.MAYBE_PROCESSED if lost else Kind.PERMANENT, what=_how(innermost))
+
+
+def _kind_of(status: int) -> Kind:
+    """Class a status: by the policy if it is one of the specification's, by swiftclient's own rule if it is not.
+
+    A policy that names the specification's statuses says nothing of 498, 499, 501, 505 and 507, which swiftclient has
+    always repeated.
+    """
+    if status not in RETRY_CODES and _repeated_by_swift(status):
+        return Kind.REFUSED if status == _RATE_LIMIT else Kind.MAYBE_PROCESSED
+    return kind_of(status, policy_for(_SERVICE).retry_codes)
+
+
+def _repeated_by_swift(status: int) -> bool:
+    return status in (408, 429, _RATE_LIMIT, 499) or 500 <= status <= 599
 
 
 def _how(error: BaseException) -> str:
