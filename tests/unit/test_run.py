@@ -476,9 +476,9 @@ def test_a_run_inside_another_is_what_sums_up(inner, stubs):
 def test_without_a_place_for_a_journal_the_command_is_retried_all_the_same(stubs):
     """A full disk, or a container that cannot be written to: only the summary is missing."""
     source = (
-        "import sys, tempfile\n"
-        "def full(*args, **kwargs): raise FileNotFoundError(2, 'No usable temporary directory found')\n"
-        "tempfile.NamedTemporaryFile = full\n"
+        "import os, sys\n"
+        "def full(*args, **kwargs): raise OSError(28, 'No space left on device')\n"
+        "os.mkdir = full\n"
         "from os_retries.cli import main\n"
         "sys.exit(main())"
     )
@@ -486,7 +486,7 @@ def test_without_a_place_for_a_journal_the_command_is_retried_all_the_same(stubs
     done = subprocess.run(us, check=False, capture_output=True, text=True, timeout=60, **with_stubs(stubs))
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "200")
     assert "retry 2 of 5" in done.stderr
-    assert done.stderr.startswith("os-retries: there will be no summary: No usable temporary directory found\n")
+    assert done.stderr.startswith("os-retries: there will be no summary: No space left on device\n")
 
 
 @pytest.mark.parametrize("variable", ["OS_RETRIES_DISABLED", "OSRETRIES_DISABLED"])
@@ -576,9 +576,25 @@ def test_a_real_old_python_is_left_alone_and_told_of():
     )
 
 
-def test_a_newer_python_beside_an_old_one_is_what_counts(capfd):
-    command._sum_up("old 3.9\nin 3.12\nattached 3.12\n")
+def test_a_newer_python_beside_an_old_one_is_what_counts(capfd, tmp_path):
+    (tmp_path / "journal").write_text("old 3.9\nin 3.12\nattached 3.12\n")
+    command._sum_up(tmp_path / "journal")
     assert capfd.readouterr().err == ""
+
+
+def test_a_command_that_damages_the_journal_ends_with_its_own_status_and_no_traceback():
+    source = (
+        "import os\n"
+        "with open(os.environ['OSRETRIES_JOURNAL'], 'ab') as journal:\n"
+        '    journal.write(b\'\\xff\\n{}\\n{"event": "retry"}\\n[1]\\nold\\n\')\n'
+        "    os.remove(journal.name) if {} else None\n"
+        "raise SystemExit(5)\n"
+    )
+    for removed, words in (("False", command._UNUSED), ("True", "there is no summary: No such file or directory")):
+        done = python(source.replace("if {}", f"if {removed}"))
+        assert done.returncode == 5
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,24 @@ import contextlib
 import io
 import json
 import logging
+import os
+import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import types
+from pathlib import Path
 
 import pytest
 
 from os_retries.core.failure import Kind
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry
-from os_retries.run import messages, report
+from os_retries.run import journal, messages, report
 from os_retries.run.report import Elsewhere, Reporter
+from os_retries.run.summary import summary
+
+SITECUSTOMIZE = Path(report.__file__).with_name("path") / "sitecustomize.py"
 
 
 def failed(number=1, status=503, request_id="req-1", wait=4.0, kind=Kind.REFUSED, what=""):
@@ -165,7 +172,7 @@ def test_a_summary_names_what_was_found_and_counts_no_answer_twice():
         messages.look_up_event(looked_up("unclear", ("id5", "id6"), "2 are there, and 1 were asked for")),
         messages.give_up_event(given_up(failed(1, 502, None, None), reason=GiveUp.NOT_REPEATABLE, **post)),
     ]
-    head, line = messages.summary(events).splitlines()
+    head, line = summary(events).splitlines()
     assert head == (
         "os-retries: 1 request repeated (1 retry, 1 s of waiting), 2 creates looked up and found, "
         "1 late duplicate, 1 request given up"
@@ -173,7 +180,7 @@ def test_a_summary_names_what_was_found_and_counts_no_answer_twice():
     assert line.startswith(
         "  compute POST /servers: 504 \N{MULTIPLICATION SIGN} 2, 502 · found: id0, id2 · LATE DUPLICATE: id3 · given up:"
     )
-    many = messages.summary([messages.look_up_event(looked_up(ids=(f"id{number}",))) for number in range(8)])
+    many = summary([messages.look_up_event(looked_up(ids=(f"id{number}",))) for number in range(8)])
     assert many.endswith("504 \N{MULTIPLICATION SIGN} 8 · found: id0, id1, id2, id3, id4 and 3 more")
 
 
@@ -187,19 +194,19 @@ def test_a_summary_counts_requests_and_names_them():
         ),
         messages.give_up_event(given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")),
     ]
-    assert messages.summary(events) == (
+    assert summary(events) == (
         "os-retries: 3 requests repeated (4 retries, 5 s of waiting), 1 request given up\n"
         "  compute GET /servers/detail: 503 \N{MULTIPLICATION SIGN} 3\n"
         "  image GET /images: connection refused\n"
         "  compute POST /servers: 503 · given up: the service may have done it, and a repeat could do it twice · req-1"
     )
-    assert messages.summary([]) == ""
+    assert summary([]) == ""
 
 
 def test_a_summary_stays_short():
     events = [messages.retry_event(retry(method=f"GET /servers/{number}")) for number in range(25)]
-    assert messages.summary(events).splitlines()[-1] == "  and 15 more"
-    assert len(messages.summary(events).splitlines()) == 12
+    assert summary(events).splitlines()[-1] == "  and 15 more"
+    assert len(summary(events).splitlines()) == 12
 
 
 def test_an_event_has_the_documented_fields():
@@ -357,6 +364,114 @@ def test_the_log_is_appended_to_and_made_anew_but_a_journal_that_is_gone_stays_g
     assert not (tmp_path / "journal").exists()
 
 
+def test_a_journal_is_in_a_folder_that_nobody_else_can_enter_and_both_go(tmp_path):
+    with journal.journal({"TMPDIR": str(tmp_path)}) as path:
+        folder = Path(path).parent
+        assert folder.parent == tmp_path
+        assert (folder.stat().st_mode & 0o777, Path(path).stat().st_mode & 0o777) == (0o700, 0o600)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_is_made_wherever_there_is_room(tmp_path):
+    with journal.journal({"TMPDIR": str(tmp_path / "none"), "TEMP": str(tmp_path)}) as path:
+        assert Path(path).parent.parent == tmp_path
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "second name", "folder"])
+def test_what_another_user_puts_in_the_place_of_a_journal_is_left_alone_and_holds_nobody_up(kind, tmp_path):
+    """A daemon may live longer than `run`, whose journal is gone then."""
+    place, other = tmp_path / "journal", tmp_path / "other"
+    other.write_text("other")
+    {
+        "pipe": lambda: os.mkfifo(place),
+        "link": lambda: place.symlink_to(other),
+        "second name": lambda: place.hardlink_to(other),
+        "folder": place.mkdir,
+    }[kind]()
+    # In a process of its own, for a signal is the only way out of an open() that waits.
+    source = (
+        "import runpy, sys\n"
+        "from os_retries.run import journal\n"
+        "journal.append(sys.argv[1], b'line')\n"
+        f"report = runpy.run_path({str(SITECUSTOMIZE)!r}, run_name='not sitecustomize')['_report']\n"
+        "report('in')\n"
+    )
+    env = os.environ | {"OSRETRIES_JOURNAL": str(place)}
+    subprocess.run([sys.executable, "-c", source, place], check=True, timeout=30, env=env)
+    assert other.read_text() == "other"
+
+
+def test_a_log_that_is_a_pipe_which_nobody_reads_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "log")
+    source = "import sys; from os_retries.run import journal; journal.append(sys.argv[1], b'line', plain=False)"
+    subprocess.run([sys.executable, "-c", source, tmp_path / "log"], check=True, timeout=30)
+
+
+def read_journal(*lines):
+    return list(journal.read(io.BytesIO(b"".join(lines))))
+
+
+def test_of_a_damaged_journal_all_that_is_whole_is_summed_up():
+    good = json.dumps(messages.retry_event(retry())).encode() + b"\n"
+    without = {name: value for name, value in messages.retry_event(retry()).items() if name != "service"}
+    wrong = [
+        messages.retry_event(retry()) | each
+        for each in (
+            {"event": "unheard of"},
+            {"event": ["retry"]},
+            {"request": None},
+            {"wait": "long"},
+            {"wait": float("nan")},
+            {"wait": -1},
+            {"wait": 10**400},
+            {"event": "look_up", "outcome": "found", "found": "id0", "detail": ""},
+            {"event": "look_up", "outcome": "found", "found": [{}], "detail": ""},
+            {"event": "give_up", "reason": None},
+        )
+    ]
+    damaged = [
+        b"",
+        b"\xff\xfe\x00\n",
+        b'{"\xff": 1}\n',
+        b'{"event": "retry", "servi\n',
+        b"{}\n",
+        b"[]\n",
+        b'"retry"\n',
+        b"null\n",
+        b"old\n",
+        b"attached 3.12 and more\n",
+        b'{"a":' * 200_000 + b"\n",
+        *(json.dumps(each).encode() + b"\n" for each in (without, *wrong)),
+    ]
+    read = [event for each in damaged for event in read_journal(good, each, good)]
+    assert read == [json.loads(good)] * 2 * len(damaged)
+    assert read_journal(good[:-1]) == [json.loads(good)]
+    assert read_journal(b"in 3.12\n", b"inside -\n") == [["in", "3.12"], ["inside", "-"]]
+
+
+def test_events_are_summed_up_one_by_one_in_little_memory():
+    """Also where each is about another path, as with a script that walks through a cloud."""
+    numbers = iter(range(10_000))
+    event = messages.retry_event(retry(failed(1, 503)))
+
+    class Endless(io.RawIOBase):
+        def readline(self, _limit=-1):
+            number = next(numbers, None)
+            if number is None:
+                return b""
+            return json.dumps(event | {"request": f"GET /servers/{number:032d}"}).encode() + b"\n"
+
+    tracemalloc.start()
+    try:
+        text = summary(journal.read(Endless()))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert text.splitlines()[0].startswith("os-retries: 10000 requests repeated (10000 retries,")
+    assert text.splitlines()[-1] == "  and 9990 more"
+    assert most < 2e6  # 20e6 as a list
+
+
 # -- the logger
 
 
@@ -388,7 +503,7 @@ def test_a_wait_for_a_slot_is_said_in_words_and_is_no_second_retry():
     events = [messages.retry_event(own), messages.retry_event(paced)]
     assert [event["event"] for event in events] == ["retry", "paced"]
     assert messages.retry_line(events[1], 2.0).endswith("retry 1 of 5 as soon as the service can take it")
-    assert messages.summary(events).splitlines() == [
+    assert summary(events).splitlines() == [
         "os-retries: 1 request repeated (1 retry, 1 s of waiting), 1 retry held back until the service could take them",
         "  compute GET /servers: 503",
     ]

@@ -8,15 +8,13 @@ variable for the description of a cloud, and prefers that cloud to the one in cl
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from os_retries.core.switch import disabled
-from os_retries.run.messages import summary
+from os_retries.run import journal
 from os_retries.run.policies import UsageError, write_policies
 from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
 
@@ -61,33 +59,32 @@ def run_command(command: Sequence[str], policies: Policies, *, quiet: bool = Fal
     if quiet:
         environ["OSRETRIES_QUIET"] = "1"
         return replace_by(command, environ)
-    with _journal() as journal:
-        if journal is not None:
-            environ["OSRETRIES_JOURNAL"] = journal.name
+    with contextlib.ExitStack() as stack:
+        path = _make_journal(stack)
+        if path is not None:
+            environ["OSRETRIES_JOURNAL"] = path
         try:
             status = wait_for(command, environ)
         except OSError as error:
             return cannot_run(command, error)
-        if journal is not None:
-            _sum_up(journal.read().decode("utf-8", "replace"))
+        if path is not None:
+            _sum_up(path)
     return status if status >= 0 else die_of(signal.Signals(-status))
 
 
-def _journal() -> contextlib.AbstractContextManager[Any]:
-    """Open the file that the programs report to; None where no file can be made, and the command runs without it."""
+def _make_journal(stack: contextlib.ExitStack) -> str | None:
+    """Make the file that the programs report to; None where none can be made, and the command runs without it."""
     try:
-        return tempfile.NamedTemporaryFile(prefix="os-retries-")
+        return stack.enter_context(journal.journal(os.environ))
     except OSError as error:
-        say(f"os-retries: there will be no summary: {error.strerror}")
-        return contextlib.nullcontext()
+        say(f"os-retries: there will be no summary: {error.strerror or error}")
+        return None
 
 
 def _tell_run_around_us(environ: Mapping[str, str]) -> None:
     """Tell an ``os-retries run`` around this one that this one writes the summary."""
-    with contextlib.suppress(KeyError, OSError):
-        journal = os.open(environ["OSRETRIES_JOURNAL"], os.O_WRONLY | os.O_APPEND)
-        with os.fdopen(journal, "wb") as file:
-            file.write(b"inside -\n")
+    if "OSRETRIES_JOURNAL" in environ:
+        journal.append(environ["OSRETRIES_JOURNAL"], b"inside -\n")
 
 
 def _python_path(before: str) -> str:
@@ -97,29 +94,37 @@ def _python_path(before: str) -> str:
 
 
 def _writable(path: str) -> str:
+    """Return the whole path of a file that can be appended to, which is made if it is not there."""
     try:
-        with Path(path).open("a"):
-            return str(Path(path).absolute())
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666))
     except OSError as error:
         raise UsageError(f"--log-json {path}: {error.strerror}") from None
+    return os.path.abspath(path)  # noqa: PTH100
 
 
-def _sum_up(journal: str) -> None:
+def _sum_up(path: str) -> None:
     """Say what the programs have met, or why nothing could be retried."""
-    events, reports = [], set()
-    for line in journal.splitlines():
-        if line.startswith("{"):
-            with contextlib.suppress(ValueError):  # cut short by a full disk
-                events.append(json.loads(line))
-        else:
-            reports.add(tuple(line.split()))
-    words = {report[0] for report in reports}
-    if events:
-        say(summary(events))
+    from os_retries.run.summary import Summary
+
+    met, words, versions = Summary(), set[str](), set[str]()
+    try:
+        with Path(path).open("rb") as file:
+            for each in journal.read(file):
+                if isinstance(each, dict):
+                    met.add(each)
+                else:
+                    words.add(each[0])
+                    versions.add(each[1])
+    except OSError as error:  # somebody has removed it
+        say(f"os-retries: there is no summary: {error.strerror}")
+        return
+    text = met.text()
+    if text:
+        say(text)
     elif not words & {"attached", "failed", "inside"}:
         if "in" in words:
             say(_UNUSED)
         elif "old" in words:
-            say(_TOO_OLD.format(", ".join(sorted(report[1] for report in reports))))
+            say(_TOO_OLD.format(", ".join(sorted(versions))))
         else:
             say(_UNREACHED)

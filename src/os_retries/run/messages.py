@@ -5,7 +5,6 @@ Plain values in, plain values out.  An event never holds a token, a body, a quer
 
 from __future__ import annotations
 
-import collections
 import math
 import os
 import sys
@@ -15,14 +14,9 @@ from typing import TYPE_CHECKING, Any
 from os_retries.core.evidence import GiveUp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from os_retries.core.evidence import Attempt, Evidence, LookedUp, Retry
 
 Event = dict[str, Any]
-
-_LINES = 10  # of a summary
-_IDS = 5  # of one line of it
 
 
 def retry_event(retry: Retry) -> Event:
@@ -126,10 +120,11 @@ def _line(what: str, then: str, event: Event) -> str:
 
 
 def _in(seconds: float) -> str:
-    return f"in {_seconds(seconds)}" if seconds >= 0.05 else "now"
+    return f"in {in_seconds(seconds)}" if seconds >= 0.05 else "now"
 
 
-def _seconds(seconds: float) -> str:
+def in_seconds(seconds: float) -> str:
+    """Return a duration in words."""
     return f"{seconds:.1f} s" if 0 < seconds < 1 else f"{math.ceil(seconds)} s"
 
 
@@ -145,70 +140,3 @@ def fitting(text: str, encoding: str | None) -> str:
     except (UnicodeError, LookupError):
         return text.replace("·", "-").replace("\N{MULTIPLICATION SIGN}", "x").encode("ascii", "replace").decode()
     return text
-
-
-def summary(events: Sequence[Event]) -> str:
-    """Sum up what a whole run has met, in one block; empty if it met nothing."""
-    if not events:
-        return ""
-    lines = ["os-retries: " + ", ".join(_numbers(events))]
-    by_request: dict[tuple[str | None, str], list[Event]] = collections.defaultdict(list)
-    for event in events:
-        if event["event"] == "paced":  # it says again what the retry before it has said
-            continue
-        by_request[event["service"], event["request"]].append(event)
-    for (service, request), its in list(by_request.items())[:_LINES]:
-        answers = collections.Counter(str(event["failure"] or event["status"]) for event in its if _counts(event))
-        met = ", ".join(
-            answer + (f" \N{MULTIPLICATION SIGN} {number}" if number > 1 else "") for answer, number in answers.items()
-        )
-        reasons = dict.fromkeys(event["reason"] for event in its if event["event"] == "give_up")
-        ids = [event["request_id"] for event in its if event["event"] == "give_up" and event["request_id"]]
-        outcome = _looked_up(its)
-        outcome += "".join(f" · given up: {reason}" for reason in reasons) + "".join(f" · {each}" for each in ids[:3])
-        lines.append(printable(f"  {service + ' ' if service else ''}{request}: {met}{outcome}"))
-    if len(by_request) > _LINES:
-        lines.append(f"  and {len(by_request) - _LINES} more")
-    return "\n".join(lines)
-
-
-def _numbers(events: Sequence[Event]) -> Iterator[str]:
-    """Count what there was of everything."""
-    retries = [event for event in events if event["event"] == "retry"]
-    if retries:
-        requests = sum(event["attempt"] == 1 for event in retries)
-        waited = _seconds(sum(event["wait"] for event in retries))
-        number = _count(len(retries), "retry", "retries")
-        yield f"{_count(requests, 'request')} repeated ({number}, {waited} of waiting)"
-    kinds = collections.Counter((event["event"], event.get("outcome")) for event in events)
-    for kind, one, many, then in (
-        (("paced", None), "retry", "retries", " held back until the service could take them"),
-        (("look_up", "found"), "create", "", " looked up and found"),
-        (("look_up", "late duplicate"), "late duplicate", "", ""),
-        (("give_up", None), "request", "", " given up"),
-    ):
-        if kinds[kind]:
-            yield _count(kinds[kind], one, many) + then
-
-
-def _counts(event: Event) -> bool:
-    """Whether the event is the one that stands for its attempt: a look-up's often comes beside a retry's."""
-    return event["event"] != "look_up" or (event["outcome"] == "found" and not event["detail"])
-
-
-def _looked_up(events: Sequence[Event]) -> str:
-    """Say what look-ups have found of one request."""
-    words = {"found": "found", "late duplicate": "LATE DUPLICATE"}
-    ids: dict[str, list[str]] = {each: [] for each in words}
-    for event in events:
-        if event["event"] == "look_up" and event["outcome"] in words:
-            ids[event["outcome"]] += event["found"]
-    return "".join(
-        f" · {words[outcome]}: {', '.join(those[:_IDS])}" + (f" and {len(those) - _IDS} more" if those[_IDS:] else "")
-        for outcome, those in ids.items()
-        if those
-    )
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

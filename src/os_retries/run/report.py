@@ -16,6 +16,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from os_retries.run.journal import append
 from os_retries.run.messages import (
     fitting,
     give_up_event,
@@ -117,15 +118,10 @@ class Reporter:
 
     def _record(self, event: Event) -> None:
         line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
-        # The journal is run's own: gone when run is gone.
-        for path, create in ((self._journal, 0), (self._log_json, os.O_CREAT)):
-            if path:
-                with contextlib.suppress(OSError):
-                    file = os.open(path, os.O_WRONLY | os.O_APPEND | create, 0o666)
-                    try:
-                        os.write(file, line)  # at once: other processes append too
-                    finally:
-                        os.close(file)
+        if self._journal:  # run's own: gone when run is gone, and not made anew
+            append(self._journal, line)
+        if self._log_json:
+            append(self._log_json, line, create=True, plain=False)
 
 
 def _is_terminal() -> bool:

@@ -29,13 +29,19 @@ _HOOKED = frozenset(
 
 
 def _report(word: str) -> None:
-    """Tell `run`, which keeps a journal, unless it has gone and the journal with it."""
+    """Tell `run`, which keeps a journal, unless it has gone and the journal with it.
+
+    As os_retries.run.journal appends, which cannot be imported here: another user may have made a pipe in its place.
+    """
     try:
-        journal = os.open(os.environ["OSRETRIES_JOURNAL"], os.O_WRONLY | os.O_APPEND)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
+        journal = os.open(os.environ["OSRETRIES_JOURNAL"], flags)
     except (KeyError, OSError):
         return
     try:
-        os.write(journal, ("%s %d.%d\n" % ((word,) + sys.version_info[:2])).encode())
+        state = os.fstat(journal)
+        if state.st_mode & 0o170000 == 0o100000 and state.st_nlink == 1:  # a plain file
+            os.write(journal, ("%s %d.%d\n" % ((word,) + sys.version_info[:2])).encode())
     except OSError:
         pass
     finally:

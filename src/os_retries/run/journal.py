@@ -1,0 +1,125 @@
+"""The journal: the file by which the programs below ``os-retries run`` tell it what they have met.
+
+Each line is an event as a JSON object, or a word of ``path/sitecustomize.py`` about a Python that has started.  The
+file is in a folder that nobody else can enter, and both are removed when `run` ends.  A daemon below may go on, and
+then anybody may make something else in that place.  So a journal is opened without waiting, and only if it is a plain
+file.  What is read from it is believed only if it has the form of an event: a full disk cuts lines short, and any
+program of the same user can write to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import BinaryIO
+
+    Event = dict[str, Any]
+
+_LONGEST_LINE = 1 << 20
+_ODD = 1e9  # seconds: no wait is as long
+#: What path/sitecustomize.py and `run` say of a Python.
+WORDS = frozenset({"in", "old", "attached", "failed", "inside"})
+
+_TEXT: tuple[type, ...] = (str,)
+_TEXT_OR_NONE = (str, type(None))
+_COMMON = {
+    "service": _TEXT_OR_NONE,
+    "request": _TEXT,
+    "status": (int, type(None)),
+    "failure": _TEXT_OR_NONE,
+    "request_id": _TEXT_OR_NONE,
+}
+# By event: the fields that a summary needs.
+_FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "retry": _COMMON | {"attempt": (int,), "wait": (int, float)},
+    "paced": _COMMON,
+    "give_up": _COMMON | {"reason": _TEXT},
+    "look_up": _COMMON | {"outcome": _TEXT, "found": (list,), "detail": _TEXT},
+}
+
+
+@contextlib.contextmanager
+def journal(environ: Mapping[str, str]) -> Iterator[str]:
+    """Make a journal in a folder of its own, and yield its path; remove both in the end.
+
+    :raises OSError: if no folder for temporary files can be written to
+    """
+    folder = _make_folder(environ)
+    path = os.path.join(folder, "journal")  # noqa: PTH118
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield path
+    finally:
+        for remove, what in ((os.unlink, path), (os.rmdir, folder)):
+            with contextlib.suppress(OSError):
+                remove(what)
+
+
+def _make_folder(environ: Mapping[str, str]) -> str:
+    """Make a folder that only this user can enter.
+
+    This is ``tempfile.mkdtemp`` without the fifteen modules that tempfile imports: they take longer than all else here.
+    """
+    error = OSError("No usable temporary directory found")
+    for parent in (*(environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")), "/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108
+        if parent:
+            path = os.path.abspath(os.path.join(parent, f"os-retries-{os.urandom(8).hex()}"))  # noqa: PTH100, PTH118
+            try:
+                os.mkdir(path, 0o700)  # noqa: PTH102
+            except OSError as this:
+                error = this
+            else:
+                return path
+    raise error
+
+
+def append(path: str, line: bytes, *, create: bool = False, plain: bool = True) -> None:
+    """Append a line to a file, at once, because other processes append too; leave it unwritten if that is impossible.
+
+    Nothing waits here: a pipe that nobody reads cannot be opened for writing, and one that is full takes nothing.
+
+    :param create: whether the file is made if it is not there
+    :param plain: whether it must be a plain file
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if plain else 0)
+    with contextlib.suppress(OSError):
+        file = os.open(path, flags | (os.O_CREAT if create else 0), 0o666)
+        try:
+            state = os.fstat(file)
+            if not plain or (stat.S_ISREG(state.st_mode) and state.st_nlink == 1):
+                os.write(file, line)
+        finally:
+            os.close(file)
+
+
+def read(file: BinaryIO) -> Iterator[Event | list[str]]:
+    """Yield the events of a journal, and the words of each line that is about a Python; leave out what is neither."""
+    while line := file.readline(_LONGEST_LINE):
+        if line.startswith(b"{"):
+            event = _read_event(line)
+            if event is not None:
+                yield event
+        else:
+            words = line.decode("ascii", "replace").split()
+            if len(words) == 2 and words[0] in WORDS:
+                yield words
+
+
+def _read_event(line: bytes) -> Event | None:
+    import json
+
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):  # not UTF-8, cut short, or nested without end
+        return None
+    fields = _FIELDS.get(str(event.get("event")))
+    if fields is None or not all(name in event and isinstance(event[name], kinds) for name, kinds in fields.items()):
+        return None
+    if not 0 <= event.get("wait", 0) <= _ODD or not all(isinstance(each, str) for each in event.get("found", ())):
+        return None
+    return dict(event)
