@@ -334,6 +334,16 @@ def test_each_retry_and_the_giving_up_are_one_warning_each(recorded, caplog):
     assert caplog.records[1].os_retries is recorded.given_up[0]
 
 
+def test_a_permanent_error_after_retries_is_logged_as_the_answer_that_it_is(recorded, caplog):
+    caplog.set_level(logging.INFO)
+    with pytest.raises(HttpError) as raised:
+        RetryPolicy(retry_after=0).execute(Scripted(HttpError(503), HttpError(502), HttpError(404)))
+    assert raised.value.os_retries.reason is GiveUp.PERMANENT
+    last = caplog.records[-1]
+    assert (last.levelno, last.getMessage()) == (logging.INFO, "Scripted answered 404 after 2 retries")
+    assert last.os_retries is recorded.given_up[0]
+
+
 def test_no_argument_no_body_and_no_message_of_the_error_reaches_the_log_or_the_note(recorded, caplog):
     error = HttpError(503, response=None)
     error.args = ("token gAAAAsecret",)

@@ -17,6 +17,7 @@ import pytest
 
 from os_retries.core.failure import Kind
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry
+from os_retries.policy import RetryPolicy
 from os_retries.run import journal, messages, report
 from os_retries.run.report import Elsewhere, Reporter
 from os_retries.run.summary import summary
@@ -133,6 +134,40 @@ def test_a_request_given_up_is_told_with_the_reason():
     assert "retry_max_wait allows (Retry-After: 86400 s)" in messages.give_up_line(messages.give_up_event(asked))
 
 
+def test_an_error_that_answers_a_request_after_retries_is_not_told_as_given_up(log, tmp_path):
+    """What every command does that finds a thing by its name, and then by its id."""
+    reporter = Reporter({"OSRETRIES_LOG_JSON": str(tmp_path / "log")})
+    not_found = given_up(
+        failed(), failed(2, 404, "req-2", None, Kind.PERMANENT), reason=GiveUp.PERMANENT, method="GET /servers/web"
+    )
+    reporter.on_retry(retry(method="GET /servers/web"))
+    reporter.on_give_up(not_found)
+    assert log.getvalue().splitlines()[1] == (
+        "os-retries: compute answered 404 to GET /servers/web · this is its answer, after 1 retry · req-2"
+    )
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(event["event"], event["status"], event["attempt"]) for event in events] == [
+        ("retry", 503, 1),
+        ("answered", 404, 2),
+    ]
+    assert read_journal((tmp_path / "log").read_bytes()) == events
+    assert summary(events) == (
+        "os-retries: 1 request repeated (1 retry, 4 s of waiting), 1 request answered with an error after that\n"
+        "  compute GET /servers/web: 503 · then answered 404"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_codes"), [(None, [503]), (413, [413, 503]), (404, [404, 503])], ids=["none", "quota", "wanted"]
+)
+def test_an_error_that_may_be_one_of_the_trouble_is_told_as_given_up(status, retry_codes, log, monkeypatch):
+    monkeypatch.setattr(report, "policy_for", lambda _: RetryPolicy(retry_codes=retry_codes))
+    Reporter({}).on_give_up(
+        given_up(failed(), failed(2, status, None, None, Kind.PERMANENT, ""), reason=GiveUp.PERMANENT)
+    )
+    assert "given up after 2 attempts" in log.getvalue()
+
+
 @pytest.mark.parametrize(
     ("told", "line"),
     [
@@ -224,6 +259,7 @@ def test_an_event_has_the_documented_fields():
         "request_id",
     }
     assert set(messages.retry_event(retry())) == fields | {"attempts", "wait", "source"}
+    assert set(messages.answered_event(given_up())) == fields
     assert set(messages.give_up_event(given_up())) == fields | {"reason", "unrepeated", "found"}
     assert set(messages.look_up_event(looked_up())) == fields - {"attempt"} | {"outcome", "found", "detail"}
 

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from os_retries.core.failure import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 
 class GiveUp(enum.StrEnum):
@@ -122,6 +126,16 @@ class Evidence:
     detail: str = ""
     ordinal: int = field(default=0, repr=False, compare=False)
     found: tuple[str, ...] = ()
+
+    def is_answer(self, retry_codes: Container[int]) -> bool:
+        """Return whether the call has ended, after retries, with an error that answers it, such as a 404.
+
+        Nothing was given up then.  An error with one of the statuses that are repeated is no answer: it may be one of
+        the trouble.
+        """
+        status = self.attempts[-1].status
+        answered = status is not None and status not in retry_codes
+        return self.reason is GiveUp.PERMANENT and answered and len(self.attempts) > 1
 
     def __str__(self) -> str:
         answers = ", ".join(attempt.answer for attempt in self.attempts)

@@ -155,15 +155,20 @@ class FailedCall:
         if reason is GiveUp.NOT_REPEATABLE:
             self.scope.not_repeatable = ordinal
         self.target.add_evidence(error, evidence)
-        log.warning(
-            "%s %s%s; attempt %d of %d, giving up: %s%s",
-            *_who(evidence, attempt),
-            attempt.number,
-            policy.retries_number + 1,
-            reason,
-            detail,
-            extra={"os_retries": evidence},
-        )
+        if evidence.is_answer(policy.retry_codes):
+            retries = attempt.number - 1
+            words = "retry" if retries == 1 else "retries"
+            log.info("%s %s%s after %d %s", *_who(evidence, attempt), retries, words, extra={"os_retries": evidence})
+        else:
+            log.warning(
+                "%s %s%s; attempt %d of %d, giving up: %s%s",
+                *_who(evidence, attempt),
+                attempt.number,
+                policy.retries_number + 1,
+                reason,
+                detail,
+                extra={"os_retries": evidence},
+            )
         if hooks.on_give_up is not None:
             hooks.on_give_up(evidence)
 

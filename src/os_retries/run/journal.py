@@ -38,6 +38,7 @@ _COMMON = {
 _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "retry": _COMMON | {"attempt": (int,), "wait": (int, float)},
     "paced": _COMMON,
+    "answered": _COMMON,
     "give_up": _COMMON | {"reason": _TEXT},
     "look_up": _COMMON | {"outcome": _TEXT, "found": (list,), "detail": _TEXT},
 }

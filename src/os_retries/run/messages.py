@@ -42,6 +42,13 @@ def give_up_event(evidence: Evidence) -> Event:
     }
 
 
+def answered_event(evidence: Evidence) -> Event:
+    """Describe the error that answers a request after retries, such as the 404 of something that is not there."""
+    return _event("answered", evidence.service, evidence.method, evidence.attempts[-1]) | {
+        "attempt": evidence.attempts[-1].number
+    }
+
+
 def look_up_event(record: LookedUp) -> Event:
     """Describe a look-up of a create whose answer was lost: that it takes its time, or what came of it."""
     return _event("look_up", record.service, record.method, record) | {
@@ -112,6 +119,14 @@ def give_up_line(event: Event) -> str:
     number = event["attempt"]
     return _line(
         what_happened(event), f"given up after {number} attempt{'s' * (number != 1)}: {event['reason']}", event
+    )
+
+
+def answered_line(event: Event) -> str:
+    """Say that a request has an answer after its retries, though it is an error."""
+    retries = event["attempt"] - 1
+    return _line(
+        what_happened(event), f"this is its answer, after {retries} {'retry' if retries == 1 else 'retries'}", event
     )
 
 

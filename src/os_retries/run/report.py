@@ -16,8 +16,11 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from os_retries.policy import policy_for
 from os_retries.run.journal import append
 from os_retries.run.messages import (
+    answered_event,
+    answered_line,
     fitting,
     give_up_event,
     give_up_line,
@@ -61,7 +64,12 @@ class Reporter:
             self._say(retry_line(event))
 
     def on_give_up(self, evidence: Evidence) -> None:
-        """Tell of a request that is not sent again."""
+        """Tell of a request that is not sent again: it is given up, or its error is its answer."""
+        if evidence.is_answer(policy_for(evidence.service).retry_codes):
+            event = answered_event(evidence)
+            self._record(event)
+            self._say(answered_line(event))
+            return
         event = give_up_event(evidence)
         self._record(event)
         self._say(give_up_line(event))

@@ -76,6 +76,7 @@ class Summary:
             (("paced", None), "retry", "retries", " held back until the service could take them"),
             (("look_up", "found"), "create", "", " looked up and found"),
             (("look_up", "late duplicate"), "late duplicate", "", ""),
+            (("answered", None), "request", "", " answered with an error after that"),
             (("give_up", None), "request", "", " given up"),
         ):
             if self._kinds[kind]:
@@ -88,6 +89,7 @@ class _Request:
     def __init__(self) -> None:
         self._answers = collections.Counter[str]()
         self._found = {each: _Few(_IDS) for each in _OUTCOMES}
+        self._last = _Few(_REASONS)
         self._reasons = _Few(_REASONS)
         self._request_ids = _Few(_REQUEST_IDS)
 
@@ -99,6 +101,8 @@ class _Request:
         if event["event"] == "look_up" and event["outcome"] in _OUTCOMES:
             for each in event["found"]:
                 self._found[event["outcome"]].add(each)
+        if event["event"] == "answered" and str(event["status"]) not in self._last.first:
+            self._last.add(str(event["status"]))
         if event["event"] == "give_up":
             if event["reason"] not in self._reasons.first:
                 self._reasons.add(event["reason"])
@@ -113,6 +117,7 @@ class _Request:
         return (
             met
             + "".join(f" · {_OUTCOMES[outcome]}: {few}" for outcome, few in self._found.items() if few.first)
+            + "".join(f" · then answered {status}" for status in self._last.first)
             + "".join(f" · given up: {reason}" for reason in self._reasons.first)
             + "".join(f" · {each}" for each in self._request_ids.first)
         )
@@ -137,7 +142,9 @@ class _Few:
 
 
 def _counts(event: Event) -> bool:
-    """Whether the event is the one that stands for its attempt: a look-up's often comes beside a retry's."""
+    """Return whether the event stands for a failed attempt: a look-up's often comes beside a retry's."""
+    if event["event"] == "answered":
+        return False
     return event["event"] != "look_up" or (event["outcome"] == "found" and not event["detail"])
 
 
