@@ -69,6 +69,7 @@ class Log(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     # Not sys itself: pytest's capture sets its stderr anew before the test is called.
     standard_error = Terminal()
     monkeypatch.setattr(report, "sys", types.SimpleNamespace(stderr=standard_error, __stderr__=standard_error))
@@ -279,7 +280,7 @@ def test_on_a_terminal_the_wait_is_counted_down_on_one_line_that_goes_away(termi
     reporter.sleep(2.5)
     assert quick == [1.0, 1.0, 0.5]
     shown = terminal.getvalue().split("\r\x1b[K")
-    assert [line.partition(" in ")[2][:5] for line in shown[1:-1]] == ["3 s ·", "2 s ·", "0.5 s"]
+    assert [line.partition(" in ")[2] for line in shown[1:-1]] == ["3 s", "2 s", "0.5 s"]
     assert shown[-1] == ""  # erased
     assert "\n" not in terminal.getvalue()
 
@@ -320,6 +321,45 @@ def test_in_a_log_a_wait_is_one_line(log, quick):
     reporter.sleep(2.5)
     assert quick == [2.5]
     assert log.getvalue() == "os-retries: compute answered 503 to GET /servers/detail · retry 1 of 5 in 3 s · req-1\n"
+
+
+UUIDS = "GET /v2.1/servers/0e9c1f7e-8a4f-4f3a-9f3e-1c5a7d0b2f10/os-interface/77b1c2d4-5a6b-4c7d-8e9f-0a1b2c3d4e5f"
+
+
+def test_the_status_line_keeps_its_countdown_on_eighty_columns(terminal, quick):
+    """The request id goes first, then the middle of the path."""
+    reporter = Reporter({})
+    reporter.on_retry(retry(failed(wait=1.0), method=UUIDS))
+    reporter.sleep(1)
+    (line,) = terminal.getvalue().split("\r\x1b[K")[1:-1]
+    assert line == "os-retries: compute answered 503 to GET /v2.1...b2c3d4e5f · retry 1 of 5 in 1 s"
+    event = messages.retry_event(retry(method="GET /servers"))
+    assert messages.status_line(event, 4.0, 79).endswith("retry 1 of 5 in 4 s · req-1")
+    assert messages.status_line(event, 4.0, 75).endswith("GET /servers · retry 1 of 5 in 4 s")
+    for room in range(90):
+        assert len(messages.status_line(event, 4.0, room, " · and 2 more waiting")) <= room
+
+
+@pytest.mark.parametrize(("said", "room"), [(0, 79), (40, 39)])
+def test_a_terminal_that_was_not_told_its_size_is_taken_for_one_of_eighty_columns(
+    said, room, terminal, quick, monkeypatch
+):
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((said, 0)))
+    monkeypatch.setattr(terminal, "fileno", lambda: 2)
+    reporter = Reporter({})
+    reporter.on_retry(retry(failed(wait=1.0), method=UUIDS))
+    reporter.sleep(1)
+    assert len(terminal.getvalue().split("\r\x1b[K")[1]) == room
+
+
+def test_a_terminal_that_can_erase_nothing_gets_lines(terminal, quick, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    reporter = Reporter({})
+    reporter.on_retry(retry(failed(wait=2.5)))
+    reporter.sleep(2.5)
+    reporter.on_give_up(given_up())
+    assert "\x1b" not in terminal.getvalue()
+    assert terminal.getvalue().count("\n") == 2
 
 
 @pytest.mark.parametrize("kind", [Terminal, Log])

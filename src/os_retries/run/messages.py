@@ -95,9 +95,27 @@ def retry_line(event: Event, seconds: float | None = None) -> str:
     )
 
 
-def waiting_line(event: Event, seconds: float) -> str:
-    """Say what is waited for, for so many seconds more."""
-    return look_up_line(event, seconds) if event["event"] == "look_up" else retry_line(event, seconds)
+def status_line(event: Event, seconds: float, room: int, more: str = "") -> str:
+    """Say in at most ``room`` characters what is waited for, for so many seconds more.
+
+    The countdown is what people look at.  Where there is no room the request id goes first, then the middle of the
+    path.
+    """
+    say = look_up_line if event["event"] == "look_up" else retry_line
+    line = say(event, seconds) + more
+    if len(line) > room:
+        event = event | {"request_id": None}
+        line = say(event, seconds) + more
+    if len(line) > room:
+        request = event["request"]
+        line = say(event | {"request": _shortened(request, len(request) - (len(line) - room))}, seconds) + more
+    return line[: max(0, room)]
+
+
+def _shortened(text: str, length: int) -> str:
+    """Leave out the middle of a text."""
+    half = max(0, length - 3) // 2
+    return text[: max(0, length - 3) - half] + "..." + (text[-half:] if half else "")
 
 
 def look_up_line(event: Event, seconds: float | None = None) -> str:

@@ -29,7 +29,7 @@ from os_retries.run.messages import (
     printable,
     retry_event,
     retry_line,
-    waiting_line,
+    status_line,
 )
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ class Reporter:
     def _count_down(self) -> None:
         """Show the wait that ends first; there is one line for all threads."""
         (until, event), *others = sorted(self._waiting.values(), key=lambda wait: wait[0])
-        line = waiting_line(event, max(0.0, until - time.monotonic()))
         more = f" · and {len(others)} more waiting" if others else ""
-        columns = 80
+        columns = 0
         with contextlib.suppress(Exception):
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
-        _write(_ERASE + (line + more)[: columns - 1])
+        # A terminal that nobody has told its size says 0.
+        _write(_ERASE + status_line(event, max(0.0, until - time.monotonic()), (columns or 80) - 1, more))
 
     def _say(self, line: str) -> None:
         if not self.quiet:
@@ -133,8 +133,9 @@ class Reporter:
 
 
 def _is_terminal() -> bool:
+    """Return whether standard error is a terminal that can erase a line."""
     try:
-        return sys.stderr.isatty()
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     except Exception:  # None, closed, or no file at all
         return False
 
