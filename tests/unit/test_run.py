@@ -96,6 +96,31 @@ def test_what_cannot_be_run_is_said_with_the_shell_s_own_status(options, tmp_pat
 
 
 @pytest.mark.parametrize("options", [(), ("-q",)])
+def test_a_folder_on_the_path_that_may_not_be_read_hides_no_command_that_is_not_found(options, tmp_path):
+    """The system answers with Permission denied then, but a shell says that there is no such command."""
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open/text").write_text("no program")
+    (tmp_path / "locked").chmod(0)
+    path = f"{tmp_path}/locked:{tmp_path}/open"
+    refuse = (
+        "import os, subprocess, sys\n"
+        "def refuse(*_, **__): raise PermissionError(13, 'Permission denied')\n"
+        "os.execvpe = subprocess.Popen = refuse\n"  # root may read everything
+        "from os_retries.cli import main\n"
+        "sys.exit(main())"
+    )
+    for program, status, words in (
+        ("no-such-command", 127, "os-retries: no-such-command: command not found\n"),
+        ("text", 126, "os-retries: text: Permission denied\n"),
+        (tmp_path / "open/text", 126, f"os-retries: {tmp_path}/open/text: Permission denied\n"),
+    ):
+        us = [sys.executable, "-c", refuse, "run", *options, "--", str(program)]
+        done = subprocess.run(us, check=False, capture_output=True, text=True, env=os.environ | {"PATH": path})
+        assert (done.returncode, done.stderr) == (status, words), program
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
 def test_a_script_without_a_first_line_is_the_shell_s(options, tmp_path):
     (tmp_path / "script").write_text("echo $1 $0\n")
     (tmp_path / "script").chmod(0o755)

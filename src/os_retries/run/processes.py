@@ -27,13 +27,23 @@ def say(text: str) -> None:
 def cannot_run(command: Sequence[str], error: OSError) -> int:
     """Say why a command cannot be run, and return the exit status that a shell would return."""
     name = command[0]
-    found = os.path.exists(name) if "/" in name else shutil.which(name) is not None  # noqa: PTH110
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
+    found = _exists(name)
+    not_there = isinstance(error, FileNotFoundError | NotADirectoryError)
+    # exec answers "permission denied" also where a folder of PATH may not be read.
+    if not_there or (isinstance(error, PermissionError) and "/" not in name and not found):
         why = "its interpreter (see its first line) is not there" if found else "command not found"
         say(f"os-retries: {name}: {why}")
         return 127
     say(f"os-retries: {name}: {error.strerror}")
     return 126
+
+
+def _exists(name: str) -> bool:
+    """Return whether there is a file of that name, on the PATH if it has no folder; it may not be executable."""
+    if not name:
+        return False
+    folders = [""] if "/" in name else os.get_exec_path()
+    return any(os.path.exists(os.path.join(folder, name)) for folder in folders)  # noqa: PTH110, PTH118
 
 
 def replace_by(command: Sequence[str], environ: Mapping[str, str]) -> int:
