@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from os_retries.core.failure import RETRY_CODES
 
-LONGEST = 86_400.0  # seconds: the longest configured wait; a wait that grows ends here, long before a float overflows
+LONGEST = 86_400.0  # seconds: the longest wait that can be configured
+LONGEST_GROWN = 3600.0  # seconds: a wait that grows with each retry ends here
 _AGES = 1e9  # seconds: more than any sleep or socket takes
 
 
@@ -100,7 +101,7 @@ OPTIONS = (
         low=1,
         high=100,
         interactive=2.0,
-        flag=Flag("--backoff", "FACTOR", "by which the wait grows with each retry"),
+        flag=Flag("--backoff", "FACTOR", "by which the wait grows with each retry, up to an hour"),
     ),
     Option(
         "retry_jitter",

@@ -15,7 +15,7 @@ from os_retries.core.evidence import GiveUp, Wait
 from os_retries.core.failure import Kind
 from os_retries.core.loop import refuse_coroutine, run_attempts
 from os_retries.core.target import MethodTarget
-from os_retries.options import BY_NAME, LONGEST, OPTIONS
+from os_retries.options import BY_NAME, LONGEST_GROWN, OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -40,7 +40,8 @@ class RetryPolicy:
     :param retries_number: retries after the first attempt
     :param retry_after: seconds between two attempts, unless the service asks for another wait by its Retry-After
     :param retry_codes: the HTTP statuses that are repeated
-    :param retry_backoff: factor by which the wait grows with each retry; 1.0 is the constant wait of the specification
+    :param retry_backoff: factor by which the wait grows with each retry; 1.0 is the constant wait of the specification.
+        A wait does not grow beyond an hour, unless ``retry_after`` itself is longer.
     :param retry_jitter: share of the wait, from 0 to 1, that is drawn at random and added to it
     :param retry_max_wait: seconds that one call may wait beyond its configured waits: because a service asks for longer
         ones, because it is in trouble and the call is paced, or because a create is looked up.  A Retry-After that
@@ -135,10 +136,13 @@ class RetryPolicy:
 
         :param attempt: the number of the failed attempt, from 1
         """
+        if not self.retry_after:
+            return 0.0
         try:
-            return min(self.retry_after * self.retry_backoff ** (attempt - 1), max(LONGEST, self.retry_after))
+            grown = self.retry_after * self.retry_backoff ** (attempt - 1)
         except OverflowError:
-            return LONGEST
+            grown = math.inf
+        return min(grown, max(LONGEST_GROWN, self.retry_after))
 
     def _target(self, method: Callable[..., object]) -> MethodTarget:
         return MethodTarget(method, self._whatever_the_service)

@@ -66,6 +66,16 @@ def test_the_configured_wait_grows_by_the_backoff_and_the_jitter_only_adds(polic
     assert policy.own_wait(attempt + 1) >= own
 
 
+def test_no_wait_stays_none_and_one_that_grows_ends_at_an_hour():
+    """A program with many retries still ends within a day or so."""
+    none = RetryPolicy(retries_number=10_000, retry_after=0, retry_backoff=2)
+    assert {none.own_wait(attempt) for attempt in (1, 1025, 2000, 10_000)} == {0.0}
+    many = RetryPolicy(retries_number=20, retry_after=1, retry_backoff=2)
+    assert [many.own_wait(attempt) for attempt in (12, 13, 20, 5000)] == [2048, 3600, 3600, 3600]
+    assert sum(many.own_wait(attempt) for attempt in range(1, 21)) < 10 * 3600  # 4.5 days without that end
+    assert RetryPolicy(retry_after=7200, retry_backoff=2).own_wait(3) == 7200
+
+
 def test_the_first_wait_is_the_configured_one_and_each_further_one_longer_by_the_factor():
     policy = RetryPolicy(retry_after=3, retry_backoff=2)
     assert [decide(policy, attempt=number).seconds for number in range(1, 6)] == [3, 6, 12, 24, 48]
@@ -102,9 +112,9 @@ def test_a_retry_after_beyond_the_allowance_is_not_begun(seconds, fits):
     assert isinstance(decide(RetryPolicy(), asks(seconds)), Wait) == fits
 
 
-def test_a_backoff_that_overflows_ends_at_a_day():
+def test_a_backoff_that_overflows_ends_at_an_hour():
     policy = RetryPolicy(retries_number=10_000, retry_after=10, retry_backoff=100)
-    assert decide(policy, attempt=9_999).seconds == 86_400
+    assert decide(policy, attempt=9_999).seconds == 3600
 
 
 @pytest.mark.parametrize(
