@@ -1,0 +1,74 @@
+"""The options of ``os-retries run``.  Imported for every command's --help: standard library only."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from os_retries.options import OPTIONS
+
+if TYPE_CHECKING:
+    from os_retries.options import Flag, Option
+
+_DESCRIPTION = """\
+Run any program that calls OpenStack from Python, with retries and without changing a line of it: the openstack
+command, a script, or a shell script or Makefile that calls them. Requests that fail and may pass are repeated where
+that is safe: a create whose answer was lost is looked up first; what the service may have carried out, and a repeat
+could carry out twice, is not repeated."""
+
+_EPILOG = """\
+Only the programs below COMMAND are affected; its input, output and exit status are its own. --quiet lets COMMAND take
+the place of os-retries (same process id), which a daemon wants. OS_RETRIES_DISABLED=1 switches retrying off.
+
+exit status: that of COMMAND; 127 if it is not found, 126 if it cannot be run, 2 for a mistake in these options."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of ``os-retries run`` to those of the other commands."""
+    parser = commands.add_parser(
+        "run",
+        help="run any OpenStack program with retries",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        usage="os-retries run [options] -- COMMAND [ARGUMENT ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    numbers = parser.add_argument_group("how often and how fast")
+    output = parser.add_argument_group("what is reported")
+    creates = parser.add_argument_group("creates")
+    for option in OPTIONS:
+        if option.flag is not None:
+            _add_flag(creates if option.name in ("safe_creates", "single_writer") else numbers, option, option.flag)
+    numbers.add_argument(
+        "--config-file",
+        metavar="FILE",
+        help="take the numbers from [timeouts] of an oslo.config file, where unset ones are the specification's "
+        "(10 seconds, constant, no timeout); the options above override it",
+    )
+    output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
+    output.add_argument(
+        "--log-json", metavar="FILE", help="append one JSON object for each retry and each request given up"
+    )
+    parser.set_defaults(body=_run)
+
+
+def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> None:
+    if not flag.metavar:
+        group.add_argument(flag.flag, dest=option.name, action="store_const", const=flag.value, help=flag.help)
+        return
+    default = option.default if option.interactive is None else option.interactive
+    text = f"{flag.help} (default: {default:g})"
+    group.add_argument(flag.flag, dest=option.name, type=option.kind, metavar=flag.metavar, help=text)
+
+
+def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from os_retries.run.command import run_command
+    from os_retries.run.policies import FLAGS, UsageError, policies
+
+    if not arguments.command:
+        parser.exit(2, "os-retries run: there is no command after --\n")
+    try:
+        how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
+        return run_command(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
+    except UsageError as error:
+        parser.exit(2, f"os-retries run: {error}\n")
