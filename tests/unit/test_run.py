@@ -168,6 +168,34 @@ def test_help_says_the_defaults():
         assert re.search(rf"{run_policies.FLAGS[name]} .*?default: {default:g}", text), name
 
 
+def test_the_module_is_the_command(stubs):
+    done = subprocess.run(
+        [sys.executable, "-m", "os_retries", "run", *FAST, "--", sys.executable, "-c", USES_STUB],
+        check=False,
+        capture_output=True,
+        text=True,
+        **with_stubs(stubs),
+    )
+    assert done.stdout.endswith("200\n")
+    assert "1 request repeated (2 retries" in done.stderr
+    version = subprocess.run(
+        [sys.executable, "-m", "os_retries", "--version"], check=True, capture_output=True, text=True
+    )
+    assert version.stdout.startswith("os-retries ")
+
+
+@pytest.mark.parametrize("arguments", [["run", "--", "true"], ["simulate", "--help"]])
+def test_a_command_loads_no_other_command_s_options(arguments):
+    source = (
+        "import sys; from os_retries import cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print([each for each in sys.modules if each.endswith('.arguments')])"
+    )
+    done = subprocess.run([sys.executable, "-c", source, *arguments], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == str([f"os_retries.{arguments[0]}.arguments"])
+
+
 # -- signals
 
 
