@@ -357,12 +357,12 @@ def test_quietly_the_command_takes_our_place():
 # -- the numbers
 
 
-def test_defaults_are_for_somebody_who_looks_on():
+def test_the_defaults_are_for_interactive_use():
     assert policies({}) == {None: RetryPolicy(**INTERACTIVE)}
     assert [round(policies({})[None].own_wait(attempt)) for attempt in range(1, 6)] == [1, 2, 4, 8, 16]
 
 
-def test_options_go_before_the_file_and_the_file_before_the_defaults(tmp_path):
+def test_options_override_the_file_and_the_file_overrides_the_defaults(tmp_path):
     (tmp_path / "conf").write_text(
         "[timeouts]\nretries_number = 7\nretry_after = 3\n[timeouts_block_storage]\nretries_number = 1\nretry_after = 4\n"
     )
@@ -560,7 +560,7 @@ def test_no_variable_of_ours_is_taken_for_a_cloud(stubs):
 @pytest.mark.parametrize(
     ("stub", "words"),
     [
-        ("class Session: pass", "a Session is used without retries: AttributeError"),
+        ("class Session: pass", "a Session runs without retries: AttributeError"),
         ("", "keystoneauth1.session cannot be attached, so this program runs without retries: AttributeError"),
     ],
 )
@@ -575,7 +575,9 @@ def test_a_program_never_fails_because_of_us(stub, words, stubs):
 
 def test_a_program_without_clients_runs_untouched():
     """Nothing of ours is imported, nothing is left on its path; and whoever expected retries is told that there were none."""
-    source = "import sys; print([m for m in sys.modules if 'retries' in m], [p for p in sys.path if 'launcher' in p])"
+    source = (
+        "import sys; print([m for m in sys.modules if 'retries' in m], [p for p in sys.path if 'os_retries/run' in p])"
+    )
     done = python(source)
     assert done.stdout == "[] []\n"
     assert done.stderr == command._UNUSED + "\n"

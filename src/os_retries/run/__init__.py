@@ -1,6 +1,6 @@
 """``os-retries run``: retries for any program, without a change of its code.
 
-``command`` starts the program and sums up.  ``path/sitecustomize.py`` is the first of us that the program meets; it
-fetches ``child``, which attaches each client when it is imported.  What travels into the program's environment may need
-nothing there but the client itself.
+``command`` starts the program, waits for it and sums up.  Inside the program Python executes ``path/sitecustomize.py``
+at its start, which loads ``child`` when the first client is imported; ``child`` attaches each client.  The modules that
+are loaded inside the program may need nothing of its environment but the client itself.
 """

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Run any program that calls OpenStack from Python, with retries and without changing a line of it: the openstack
 command, a script, or a shell script or Makefile that calls them. Requests that fail and may pass are repeated where
-that is safe: a create whose answer was lost is looked up first; what the service may have carried out, and a repeat
-could carry out twice, is not repeated."""
+that is safe: a create whose answer was lost is looked up first. A request that the service may have carried out, and
+that a repeat could carry out twice, is not repeated."""
 
 _EPILOG = """\
-Only the programs below COMMAND are affected; its input, output and exit status are its own. --quiet lets COMMAND take
-the place of os-retries (same process id), which a daemon wants. OS_RETRIES_DISABLED=1 switches retrying off.
+Only the programs below COMMAND are affected; its input, output and exit status are its own. With --quiet COMMAND takes
+the place of os-retries (same process id), as a daemon should. OS_RETRIES_DISABLED=1 switches retrying off.
 
 exit status: that of COMMAND; 127 if it is not found, 126 if it cannot be run, 2 for a mistake in these options."""
 
@@ -47,7 +47,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
     output.add_argument(
-        "--log-json", metavar="FILE", help="append one JSON object for each retry and each request given up"
+        "--log-json",
+        metavar="FILE",
+        help="append one JSON object for each retry, and for each request that is given up or answered with an error",
     )
     parser.set_defaults(body=_run)
 

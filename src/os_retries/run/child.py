@@ -1,4 +1,10 @@
-"""In a program below ``os-retries run``: what is done to each client at the moment when it has been imported."""
+"""Prepare the clients in a program below ``os-retries run``, each when it has just been imported.
+
+``path/sitecustomize.py`` calls ``loaded`` with the module.  A session class gets an ``__init__`` that attaches each new
+session.  A client that repeats by itself has its own retries switched off, because they would multiply the attempts;
+swiftclient's loop is made to ask the policy instead (``swift``).  ``command`` has put the policies and the destinations
+of reports into the environment.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def set_up() -> Reporter:
-    """Take the policies and the destinations of reports from the environment, once."""
+    """Read the policies and the destinations of reports from the environment, once, and set the hooks."""
     reporter = Reporter(os.environ)
     policies = read_policies(os.environ["OSRETRIES_POLICY"], reporter)
     provide(lambda service: policies.get(service) or policies[None])
@@ -34,7 +40,7 @@ def set_up() -> Reporter:
 
 
 def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:
-    """Read what ``os_retries.run.policies.write_policies`` has written."""
+    """Read the text that ``os_retries.run.policies.write_policies`` has written."""
     return {
         service or None: RetryPolicy(**values, sleep=reporter.sleep, on_retry=reporter.on_retry)
         for service, values in json.loads(text).items()
@@ -58,7 +64,7 @@ def _after_init(kind: type, then: Callable[[Any], object]) -> None:
         try:
             then(self)
         except Exception as error:  # the program must not fail because of us
-            set_up().complain(f"a {kind.__name__} is used without retries: {type(error).__name__}: {error}")
+            set_up().complain(f"a {kind.__name__} runs without retries: {type(error).__name__}: {error}")
 
     kind.__init__ = __init__  # type: ignore[misc]
 
@@ -89,8 +95,8 @@ def _swift(module: Any) -> None:
 
 
 def _ironic(module: Any) -> None:
-    # Its loop makes five attempts after what is ours to repeat (503, lost connections, the 409 of a locked node), and
-    # after every other 409.
+    # Its loop makes five attempts after the failures that we repeat (503, lost connections, the 409 of a locked node),
+    # and after every other 409.
     module._RETRY_EXCEPTIONS = ()  # noqa: SLF001
 
 
@@ -106,7 +112,7 @@ _HOOKS: dict[str, Callable[[Any], None]] = {
     "keystoneclient.session": _keystoneclients_sessions,
     "swiftclient.client": _swift,
     "ironicclient.common.http": _ironic,
-    # Their loops would multiply the attempts where somebody switches them on.
+    # Their loops would multiply the attempts if they are switched on.
     "cinderclient.client": _without_retries("SessionClient"),
     "manilaclient.common.httpclient": _without_retries("SessionClient"),
     "neutronclient.v2_0.client": _without_retries("ClientBase"),

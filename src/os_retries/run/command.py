@@ -1,8 +1,8 @@
 """``os-retries run``: start a program with every OpenStack client attached, wait for it, and sum up what it has met.
 
-The program gets two things through its environment: a folder first on PYTHONPATH, whose ``sitecustomize`` fetches
-os_retries, and variables of our own.  Their names do not begin with ``OS_``, because openstacksdk takes any such
-variable for the description of a cloud, and prefers that cloud to the one in clouds.yaml.
+The program gets two things through its environment: a folder that comes first on PYTHONPATH, whose ``sitecustomize``
+loads os_retries, and the variables ``OSRETRIES_*``.  Their names do not begin with ``OS_``, because openstacksdk takes
+any such variable for the description of a cloud, and prefers that cloud to the one in clouds.yaml.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def run_command(command: Sequence[str], policies: Policies, *, quiet: bool = Fal
     :raises UsageError: if ``log_json`` cannot be written
     """
     environ = dict(os.environ)
-    if not command[0]:  # the answers of exec differ for that
+    if not command[0]:  # systems differ in what exec answers to an empty name
         return cannot_run(command, FileNotFoundError())
     if disabled():
-        # Under the name that openstacksdk does not take for a part of a cloud's description.
+        # Pass it on under the name that openstacksdk does not take for a part of a cloud's description.
         environ.pop("OS_RETRIES_DISABLED", None)
         environ["OSRETRIES_DISABLED"] = "1"
         return replace_by(command, environ)
@@ -53,7 +53,7 @@ def run_command(command: Sequence[str], policies: Policies, *, quiet: bool = Fal
     environ["OSRETRIES_POLICY"] = write_policies(policies)
     _tell_run_around_us(environ)
     for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET"):
-        environ.pop(name, None)  # those of an os-retries run around this one
+        environ.pop(name, None)  # they belong to an os-retries run around this one
     if log_json is not None:
         environ["OSRETRIES_LOG_JSON"] = _writable(log_json)
     if quiet:
@@ -82,13 +82,13 @@ def _make_journal(stack: contextlib.ExitStack) -> str | None:
 
 
 def _tell_run_around_us(environ: Mapping[str, str]) -> None:
-    """Tell an ``os-retries run`` around this one that this one writes the summary."""
+    """Tell an ``os-retries run`` around this one that this one prints the summary."""
     if "OSRETRIES_JOURNAL" in environ:
         journal.append(environ["OSRETRIES_JOURNAL"], b"inside -\n")
 
 
 def _python_path(before: str) -> str:
-    """Put our folder first.  No empty entry is made, because that would mean the current directory."""
+    """Put our folder first.  Make no empty entry, because that would mean the current directory."""
     entries = [entry for entry in before.split(os.pathsep) if entry != str(_PATH)] if before else []
     return os.pathsep.join([str(_PATH), *entries])
 
@@ -103,7 +103,7 @@ def _writable(path: str) -> str:
 
 
 def _sum_up(path: str) -> None:
-    """Say what the programs have met, or why nothing could be retried."""
+    """Print what the programs have met, or why nothing could be retried."""
     from os_retries.run.summary import Summary
 
     met, words, versions = Summary(), set[str](), set[str]()

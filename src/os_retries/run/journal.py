@@ -64,7 +64,7 @@ def journal(environ: Mapping[str, str]) -> Iterator[str]:
 def _make_folder(environ: Mapping[str, str]) -> str:
     """Make a folder that only this user can enter.
 
-    This is ``tempfile.mkdtemp`` without the fifteen modules that tempfile imports: they take longer than all else here.
+    ``tempfile.mkdtemp`` would do the same, but importing tempfile takes longer than making the folder.
     """
     error = OSError("No usable temporary directory found")
     for parent in (*(environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")), "/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108

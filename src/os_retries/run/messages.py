@@ -1,4 +1,4 @@
-"""What `run` says: an event for each retry and each request given up, and the sentences made of events.
+"""What `run` reports: an event for each thing that happens, and the sentences that are made of events.
 
 Plain values in, plain values out.  An event never holds a token, a body, a query or a header.
 """
@@ -20,9 +20,9 @@ Event = dict[str, Any]
 
 
 def retry_event(retry: Retry) -> Event:
-    """Describe a retry before its wait: the fields are those that docs/run.md lists for --log-json.
+    """Describe a retry before its wait.  docs/run.md lists the fields, for ``--log-json``.
 
-    One that has had its own wait and now waits for a slot, at a service in trouble, is the event ``paced``.
+    A retry that has had its own wait and now waits for a slot at a service in trouble is the event ``paced``.
     """
     return _event("paced" if retry.source == "pacing" else "retry", retry.service, retry.method, retry.attempt) | {
         "attempt": retry.attempt.number,
@@ -50,7 +50,7 @@ def answered_event(evidence: Evidence) -> Event:
 
 
 def look_up_event(record: LookedUp) -> Event:
-    """Describe a look-up of a create whose answer was lost: that it takes its time, or what came of it."""
+    """Describe the look-up of a create whose answer was lost: that it has begun, or its outcome."""
     return _event("look_up", record.service, record.method, record) | {
         "outcome": record.outcome,
         "found": list(record.ids),
@@ -77,15 +77,15 @@ def _event(event: str, service: str | None, request: str, attempt: Attempt | Loo
 def what_happened(event: Event) -> str:
     """Say which request failed, and how."""
     service, request, failure = event["service"], event["request"], event["failure"]
-    if failure is not None:  # also with a status: the token's, which is not the service's
+    if failure is not None:  # it comes first: the status may be that of a token's request
         verb = "not sent" if event["kind"] == "not sent" else "failed"
         return f"{service + ': ' if service else ''}{request} {verb} ({failure})"
     return f"{service or 'the service'} answered {event['status']} to {request}"
 
 
 def retry_line(event: Event, seconds: float | None = None) -> str:
-    """Say that a request is about to be repeated, in ``seconds`` from now (None: after its whole wait)."""
-    if event["event"] == "paced":  # when that will be nobody knows
+    """Say that a request will be repeated in ``seconds`` from now (None: after its whole wait)."""
+    if event["event"] == "paced":  # nobody knows when that will be
         then = f"retry {event['attempt']} of {event['attempts'] - 1} as soon as the service can take it"
         return _line(what_happened(event), then, event)
     seconds = event["wait"] if seconds is None else seconds
@@ -119,7 +119,7 @@ def _shortened(text: str, length: int) -> str:
 
 
 def look_up_line(event: Event, seconds: float | None = None) -> str:
-    """Say what became of a create; empty where the line of the retry, or of the give-up, which follows says it."""
+    """Say what became of a create; return an empty text if the next line, of a retry or a give-up, says it."""
     ids = ", ".join(event["found"])
     again = "" if seconds is None else f", again {_in(seconds)}"
     then = {
@@ -131,7 +131,7 @@ def look_up_line(event: Event, seconds: float | None = None) -> str:
 
 
 def give_up_line(event: Event) -> str:
-    """Say that a request has failed for good, and why."""
+    """Say that a request was given up, and why."""
     if event["unrepeated"]:
         return _line(what_happened(event), f"not repeated: {event['reason']}", event)
     number = event["attempt"]
@@ -162,12 +162,12 @@ def in_seconds(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Replace what would move a terminal's cursor or forge a line: a path may hold anything."""
+    """Replace characters that would move a terminal's cursor or forge a line: a path may hold any character."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def fitting(text: str, encoding: str | None) -> str:
-    """Return ``text`` as a stream of that encoding can take it."""
+    """Return ``text`` in the characters that a stream of that encoding has."""
     try:
         text.encode(encoding or "ascii")
     except (UnicodeError, LookupError):

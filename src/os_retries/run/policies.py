@@ -1,4 +1,4 @@
-"""The policies of ``os-retries run``: made of its options and of a configuration file, and passed on as text."""
+"""The policies of ``os-retries run``: made of options and a configuration file, and passed to the programs as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLAGS = {option.name: option.flag.flag for option in OPTIONS if option.flag is n
 
 
 class UsageError(Exception):
-    """A mistake of the user's; the text says what to do about it."""
+    """A mistake in the options; the text says what to do about it."""
 
 
 Policies = dict[str | None, RetryPolicy]

@@ -1,4 +1,8 @@
-"""The command as a process: started as without us, waited for, told of signals, and imitated in its end."""
+"""The command as a process.
+
+It starts with the signals and open files that it would have without `run`.  Signals are passed on to it, and `run` ends
+as the command has ended: with its exit status, or of the same signal.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ def _exists(name: str) -> bool:
 
 
 def replace_by(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Let the command take the place of this process."""
+    """Execute the command in the place of this process; return only if it cannot be run."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the command would inherit that
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     try:
@@ -80,7 +84,7 @@ def wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
     :raises OSError: if it cannot be started
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were ignored, there would be nothing to wait for
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # wait() finds no child where this signal is ignored
     waited_for = {signal.SIGCHLD, *_PASSED_ON}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
     try:
@@ -88,8 +92,8 @@ def wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
         while True:
             number, by_terminal = _next_signal(waited_for)
             if number != signal.SIGCHLD:
-                # A terminal tells its whole foreground group of a key, the command too, but of a hang-up the leader
-                # of the session alone.
+                # A terminal sends the signal of a key to its whole foreground group, so to the command too, but the
+                # signal of a hang-up only to the leader of the session.
                 if not by_terminal or number == signal.SIGHUP:
                     child.send_signal(number)
             elif child.poll() is not None:  # and not just stopped
@@ -120,9 +124,9 @@ def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[
 
 
 def _die_with_parent() -> Callable[[], object] | None:
-    """Return a function that makes the process that calls it end when its parent is killed.
+    """Return a function that has the kernel kill the process that calls it when its parent ends; None if not on Linux.
 
-    SIGKILL is the one signal that cannot be passed on.  Only Linux has such a function; elsewhere return None.
+    SIGKILL is the one signal that cannot be passed on.
     """
     with contextlib.suppress(Exception):
         import ctypes
@@ -150,11 +154,13 @@ def _in_foreground() -> bool:
 
 
 def die_of(number: signal.Signals) -> NoReturn:
-    """End as the command has ended, so that a process that waits for us sees the same."""
+    """End by the signal that has ended the command, so that a process that waits for us sees the same."""
     import resource
 
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # one is enough
+        resource.setrlimit(
+            resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
+        )  # the command has dumped its own
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

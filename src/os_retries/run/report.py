@@ -1,7 +1,7 @@
-"""Tells the operator what goes on while a program waits: the status line, the lines of a log, the file of --log-json.
+"""Tell the operator what happens in a program: the status line, the lines of a log, and the file of --log-json.
 
-Lives in the operator's program, so: nothing is locked (a fork would copy a held lock), whatever cannot be written is
-left unwritten, and ``sys.stderr`` is whatever the program has made of it.
+This code runs inside the operator's program.  So it holds no lock, because a fork would copy a lock that is held; what
+cannot be written is left unwritten; and ``sys.stderr`` may be whatever the program has made of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _ERASE = "\r\x1b[K"
 
-# Of the wait that begins now, here: a context variable is a greenlet's own, too.
+# The event that the wait in this context is about.  Each thread, task and greenlet has its own.
 _about: ContextVar[Event | None] = ContextVar("os_retries.run", default=None)
 
 
@@ -56,7 +56,7 @@ class Reporter:
     dice = staticmethod(random.random)
 
     def on_retry(self, retry: Retry) -> None:
-        """Tell of a retry, before its wait."""
+        """Report a retry, before its wait."""
         event = retry_event(retry)
         self._record(event)
         _about.set(event)
@@ -64,7 +64,7 @@ class Reporter:
             self._say(retry_line(event))
 
     def on_give_up(self, evidence: Evidence) -> None:
-        """Tell of a request that is not sent again: it is given up, or its error is its answer."""
+        """Report a request that is not sent again: it is given up, or its error is its answer."""
         if evidence.is_answer(policy_for(evidence.service).retry_codes):
             event = answered_event(evidence)
             self._record(event)
@@ -75,7 +75,7 @@ class Reporter:
         self._say(give_up_line(event))
 
     def on_look_up(self, record: LookedUp) -> None:
-        """Tell what became of a create whose answer was lost, or that finding out takes its time."""
+        """Report the look-up of a create whose answer was lost: that it has begun, or its outcome."""
         event = look_up_event(record)
         line = look_up_line(event)
         if record.outcome == "looking":  # no outcome yet, and a terminal counts it down
@@ -87,7 +87,7 @@ class Reporter:
             self._say(line)
 
     def complain(self, text: str) -> None:
-        """Say what does not work of ours."""
+        """Report that a part of os-retries does not work."""
         self._say(printable(f"os-retries: {text}"))
 
     def sleep(self, seconds: float) -> None:
@@ -147,9 +147,9 @@ def _write(text: str) -> None:
 
 
 class Elsewhere(logging.Handler):
-    """Passes the os_retries logger's records on to the program's own handlers, but to none on standard error.
+    """Passes the records of the os_retries logger to the program's own handlers, except those on standard error.
 
-    There the operator reads them as they come, in our words.
+    On standard error the operator reads the same things in the words of this module.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -161,14 +161,14 @@ class Elsewhere(logging.Handler):
 
     @classmethod
     def install(cls) -> None:
-        """Put it between the logger and everybody else's handlers."""
+        """Put it between the os_retries logger and the handlers of the root logger."""
         log = logging.getLogger("os_retries")
         log.propagate = False
         log.addHandler(cls())
 
 
 class Complaints(logging.Handler):
-    """Says what one of our modules warns of to the operator, who may be the only one to read it."""
+    """Reports the warnings of one of our loggers to the operator, because the program may log them nowhere."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)

@@ -1,8 +1,13 @@
-"""swiftclient's own loop, made to ask our policy: its data do not go through keystoneauth, out of attach's reach.
+"""Make swiftclient's own loop ask the policy, because its requests do not go through a session.
 
-The loop stays (it seeks back in bodies, and renews tokens), but what used to be its sleep decides: how long to wait, by
-the service's Retry-After and in the queue of all its retries too, or that there is no further attempt; then it raises
-what the attempt has raised.
+``Connection._retry`` is a loop of attempts.  It renews tokens and seeks back in bodies, so it stays.  Three parts of it
+are replaced:
+
+- the function that it calls for each attempt, and ``get_auth``: they remember the error by which the attempt ends
+- its ``sleep``: it asks the policy what follows that error.  It waits as long as the policy, the service's Retry-After
+  and the pacer say, and returns; or there is no further attempt, and it raises the error, which ends the loop
+- ``_retry`` itself: it keeps a ``_Loop`` in a context variable, in which the others find what the loop is about, and
+  reports the end
 """
 
 from __future__ import annotations
@@ -32,7 +37,7 @@ _RATE_LIMIT = 498  # swift's own, beside 429
 
 
 class _Loop:
-    """One run of swiftclient's loop: what it is about, and how its attempts have ended."""
+    """One call of ``_retry``: what it is about, and how its attempts have ended."""
 
     def __init__(self, connection: Any, name: str, *, rewindable: bool) -> None:
         self.connection = connection
@@ -46,7 +51,7 @@ class _Loop:
 
     @property
     def endpoint(self) -> str:
-        """Whose retries are one queue with these: named as an attached session names it."""
+        """The endpoint whose retries form one queue; it has the name that an attached session gives it."""
         url = getattr(self.connection, "url", None)
         service, url = (_SERVICE, url) if url else ("identity", getattr(self.connection, "authurl", None))
         return f"{urlsplit(url).netloc.rpartition('@')[2]} {service}" if isinstance(url, str) else service
@@ -62,17 +67,17 @@ _loop: ContextVar[_Loop | None] = ContextVar("os_retries.run.swift", default=Non
 
 
 def configure(connection: Any) -> None:
-    """Set a new Connection's own numbers, over those that its maker has asked for."""
+    """Set the numbers of the policy on a new Connection, in the place of those that its caller asked for."""
     policy = policy_for(_SERVICE)
     connection.retries = policy.retries_number
-    if 429 in policy.retry_codes:  # else its maker's choice: it goes for 498, too
+    if 429 in policy.retry_codes:  # if not, its caller's choice stands, which goes for 498, too
         connection.retry_on_ratelimit = True
     if connection.timeout is None:
         connection.timeout = policy.attempt_timeout
 
 
 def obey(module: Any, reporter: Reporter) -> None:
-    """Put our policy into ``swiftclient.client``."""
+    """Replace the parts of ``swiftclient.client`` that this module is about."""
     connection = module.Connection
     connection._retry = _observed(connection._retry, reporter)  # noqa: SLF001
     connection.get_auth = _noted(connection.get_auth)
@@ -80,7 +85,7 @@ def obey(module: Any, reporter: Reporter) -> None:
 
 
 def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember the error by which an attempt ends: where the loop sleeps it is no longer at hand."""
+    """Remember the error by which an attempt ends, because the loop does not pass it to its sleep."""
 
     @functools.wraps(function)
     def noted(*args: Any, **kwargs: Any) -> Any:
@@ -96,12 +101,13 @@ def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
-    """Put the loop's own method between the beginning and the end of a ``_Loop``."""
+    """Wrap ``_retry``: keep a ``_Loop`` while it runs, and report its end."""
 
     @functools.wraps(original)
     def _retry(self: Any, reset_func: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
         what = "/".join(each for each in args[:2] if isinstance(each, str))
-        # put_object's, for a body that cannot be read twice, fails after the wait, and without the first error.
+        # put_object passes this function for a body that cannot be read twice.  It fails after the wait, and the error
+        # of the attempt is lost.
         rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
         loop = _Loop(self, f"{func.__name__} {what}".strip(), rewindable=rewindable)
         begun = count.given_up
@@ -109,7 +115,7 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
         try:
             result = original(self, reset_func, _noted(func), *args, **kwargs)
         except Exception as error:
-            if not _given_up_inside(error, begun):  # of a token's request the attached session has told
+            if not _given_up_inside(error, begun):  # the attached session has reported a token's request
                 _tell_of_the_end(loop, error, reporter)
             raise
         else:
@@ -124,7 +130,7 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
 
 
 def _tell_of_the_end(loop: _Loop, error: Exception, reporter: Reporter) -> None:
-    """Tell the pacer and the operator of a loop that ends with an error."""
+    """Tell the pacer and the operator that the loop ends with an error."""
     failure = Failure(None) if deadline_in(error) is not None else _read(error)
     permanent = failure.kind is Kind.PERMANENT
     if not permanent:
@@ -154,16 +160,16 @@ def _failed(loop: _Loop, back: float = 0.0) -> None:
 
 
 def _wait(reporter: Reporter, seconds: float) -> None:
-    """Stand in for the loop's sleep."""
+    """Take the place of the loop's sleep."""
     loop = _loop.get()
-    if loop is None or loop.error is None:  # nothing that we have seen fail
+    if loop is None or loop.error is None:  # not the sleep after an attempt
         time.sleep(seconds)
         return
     error, loop.error = loop.error, None
     if deadline_in(error) is not None:
         raise error
     failure = _read(error)
-    if failure.status == 401:  # a new token, and the same request: no retry of ours
+    if failure.status == 401:  # the same request with a new token, which is no retry
         loop.connection.attempts -= 1
         time.sleep(seconds)
         return
@@ -203,7 +209,7 @@ def _wait(reporter: Reporter, seconds: float) -> None:
 
 
 def _read(error: Exception) -> Failure:
-    """Class a failure.  Everything that swift does is idempotent, so how a connection broke makes no difference."""
+    """Class a failure.  All requests of swift are idempotent, so it does not matter how a connection broke."""
     failure = read_failure(error)
     if failure.status is not None:
         return dataclasses.replace(failure, kind=_kind_of(failure.status))

@@ -5,34 +5,39 @@ from __future__ import annotations
 import argparse
 
 _DESCRIPTION = """\
-Which numbers do I set? Try them on a service that is in trouble, on a virtual clock: the retry policy and the pacer
-are those that your programs use, only the service and its callers are made up. The specification's plain loop,
-keystoneauth's and AWS's retries run beside it."""
+Try retry policies on a service in trouble, on a virtual clock. The policy and the pacer are those that your programs
+use; only the service and its callers are simulated. The specification's plain loop, keystoneauth's retries and AWS's
+retries run beside them for comparison."""
 
 _EPILOG = """\
 examples:
   os-retries simulate                                       an outage of 40 seconds
   os-retries simulate --lasts 120 --left 0.5                a brown-out: half of the capacity for two minutes
-  os-retries simulate --lasts 0 --random 0.2                one attempt in five fails, for ever
+  os-retries simulate --lasts 0 --random 0.2                one attempt in five fails, always
   os-retries simulate --rate 20 --capacity 25 --config-file /etc/nova/nova.conf --html lab.html
 
-The same options and the same --seed give the same numbers. Read them like this: "attempts x normal" is the load in
-the outage for each call that begins, "drained in" the time from its end until next to nobody waits any more, "wait"
-how long those calls took that failed at first."""
+The same options and the same --seed give the same numbers. "attempts x normal" is the number of attempts in the outage
+for each call that begins. "drained in" is the time from the end of the outage until almost no call waits any more.
+"wait" is how long the calls took that failed at first."""
 
-# Of `simulate`: the option, the field of Scenario, and what --help says.
+# By option: the field of Scenario, its type, and the name of the value and the text in --help.
 _SCENARIO: dict[str, tuple[str, type, str, str]] = {
     "--rate": ("rate", float, "N", "calls a second, at random instants (default: 100)"),
-    "--calls": ("calls", int, "N", "calls altogether (default: for three minutes after the trouble)"),
+    "--calls": ("calls", int, "N", "calls in all (default: for three minutes after the trouble)"),
     "--capacity": ("capacity", float, "N", "attempts a second that the service can take (default: 150)"),
-    "--begins": ("begins", float, "SECONDS", "before the trouble (default: 30)"),
-    "--lasts": ("lasts", float, "SECONDS", "that the trouble lasts; 0: there is none (default: 40)"),
-    "--left": ("left", float, "SHARE", "of the capacity that is left then; 0: an outage (default: 0)"),
-    "--after": ("after", float, "N", "capacity afterwards (default: as before)"),
-    "--random": ("failing", float, "SHARE", "of all attempts that fail at random, always (default: 0)"),
-    "--latency": ("latency", float, "SECONDS", "that an answer takes (default: 0.1)"),
-    "--processes": ("processes", int, "N", "that share the calls (default: 1)"),
-    "--seed": ("seed", int, "N", "of the dice (default: 1)"),
+    "--begins": ("begins", float, "SECONDS", "until the trouble begins (default: 30)"),
+    "--lasts": ("lasts", float, "SECONDS", "how long the trouble lasts; 0: no trouble (default: 40)"),
+    "--left": (
+        "left",
+        float,
+        "SHARE",
+        "share of the capacity that is left during the trouble; 0: an outage (default: 0)",
+    ),
+    "--after": ("after", float, "N", "capacity after the trouble (default: as before)"),
+    "--random": ("failing", float, "SHARE", "share of all attempts that fail at random, always (default: 0)"),
+    "--latency": ("latency", float, "SECONDS", "how long an answer takes (default: 0.1)"),
+    "--processes": ("processes", int, "N", "number of processes that share the calls (default: 1)"),
+    "--seed": ("seed", int, "N", "seed of the random numbers (default: 1)"),
 }
 
 
@@ -49,7 +54,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for option, (name, kind, metavar, text) in _SCENARIO.items():
         scenario.add_argument(option, dest=name, type=kind, metavar=metavar, help=text)
     scenario.add_argument(
-        "--collapse", dest="collapses", action="store_true", help="the more it is asked beyond that, the less it does"
+        "--collapse",
+        dest="collapses",
+        action="store_true",
+        help="the more attempts the service gets beyond its capacity, the fewer it can answer",
     )
     how = parser.add_argument_group("who calls")
     how.add_argument("--shared", action="store_true", help="all processes share one pacer, as through pacing_url")
@@ -58,9 +66,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="one more policy: [timeouts] of an oslo.config file; may be given again",
+        help="one more policy, from [timeouts] of an oslo.config file; may be repeated",
     )
-    output = parser.add_argument_group("what is said of it")
+    output = parser.add_argument_group("what is reported")
     output.add_argument(
         "--html", metavar="FILE", help="write a page with pictures (needs matplotlib: os-retries[simulate])"
     )

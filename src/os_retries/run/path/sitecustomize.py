@@ -1,7 +1,17 @@
-"""Met at its start by every Python below `os-retries run`: sees to it that the clients it imports later are attached.
+"""Executed at the start of every Python below `os-retries run`: attaches the clients that the program imports later.
 
-Whatever Python that is: this parses on 3.6, and below 3.11 does nothing but say so to `run`.  Nothing is imported
-here that the interpreter has not imported already; os_retries itself comes in with the first client.
+Python imports a module named sitecustomize at its start.  `run` puts the folder of this file first on PYTHONPATH, so
+this is the one.  It does three things:
+
+1. It puts a finder first on sys.meta_path.  For the modules in _HOOKED the finder asks the other finders, and replaces
+   exec_module of the loader that they return.  When the module has been executed, os_retries.run.child prepares it.
+   All other modules are found as usual.
+2. For os_retries itself the finder returns the package that this file belongs to, because the environment of the
+   program need not have it.
+3. It takes itself off sys.path and imports the sitecustomize that it has hidden, if there is one.
+
+It must run on any Python: it parses on 3.6, and below 3.11 it only reports its version to `run`.  It imports nothing
+that the interpreter has not imported already, so that a program without clients loses no time.
 """
 
 import os
@@ -14,7 +24,7 @@ if MYPY:
 _HERE = os.path.dirname(__file__)
 _PACKAGE = os.path.dirname(os.path.dirname(_HERE))
 
-# The modules that os_retries.run.child has something to do to.
+# The modules that os_retries.run.child prepares.
 _HOOKED = frozenset(
     (
         "keystoneauth1.session",
@@ -29,9 +39,9 @@ _HOOKED = frozenset(
 
 
 def _report(word: str) -> None:
-    """Tell `run`, which keeps a journal, unless it has gone and the journal with it.
+    """Append a word to the journal of `run`, unless `run` has ended and its journal is gone.
 
-    As os_retries.run.journal appends, which cannot be imported here: another user may have made a pipe in its place.
+    os_retries.run.journal does the same and says why so carefully; it must not be imported here.
     """
     try:
         flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -49,7 +59,7 @@ def _report(word: str) -> None:
 
 
 class _Finder:
-    """Finds os_retries, in whatever environment this is, and hooked modules as they would be found without it."""
+    """Finds os_retries in any environment, and the hooked modules where the other finders find them."""
 
     @staticmethod
     def find_spec(name: str, path: "Any" = None, target: "Any" = None) -> "Any":
@@ -71,9 +81,9 @@ class _Finder:
 
 
 def _tell_when_executed(loader: "Any") -> None:
-    """Have the module told of as soon as it is there.
+    """Have ``_loaded`` called as soon as the module has been executed.
 
-    The loader stays the one that it is, for the sake of whoever asks it for sources and resources.
+    The loader is not replaced, because programs ask it for sources and resources.
     """
     execute = getattr(loader, "exec_module", None)
     if execute is None:
@@ -91,7 +101,7 @@ def _tell_when_executed(loader: "Any") -> None:
 
 
 def _loaded(module: "Any") -> None:
-    """Do what is to be done to a client's module.  A program must never fail because of it."""
+    """Prepare a client's module.  A program must never fail because of that."""
     try:
         from os_retries.run import child
 
@@ -108,7 +118,7 @@ def _loaded(module: "Any") -> None:
 
 def _start() -> None:
     if os.environ.get("OSRETRIES_POLICY") is None:
-        return  # somebody else's PYTHONPATH
+        return  # `run` has not started this program
     if sys.version_info < (3, 11):
         _report("old")
         return
@@ -120,7 +130,7 @@ def _start() -> None:
 
 
 def _make_way() -> None:
-    """Let the sitecustomize that this one hides, of the distribution or the user, run as if this one were not there."""
+    """Execute the sitecustomize that this one hides, of the distribution or the user, as if this one were not there."""
     sys.path[:] = [entry for entry in sys.path if entry != _HERE]
     ours = sys.modules.pop(__name__)
     try:
@@ -129,7 +139,7 @@ def _make_way() -> None:
         if error.name != "sitecustomize":
             raise
     finally:
-        sys.modules.setdefault("sitecustomize", ours)  # the import under way wants to find one
+        sys.modules.setdefault("sitecustomize", ours)  # the import that is under way looks for it
 
 
 if __name__ == "sitecustomize":
