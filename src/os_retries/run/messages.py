@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
+_SHORTEST = 20  # characters of a verb and a path by which people still know it
+
 
 def retry_event(retry: Retry) -> Event:
     """Describe a retry before its wait.  docs/run.md lists the fields, for ``--log-json``.
@@ -99,16 +101,21 @@ def status_line(event: Event, seconds: float, room: int, more: str = "") -> str:
     """Say in at most ``room`` characters what is waited for, for so many seconds more.
 
     The countdown is what people look at.  Where there is no room the request id goes first, then the middle of the
-    path.
+    path.  The number of other waits (``more``) goes before the path is too short to be known.
     """
     say = look_up_line if event["event"] == "look_up" else retry_line
     line = say(event, seconds) + more
-    if len(line) > room:
-        event = event | {"request_id": None}
-        line = say(event, seconds) + more
-    if len(line) > room:
-        request = event["request"]
-        line = say(event | {"request": _shortened(request, len(request) - (len(line) - room))}, seconds) + more
+    if len(line) <= room:
+        return line
+    event = event | {"request_id": None}
+    request = event["request"]
+    for rest in (more, ""):
+        line = say(event, seconds) + rest
+        left = len(request) - max(0, len(line) - room)
+        if left >= min(len(request), _SHORTEST) or not rest:
+            break
+    if left < len(request):
+        line = say(event | {"request": _shortened(request, left)}, seconds) + rest
     return line[: max(0, room)]
 
 
