@@ -265,3 +265,18 @@ def test_a_server_is_evacuated_once_and_deleted_by_force(world: World, shared: b
     answer, number = send(world, Change("compute", f"{path}/action", {"forceDelete": None}, "", bool), {}, way)
     assert (answer.status_code, answer.content, number) == (202, b"", sent)
     clean.until(lambda: ask(world, "compute", "GET", path).status_code == 404)
+
+
+@pytest.mark.parametrize("way", [LOST, NEVER_SEEN], ids=["after", "before"])
+def test_the_metadata_of_a_container_are_set_although_the_request_names_no_service(world: World, way: Fault) -> None:
+    """`openstack container set` sends to the URL of the account."""
+    world.attach()
+    session = world.clients["demo"].session
+    container = f"{session.get_endpoint(service_type='object-store')}/{fresh()}"
+    session.put(container)
+    world.creates.left[:], world.creates.only = [way], only(verb="POST", path=f"{container.rpartition('/')[2]}$")
+    world.faults.record.clear()
+    answer = session.post(container, headers={"X-Container-Meta-Color": "blue"})
+    assert (answer.status_code, sum(entry.request.verb == "POST" for entry in world.faults.record)) == (204, 2)
+    assert session.head(container).headers["X-Container-Meta-Color"] == "blue"
+    session.delete(container)

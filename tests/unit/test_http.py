@@ -106,3 +106,22 @@ def test_a_header_that_is_no_text_is_none():
 )
 def test_a_request_is_repeatable_if_a_second_one_does_no_more_than_the_first(verb, path, repeatable):
     assert is_repeatable(verb, path) is repeatable
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "repeatable"),
+    [
+        (None, "/v1/AUTH_1", True),
+        (None, "/v1/AUTH_1/container/an/object", True),
+        (None, "/swift/v1/AUTH_1/container", True),
+        ("object-store", "/v1/whatever", True),
+        (None, "/v1/1/stacks", False),
+        (None, "/v1/secrets/AUTH_1", False),
+        (None, "/v1/1/v1/AUTH_1", False),
+        ("orchestration", "/v1/AUTH_1/stacks", False),
+    ],
+)
+def test_a_post_to_object_storage_is_told_by_its_service_or_by_its_account(service, path, repeatable):
+    """The `openstack` command sends to the URL of the account, and names no service."""
+    assert is_repeatable("POST", path, service) is repeatable
+    assert is_repeatable("PATCH", path, service) is False

@@ -12,12 +12,16 @@ from typing import Any
 #: RFC 9110 §9.2.2: a repeat of these does what the first one did.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
-# Where the verb does not tell (docs/design/creates.md; most of it was executed on the services): verb, path,
-# and whether a repeat is harmless.  The first row that matches holds.
+# An account of object storage, at the beginning of the path or below one more segment.  Clients send to its URL as it
+# is, without a service type: the `openstack` command does.
+_ACCOUNT = re.compile(r"(/[^/]+)?/v1(\.0)?/AUTH_[^/]+(/|$)")
+
+# Where the verb does not tell: verb, path, and whether a repeat is harmless.  The first entry that matches holds.
+# The reasons are in docs/design/creates.md#repeats-by-verb; most of them were tried on the services.
 _REPEATS: tuple[tuple[str, str, bool], ...] = (
     ("POST", r"/v3/auth/tokens$|/v2\.0/tokens$", True),  # one token more
     ("POST", r"/images/[^/]+/actions/(de|re)activate$", True),  # glance sets a state
-    # The service refuses a repeat although the first request has taken effect, so that a look at it must tell.
+    # The service refuses a repeat although the first request has taken effect.  Only a look-up can tell.
     ("PUT", r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$", False),
     ("PUT", r"/trunks/[^/]+/(add|remove)_subports$", False),
     ("PUT", r"/address-groups/[^/]+/(add|remove)_addresses$", False),
@@ -34,10 +38,10 @@ _REPEATS: tuple[tuple[str, str, bool], ...] = (
 def is_repeatable(verb: str, path: str, service: str | None = None) -> bool:
     """Return whether a repeat of this request does no more than the request itself, even if that has taken effect."""
     verb = verb.upper()
-    if service == "object-store":  # swift's POST replaces or merges metadata, its COPY overwrites
-        return verb in IDEMPOTENT | {"POST", "COPY"}
-    for row_verb, pattern, repeatable in _REPEATS:
-        if verb == row_verb and re.search(pattern, path):
+    if service == "object-store" or (service is None and _ACCOUNT.match(path)):
+        return verb in IDEMPOTENT | {"POST", "COPY"}  # POST replaces or merges metadata, COPY overwrites
+    for its_verb, pattern, repeatable in _REPEATS:
+        if verb == its_verb and re.search(pattern, path):
             return repeatable
     return verb in IDEMPOTENT
 
