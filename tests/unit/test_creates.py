@@ -997,6 +997,26 @@ def test_a_type_of_the_same_name_must_be_the_same_in_all(found: Any, there: bool
     assert look(create, lambda _get: Reply(200, {"volume_types": [shown]})).found is there
 
 
+@pytest.mark.parametrize(("microversion", "status"), [((1, 14), 201), ((1, 20), 200)])
+def test_a_resource_provider_is_found_by_an_id_of_ours_and_shown_from_1_20(microversion: Any, status: int) -> None:
+    create = first_row("placement", "/resource_providers", {"name": "x"}, microversion)
+    assert create is not None
+    found = {"uuid": create.sent[0]["uuid"], "name": "x", "links": [{"rel": "self", "href": "/resource_providers/1"}]}
+    assert look(create, lambda _get: Reply(200, found)).found
+    assert look(create, lambda _get: Reply(200, found | {"uuid": "another"})).absent
+    assert create.recipe.status == status
+    assert create.answer([found]) == (found if status == 200 else None)
+    assert create.recipe.headers({}, [found]) == {"Location": "/resource_providers/1"}
+
+
+@pytest.mark.parametrize(("name", "there"), [("x", True), ("y", False)])
+def test_a_resource_provider_with_an_id_of_the_callers_own_is_equal_in_all(name: str, there: bool) -> None:
+    create = first_row("placement", "/resource_providers", {"name": "x", "uuid": "mine"}, (1, 20))
+    assert create is not None
+    assert create.body == {"name": "x", "uuid": "mine"}
+    assert look(create, lambda _get: Reply(200, {"uuid": "mine", "name": name})).found is there
+
+
 @pytest.mark.parametrize(
     ("service", "path", "body"),
     [

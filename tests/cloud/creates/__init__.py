@@ -1,9 +1,9 @@
 """Creates on the real services: what is created through which client, and how the service itself counts it.
 
-One file a service; to add a kind of create, add a row to its KINDS.  The matrix of test_creates_on_cloud.py follows.
+One file a service; to add a kind of create, add an entry to its KINDS.  The matrix of test_creates_on_cloud.py follows.
 """
 
-from . import block_storage, compute, identity, image, network, orchestration
+from . import block_storage, compute, identity, image, network, orchestration, placement
 from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
 
@@ -16,9 +16,10 @@ KINDS: dict[str, Kind] = {
     **network.KINDS,
     **image.KINDS,
     **orchestration.KINDS,
+    **placement.KINDS,
 }
 
-# Of one row, and through one client, with another kind: what differs is a path, or what the service shows.
+# These use the recipe and the client of another kind: what differs is a path, or what the service shows.
 BRIEF = (
     "nova-volume-attachment-newer",
     "nova-interface-net-newer",
@@ -37,4 +38,5 @@ BRIEF = (
     "keystone-policy",
     "keystone-region",
     "keystone-credential",
+    "sdk-resource-provider-older",
 )

@@ -6,7 +6,16 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from os_retries.creates.recipes import block_storage, compute, elsewhere, identity, image, network, orchestration
+from os_retries.creates.recipes import (
+    block_storage,
+    compute,
+    elsewhere,
+    identity,
+    image,
+    network,
+    orchestration,
+    placement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +29,7 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "network": network.RECIPES,
     "image": image.RECIPES,
     "orchestration": orchestration.RECIPES,
+    "placement": placement.RECIPES,
     **elsewhere.RECIPES,
 }
 

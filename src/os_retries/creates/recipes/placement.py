@@ -1,0 +1,44 @@
+"""placement; the facts are in docs/design/creates.md#placement.
+
+Only these two are POSTs.  Everything else that `openstack` sends to placement is a PUT or a DELETE: it is repeated, and
+what the repeat is answered is read in os_retries.session.second_answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from os_retries.creates.markers import ClientId, Item
+from os_retries.creates.recipe import Look, Recipe, no_body
+
+
+def _location(_answer: Item, found: list[Item]) -> dict[str, str]:
+    links = [link["href"] for link in found[0].get("links", []) if link.get("rel") == "self"]
+    return {"Location": links[0]} if links else {}
+
+
+_PROVIDER: dict[str, Any] = {
+    "path": r"/resource_providers",
+    "body": None,
+    "given": ("name",),
+    "carrier": ClientId("uuid"),
+    "look": Look(path="{base}/resource_providers/{uuid}"),
+    "same": ("uuid", "name", "parent_provider_uuid"),
+    "headers": _location,
+    "member": "{path}/{uuid}",
+}
+
+RECIPES = (
+    Recipe(  # a class is nothing but its name
+        path=r"/resource_classes",
+        body=None,
+        given=("name",),
+        look=Look(path="{base}/resource_classes/{name}"),
+        same=("name",),
+        view=no_body,
+        headers=_location,
+        member="{path}/{name}",
+    ),
+    Recipe(**_PROVIDER, since=(1, 20), status=200),
+    Recipe(**_PROVIDER, view=no_body),
+)
