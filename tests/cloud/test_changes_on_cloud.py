@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -280,3 +281,65 @@ def test_the_metadata_of_a_container_are_set_although_the_request_names_no_servi
     assert (answer.status_code, sum(entry.request.verb == "POST" for entry in world.faults.record)) == (204, 2)
     assert session.head(container).headers["X-Container-Meta-Color"] == "blue"
     session.delete(container)
+
+
+# What `openstack resource provider ...` sends: where, and with which generation of the provider or the consumer.
+PLACED = (
+    ("/resource_providers/{provider}/inventories", {"inventories": {"VCPU": {"total": 8}, "DISK_GB": {"total": 9}}}),
+    ("/resource_providers/{provider}/inventories/VCPU", {"total": 16, "reserved": 1}),
+    ("/resource_providers/{provider}/traits", {"traits": ["HW_CPU_X86_SSE2", "HW_CPU_X86_AVX"]}),
+    ("/resource_providers/{provider}/aggregates", {"aggregates": [str(uuid.uuid4())]}),
+    ("/allocations/{consumer}", {"allocations": {"{provider}": {"resources": {"VCPU": 2}}}}),
+    ("/allocations/{consumer}", {"allocations": {"{provider}": {"resources": {"VCPU": 3}}}}),
+    ("/allocations/{consumer}", {"allocations": {}}),
+)
+
+
+@pytest.mark.parametrize("way", [LOST, NEVER_SEEN], ids=["after", "before"])
+def test_a_conflict_of_generations_after_a_lost_answer_is_read_by_a_look(world: World, way: Fault) -> None:
+    """The first attempt has made the generation newer, so that placement refuses the repeat."""
+    at = {"endpoint_filter": {"service_type": "placement"}, "headers": {"OpenStack-API-Version": "placement 1.28"}}
+    clean, session = world.clean["admin"].session, world.clients["admin"].session
+    provider = clean.post("/resource_providers", json={"name": fresh()}, **at).json()["uuid"]
+    texts = {"provider": provider, "consumer": str(uuid.uuid4())}
+    world.attach()
+    for path, content in PLACED:
+        where = path.format_map(texts)
+        if "{consumer}" in path:
+            shown = clean.get(where, **at).json()
+            body = {
+                "allocations": {provider: each for each in content["allocations"].values()},
+                "consumer_generation": shown.get("consumer_generation"),
+                "project_id": "p",
+                "user_id": "u",
+            }
+        else:
+            generation = clean.get(f"/resource_providers/{provider}", **at).json()["generation"]
+            body = content | {"resource_provider_generation": generation}
+        world.creates.left[:], world.creates.only = [way], only(verb="PUT", path=f"{where}$")
+        world.faults.record.clear()
+        answer = session.put(where, json=body, **at)
+        sent = sum(world.creates.only(entry.request) for entry in world.faults.record)
+        assert (path, sent) == (path, 2)
+        assert answer.status_code == (204 if "{consumer}" in path else 200)
+        if answer.content:
+            assert answer.json() == clean.get(where, **at).json()
+            assert answer.json()["resource_provider_generation"] == generation + 1
+    assert clean.get(f"/allocations/{texts['consumer']}", **at).json()["allocations"] == {}
+    clean.delete(f"/resource_providers/{provider}", **at)
+
+
+def test_a_conflict_of_generations_that_is_anothers_goes_up(world: World) -> None:
+    at = {"endpoint_filter": {"service_type": "placement"}, "headers": {"OpenStack-API-Version": "placement 1.28"}}
+    clean, session = world.clean["admin"].session, world.clients["admin"].session
+    provider = clean.post("/resource_providers", json={"name": fresh()}, **at).json()["uuid"]
+    where = f"/resource_providers/{provider}/inventories"
+    theirs = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 8, "reserved": 1}}}
+    clean.put(where, json=theirs, **at)
+    world.attach()
+    world.creates.left[:], world.creates.only = [NEVER_SEEN], only(verb="PUT", path=f"{where}$")
+    mine = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 8}}}
+    answer = session.put(where, json=mine, raise_exc=False, **at)
+    assert answer.status_code == 409
+    assert clean.get(where, **at).json()["inventories"]["VCPU"]["reserved"] == 1
+    clean.delete(f"/resource_providers/{provider}", **at)

@@ -151,3 +151,57 @@ def test_a_put_of_what_the_resource_does_not_show_is_an_error(wanted, shown):
 )
 def test_a_patch_that_sets_values_is_told_from_one_that_adds_or_removes(service, body, absolute):
     assert is_absolute(service, body) is absolute
+
+
+GENERATION = {"resource_provider_generation": 4}
+INVENTORY = {
+    "total": 8,
+    "reserved": 0,
+    "min_unit": 1,
+    "max_unit": 2147483647,
+    "step_size": 1,
+    "allocation_ratio": 1.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("thing", "wanted", "shown"),
+    [
+        ("inventories", {"inventories": {"VCPU": {"total": 8}}}, {"inventories": {"VCPU": INVENTORY}}),
+        ("inventories/VCPU", {"total": 8}, INVENTORY),
+        ("traits", {"traits": ["A", "B"]}, {"traits": ["B", "A"]}),
+        ("aggregates", {"aggregates": ["1", "2"]}, {"aggregates": ["2", "1"]}),
+    ],
+)
+def test_a_write_of_a_provider_has_succeeded_if_it_is_the_one_write_since(thing, wanted, shown):
+    sent = Sent("PUT", f"/resource_providers/1/{thing}", wanted | {"resource_provider_generation": 3})
+    assert read_second(sent, 409, ask(200, shown | GENERATION)) == Answered(200, shown | GENERATION)
+    assert read_second(sent, 409, ask(200, shown | {"resource_provider_generation": 5})) is None, "another's, too"
+    assert read_second(sent, 409, ask(200, shown | {"resource_provider_generation": 3})) is None
+    assert read_second(sent, 409, ask(404)) is None
+    for name in wanted:
+        other = {"VCPU": INVENTORY | {"reserved": 1}} if name == "inventories" else 9 if name == "total" else ["C"]
+        assert read_second(sent, 409, ask(200, shown | GENERATION | {name: other})) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "succeeded"),
+    [
+        ({}, True),
+        ({"allocations": {"1": {"resources": {"VCPU": 2}, "generation": 9}}}, True),
+        ({"allocations": {"1": {"resources": {"VCPU": 3}}}}, False),
+        ({"allocations": {}}, False),
+        ({"project_id": "another"}, False),
+    ],
+)
+@pytest.mark.parametrize("older", [False, True])
+def test_an_allocation_has_succeeded_if_the_consumer_has_been_given_it(change, succeeded, older):
+    resources = {"resources": {"VCPU": 2}}
+    body = {"project_id": "p", "user_id": "u"} | (
+        {"allocations": [resources | {"resource_provider": {"uuid": "1"}}]}
+        if older
+        else {"allocations": {"1": resources}, "consumer_generation": None}
+    )
+    shown = {"allocations": {"1": resources}, "project_id": "p", "user_id": "u", "consumer_generation": 1} | change
+    sent = Sent("PUT", "/allocations/c", body)
+    assert read_second(sent, 409, ask(200, shown)) == (Answered(204) if succeeded else None)

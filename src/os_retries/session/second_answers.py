@@ -87,12 +87,66 @@ def _is_as_wanted(sent: Sent, ask: Ask) -> Answered | None:
     return Answered(200, body) if same else None
 
 
-# Verb, path, the statuses of the second answer, and what proves that the first attempt has taken effect.  The first row
-# that matches holds.
+# placement refuses a write that names an older generation than the present one, and each write makes it one larger.
+# What placement fills in where an inventory leaves it out:
+_INVENTORY = {"reserved": 0, "min_unit": 1, "max_unit": 0x7FFFFFFF, "step_size": 1, "allocation_ratio": 1.0}
+
+
+def _has_been_provided(sent: Sent, ask: Ask) -> Answered | None:
+    """Compare what a resource provider has: inventories, one inventory, traits or aggregates."""
+    status, shown = ask(sent.url)
+    if status != 200 or not isinstance(shown, dict) or not isinstance(sent.json, dict):
+        return None
+    return Answered(200, shown) if _provided(shown, now=True) == _provided(sent.json) else None
+
+
+def _provided(body: dict[str, Any], *, now: bool = False) -> dict[str, Any]:
+    """Return a body in one form: with the generation after the write, and with what placement fills in.
+
+    :param now: whether it shows what is there now
+    """
+    whole = dict(body)
+    generation = whole.pop("resource_provider_generation", None)
+    whole["generation"] = generation if now or not isinstance(generation, int) else generation + 1
+    for name in ("traits", "aggregates"):
+        if isinstance(whole.get(name), list):
+            whole[name] = sorted(whole[name])
+    if "total" in whole:
+        return _INVENTORY | whole
+    if isinstance(whole.get("inventories"), dict):
+        whole["inventories"] = {name: _INVENTORY | each for name, each in whole["inventories"].items()}
+    return whole
+
+
+def _has_been_allocated(sent: Sent, ask: Ask) -> Answered | None:
+    """Compare what a consumer has been given, and by whom."""
+    status, shown = ask(sent.url)
+    wanted = sent.json
+    if status != 200 or not isinstance(shown, dict) or not isinstance(wanted, dict):
+        return None
+    owner = [name for name in ("project_id", "user_id", "consumer_type") if name in shown]
+    same = _resources(shown) == _resources(wanted) and all(shown[name] == wanted.get(name) for name in owner)
+    return Answered(204) if same else None
+
+
+def _resources(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the resources by their provider, as placement shows them, and takes them from 1.12 on."""
+    allocations = body.get("allocations")
+    if isinstance(allocations, list):
+        return {each["resource_provider"]["uuid"]: each["resources"] for each in allocations}
+    return {name: each["resources"] for name, each in (allocations or {}).items()}
+
+
+_OF_A_PROVIDER = r"/resource_providers/[^/]+/(inventories(/[^/?]+)?|traits|aggregates)$"
+
+# Verb, path, the statuses of the second answer, and what proves that the first attempt has taken effect.  The first
+# entry that matches holds.
 _ROWS: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | None]], ...] = (
     ("DELETE", r"/os-volume_attachments/", (400, 409), _cannot_tell),  # from 2.89 on, a 404 until it is attached
     ("DELETE", r".", (400, 409), _is_leaving),
     ("PUT", r"\bimages/[^/?]+/file$", (409,), _has_the_bytes),
+    ("PUT", _OF_A_PROVIDER, (409,), _has_been_provided),
+    ("PUT", r"/allocations/[^/?]+$", (409,), _has_been_allocated),
     ("PUT", r".", (409, 412), _is_as_wanted),  # 412: neutron's If-Match, which is never dropped
 )
 
