@@ -189,8 +189,7 @@ class Creation:
             return self._answer(finding), failure
         if finding.absent:
             self._tell("not there", f"looked up for {waited:g} s and it is not there", detail=f"after {waited:g} s")
-            repeatable = self.create.recipe.resend and _listed(failure, policy)
-            return None, replace(failure, repeatable=repeatable, note="looked up, and it is not there")
+            return None, replace(failure, repeatable=_listed(failure, policy), note="looked up, and it is not there")
         return None, self._unclear(failure, finding)
 
     def _before_repeat(self, failure: Failure) -> tuple[Any, Failure]:

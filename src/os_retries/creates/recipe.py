@@ -165,8 +165,6 @@ class Recipe:
     count: Callable[[Item], tuple[int, int]] = _one
     #: Seconds during which "not there" means "not yet", at least; for a service that answers first and acts later.
     lag: float = 0.0
-    #: Whether the create may be sent again once the resource is surely not there.
-    resend: bool = True
 
     # the answer
     status: int | Callable[[Microversion | None], int] = 201

@@ -53,7 +53,6 @@ def attached(microversion: str) -> Kind:
         listed=attachments,
         delete=detach,
         shown=lambda made, _name: made.id == made.volumeId and bool(made.serverId) and bool(made.device),
-        resend=False,
     )
 
 

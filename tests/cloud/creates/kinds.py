@@ -149,8 +149,6 @@ class Kind:
     later: bool = False
     #: Whether it is looked up only where the caller says that nobody else makes the like.
     single_writer: bool = False
-    #: False where the row says that it is never sent again.
-    resend: bool = True
 
 
 def listing(

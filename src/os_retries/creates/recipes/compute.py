@@ -115,8 +115,8 @@ def _attaching(microversion: str | None, **more: Any) -> Recipe:
             list="volumeAttachments",
             microversion=microversion,
         ),
-        # Between nova's services the request may wait for half an hour, and land then (docs/design/creates.md#compute).
-        resend=False,
+        # Between nova's services the request may wait for half an hour.  If it lands after its repeat, it is refused
+        # (docs/design/creates.md#compute).
         **more,
     )
 
