@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import keystoneauth1.exceptions
 import pytest
 
 from os_retries.faults import Fault, only
@@ -128,14 +129,14 @@ def ask(world: World, service: str, verb: str, path: str, body: Any = None) -> A
     )
 
 
-def send(world: World, change: Change, texts: dict[str, str], way: Fault) -> tuple[Any, int]:
+def send(world: World, change: Change, texts: dict[str, str], way: Fault, account: str = "admin") -> tuple[Any, int]:
     """Send it attached, its first answer being lost; return the answer, and how often it was sent."""
     world.attach()
     world.real_time = "os-retype" in change.body  # which goes on after the answer
     world.creates.left[:] = [way]
     world.creates.only = only(service=change.service, verb=change.verb, path=f"{change.path.rpartition('/')[2]}$")
     world.faults.record.clear()
-    answer = world.clients["admin"].session.request(
+    answer = world.clients[account].session.request(
         change.path.format_map(texts),
         change.verb,
         json=json.loads(re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], json.dumps(change.body))),
@@ -343,3 +344,72 @@ def test_a_conflict_of_generations_that_is_anothers_goes_up(world: World) -> Non
     assert answer.status_code == 409
     assert clean.get(where, **at).json()["inventories"]["VCPU"]["reserved"] == 1
     clean.delete(f"/resource_providers/{provider}", **at)
+
+
+@pytest.fixture
+def two_ports(world: World) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
+    """Boots a server with two ports and makes a security group."""
+    clean = world.clean["demo"]
+    ports = [
+        clean.neutron.create_port({"port": {"name": fresh(), "network_id": clean.network}})["port"]["id"]
+        for _ in range(2)
+    ]
+    body = {"name": fresh(), "imageRef": clean.image, "flavorRef": clean.flavor}
+    nics = {"networks": [{"port": each} for each in ports]}
+    server = clean.session.post(
+        "/servers", json={"server": body | nics}, endpoint_filter={"service_type": "compute"}
+    ).json()["server"]["id"]
+    clean.until(lambda: clean.state(server) == ("active", None))
+    group = clean.neutron.create_security_group({"security_group": {"name": fresh()}})["security_group"]
+    yield server, ports, group
+    clean.delete("compute", f"/servers/{server}")
+    clean.until(lambda: ask(world, "compute", "GET", f"/servers/{server}").status_code == 404)
+    for port in ports:
+        clean.delete("network", f"/v2.0/ports/{port}")
+    clean.delete("network", f"/v2.0/security-groups/{group['id']}")
+
+
+@pytest.mark.parametrize("by", ["id", "name"])
+@pytest.mark.parametrize(("way", "sent"), [(LOST, 1), (NEVER_SEEN, 2)], ids=["after", "before"])
+def test_a_security_group_is_at_every_port_of_a_server_or_at_none(
+    world: World, two_ports: tuple[str, list[str], dict[str, Any]], by: str, way: Fault, sent: int
+) -> None:
+    """Nova would refuse a second one, and goes from port to port: one port that has it proves nothing."""
+    server, ports, group = two_ports
+    clean = world.clean["demo"].neutron
+
+    def having() -> list[str]:
+        return [each for each in ports if group["id"] in clean.show_port(each)["port"]["security_groups"]]
+
+    for action, wanted in (("addSecurityGroup", ports), ("removeSecurityGroup", [])):
+        change = Change("compute", f"/servers/{server}/action", {action: {"name": group[by]}}, "", bool)
+        answer, number = send(world, change, {}, way, "demo")
+        assert (answer.status_code, answer.content, number) == (202, b"", sent)
+        assert having() == wanted
+
+
+def test_a_security_group_at_one_port_only_is_no_success(
+    world: World, two_ports: tuple[str, list[str], dict[str, Any]]
+) -> None:
+    """The repeat is refused by nova, and the caller is told so."""
+    server, ports, group = two_ports
+    clean = world.clean["demo"].neutron
+    groups = clean.show_port(ports[0])["port"]["security_groups"]
+    clean.update_port(ports[0], {"port": {"security_groups": [*groups, group["id"]]}})
+    change = Change("compute", f"/servers/{server}/action", {"addSecurityGroup": {"name": group["id"]}}, "", bool)
+    with pytest.raises(keystoneauth1.exceptions.BadRequest):
+        send(world, change, {}, NEVER_SEEN, "demo")
+
+
+def test_the_description_of_a_floating_ip_with_a_port_is_put_back_and_the_port_stays(world: World) -> None:
+    clean = world.clean["demo"]
+    (public,) = clean.get("network", "/v2.0/networks?name=public")["networks"]
+    port = clean.neutron.create_port({"port": {"name": fresh(), "network_id": clean.network}})["port"]["id"]
+    body = {"floating_network_id": public["id"], "port_id": port, "description": f"for {fresh()}"}
+    world.attach()
+    world.creates.left[:], world.creates.only = [LOST], only(verb="POST", path="/floatingips$")
+    made = world.clients["demo"].neutron.create_floatingip({"floatingip": body})["floatingip"]
+    (there,) = clean.get("network", f"/v2.0/floatingips?port_id={port}")["floatingips"]
+    assert {name: there[name] for name in body} == {name: made[name] for name in body} == body
+    clean.delete("network", f"/v2.0/floatingips/{there['id']}")
+    clean.delete("network", f"/v2.0/ports/{port}")

@@ -224,7 +224,7 @@ def test_whatever_else_happens_there_is_exactly_one_and_the_caller_has_it(
     try:
         made = kind.create(clients, setting, wanted)
     except Exception:
-        if not kind.single_writer:
+        if not kind.asks_before:
             raise AssertionError(met) from None
         assert gone_or_one(world, kind, clean, setting, wanted), met
     else:

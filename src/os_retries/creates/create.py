@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A create that a row of the table knows: what to send instead of the caller's body, and how to find it."""
+    """A create that a recipe knows: what to send instead of the caller's body, and how to find it."""
 
     recipe: Recipe
     body: Any
@@ -48,12 +48,21 @@ class Create:
     high: int
     #: What was there before it was first sent, by the look's ``baseline``.
     known: frozenset[object] = frozenset()
+    #: What of that matched already, where the request takes it away.
+    was: tuple[Item, ...] = ()
 
     @property
     def look(self) -> Look:
         """How it is looked up."""
         assert self.recipe.look is not None
         return self.recipe.look
+
+    def knowing(self, there: Iterable[Item]) -> Create:
+        """Return the create with what is there before it is first sent."""
+        there = list(there)
+        if self.look.gone:
+            return replace(self, was=tuple(item for item in there if self.is_ours(item)))
+        return replace(self, known=frozenset(item[self.look.baseline or ""] for item in there))
 
     def is_ours(self, found: Item, since: float | None = None) -> bool | None:
         """Whether this resource was made by this create; None if it cannot be told.
@@ -95,8 +104,10 @@ class Create:
         return [each for each in (item if isinstance(item, list) else [item]) if isinstance(each, dict)]
 
     def before(self, field: str, marker: object) -> object:
-        """Return what a field held where the marker has taken its place; nothing where it held none."""
-        held = (item.get(field) for item, own in zip(self.asked, self.markers, strict=True) if own == marker)
+        """Return what the caller wrote in a field that shows the marker now; an empty text where it wrote nothing."""
+        held = (
+            asked.get(field) for asked, sent in zip(self.asked, self.sent, strict=True) if sent.get(field) == marker
+        )
         return next(held, None) or ""
 
     def member(self, item: Item) -> str:
@@ -104,7 +115,7 @@ class Create:
         return fill(self.recipe.member, {**texts(item), **self.groups})
 
     def values(self) -> dict[str, str]:
-        """Return what the templates of the row stand for."""
+        """Return what the templates of the recipe stand for."""
         return {**texts(self.sent[0]), **self.groups, "marker": self.markers[0]}
 
     def get(self, path: str, query: Mapping[str, Value], **how: Any) -> Get:
@@ -135,9 +146,9 @@ def texts(item: Item) -> dict[str, str]:
 
 
 def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: Microversion | None) -> Create | None:
-    """Mark a copy of a request's body, if the row is made for it; the body itself is not touched.
+    """Mark a copy of a request's body if the recipe applies to it.  The body itself is not touched.
 
-    None if anything about it is not as the row knows it: then it is no business of this row.
+    :returns: None if the recipe does not apply
     """
     if recipe.since is not None and (microversion is None or microversion < recipe.since):
         return None
@@ -160,7 +171,7 @@ def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: 
 
 
 def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:
-    """Return the items that the body asks for, none if it is not to the last key what the row knows."""
+    """Return the items that the body asks for; none if the body has any key that the recipe does not know."""
     if not isinstance(body, dict):
         return [], False
     if recipe.body is None:

@@ -86,7 +86,7 @@ class Creation:
             refused = replace(self.create.recipe, refused="what there was before could not be asked for")
             self.create = replace(self.create, recipe=refused)
             return False
-        self.create = replace(self.create, known=known, groups={**self.create.groups, **whose})
+        self.create = replace(self.create, groups={**self.create.groups, **whose}).knowing(known)
         self._keeper = Keeper(self.create, self._keeper.tools)
         return True
 

@@ -117,8 +117,8 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
     return _in_full(create, finding, send) if how.then is not None and finding.found else finding
 
 
-def there_before(create: Create, send: Callable[[Get], Reply]) -> frozenset[object] | None:
-    """Return what there is before the create is sent, by the look's ``baseline``; None if that cannot be told.
+def there_before(create: Create, send: Callable[[Get], Reply]) -> list[Item] | None:
+    """Return what there is before the create is sent; None if that cannot be told.
 
     A GET that fails is made once more, at once: a wait here would hold the create up.
     """
@@ -127,13 +127,13 @@ def there_before(create: Create, send: Callable[[Get], Reply]) -> frozenset[obje
         reply = send(get)
         return send(get) if reply.again else reply
 
-    known: set[object] = set()
+    known: list[Item] = []
     for reply in _pages(create, twice):
         items = _listed(create.look, reply)
         if items is None or reply.endless:
             return None
-        known |= {item.get(create.look.baseline or "") for item in items}
-    return None if None in known else frozenset(known)
+        known += items
+    return None if any(item.get(create.look.baseline or "") is None for item in known) else known
 
 
 def _pages(create: Create, send: Callable[[Get], Reply]) -> Iterator[Reply]:
@@ -143,10 +143,20 @@ def _pages(create: Create, send: Callable[[Get], Reply]) -> Iterator[Reply]:
         reply = send(get)
         following = _next(reply.body, how.list) if isinstance(reply.body, dict) else None
         if following is None or following == get.query:
-            yield reply
+            yield _with_second_get(create, reply, send)
             return
         yield replace(reply, endless=not left)
         get = replace(get, query=following)
+
+
+def _with_second_get(create: Create, reply: Reply, send: Callable[[Get], Reply]) -> Reply:
+    """Add what the look's second GET shows."""
+    how = create.look
+    if how.also is None or reply.status != 200:
+        return reply
+    more = send(create.get(how.also, {}, microversion=how.microversion))
+    both = isinstance(reply.body, dict) and isinstance(more.body, dict)
+    return replace(reply, body=reply.body | more.body) if more.status == 200 and both else more
 
 
 def _proved(create: Create, proof: Proof, item: Item, send: Callable[[Get], Reply]) -> bool | None:
@@ -173,6 +183,8 @@ def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> 
 
 
 def _judged(create: Create, hits: list[Item]) -> Finding:
+    if create.look.gone and create.look.list is not None:
+        hits = [] if hits else list(create.was)
     if not hits:
         return Finding()
     if len(hits) > create.high:

@@ -50,8 +50,11 @@ class Look:
     then: str | None = None
     #: The microversion of the look-up; None for that of the caller's request.
     microversion: str | None = None
-    #: Whether a 404 shows that the request has taken effect, as after a delete.
+    #: Whether the request takes something away.  Then a 404 shows that it has taken effect.  With a list and a
+    #: ``baseline``, what matched before the request was sent is the answer when nothing matches any longer.
     gone: bool = False
+    #: A second GET, where one does not show enough: the members of both answers are compared as one resource.
+    also: str | None = None
     #: The service type to ask, where it is not the service of the create.
     service: str | None = None
     #: Fields that must have these values (templates), whatever the filter of the list did.

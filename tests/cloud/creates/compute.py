@@ -197,7 +197,7 @@ KINDS = {
         create=lambda clients, _setting, name: clients.nova("2.60").server_groups.create(name, ["affinity"]),
         listed=listing("compute", "/os-server-groups", "server_groups"),
         delete=removal("compute", "/os-server-groups"),
-        single_writer=True,
+        baseline=True,
     ),
     "nova-server-group-newer": Kind(
         service="compute",
@@ -207,7 +207,15 @@ KINDS = {
         ),
         listed=listing("compute", "/os-server-groups", "server_groups"),
         delete=removal("compute", "/os-server-groups"),
-        single_writer=True,
+        baseline=True,
+    ),
+    "nova-server-group-older": Kind(
+        service="compute",
+        path="/os-server-groups",
+        create=lambda clients, _setting, name: clients.nova("2.1").server_groups.create(name, ["affinity"]),
+        listed=listing("compute", "/os-server-groups", "server_groups"),
+        delete=removal("compute", "/os-server-groups"),
+        baseline=True,
     ),
     "nova-aggregate": Kind(
         service="compute",

@@ -149,6 +149,12 @@ class Kind:
     later: bool = False
     #: Whether it is looked up only where the caller says that nobody else makes the like.
     single_writer: bool = False
+    #: Whether one GET asks what there is before it is sent.
+    baseline: bool = False
+
+    @property
+    def asks_before(self) -> bool:
+        return self.baseline or self.single_writer
 
 
 def listing(

@@ -252,6 +252,24 @@ def no_interface(clients: Clients, setting: Needed, made: str) -> None:
     clients.neutron.remove_interface_router(setting.thing, {"port_id": made})
 
 
+def without_interface(clients: Clients, setting: Needed, name: str) -> Any:
+    made = interface(setting.clean, setting, name)
+    removed = clients.neutron.remove_interface_router(setting.thing, {"subnet_id": made["subnet_id"]})
+    assert removed | made == removed, "neutron's two answers have one form; older releases add tenant_id"
+    return removed
+
+
+def without_interface_by_port(clients: Clients, setting: Needed, name: str) -> Any:
+    made = interface(setting.clean, setting, name)
+    removed = clients.neutron.remove_interface_router(setting.thing, {"port_id": made["port_id"]})
+    assert removed | made == removed
+    return removed
+
+
+def has_no_interface(clients: Clients, setting: Needed, name: str) -> list[Any]:
+    return [] if interfaces(clients, setting, name) else [{"id": setting.thing}]
+
+
 def subport(clients: Clients, setting: Needed, name: str) -> Any:
     port = a_port(setting.clean, setting.network, name)["id"]
     body = {"sub_ports": [{"port_id": port, "segmentation_type": "vlan", "segmentation_id": next(numbers)}]}
@@ -333,6 +351,7 @@ KINDS = {
         "floatingip",
         lambda network, name: {"floating_network_id": network, "description": name},
         setting=public,
+        single_writer=False,
     ),
     "neutron-subnetpool-described": described(
         "/subnetpools",
@@ -497,6 +516,30 @@ KINDS = {
         listed=interfaces,
         delete=no_interface,
         shown=lambda made, _name: made["subnet_ids"] == [made["subnet_id"]] and bool(made["network_id"]),
+    ),
+    "neutron-no-interface": Kind(
+        service="network",
+        path="/remove_router_interface",
+        verb="PUT",
+        setting=a_routed_network,
+        create=without_interface,
+        ids=lambda made: [made["id"]],
+        listed=has_no_interface,
+        delete=lambda _clients, _setting, _made: None,
+        shown=lambda made, _name: bool(made["port_id"]) and bool(made["network_id"]),
+        baseline=True,
+    ),
+    "neutron-no-interface-by-port": Kind(
+        service="network",
+        path="/remove_router_interface",
+        verb="PUT",
+        setting=a_routed_network,
+        create=without_interface_by_port,
+        ids=lambda made: [made["id"]],
+        listed=has_no_interface,
+        delete=lambda _clients, _setting, _made: None,
+        shown=lambda made, _name: bool(made["port_id"]) and bool(made["network_id"]),
+        baseline=True,
     ),
     "neutron-subport": Kind(
         service="network",

@@ -11,7 +11,7 @@ from os_retries.creates.recipe import Blind, Look, Recipe, fingerprint, members,
 # Schedulers' hints stand beside the server, under either name.
 _HINTS = frozenset({"os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"})
 
-# A cell that is down is left out of a filtered list without a word (T4); an unfiltered one, from 2.69, shows it.
+# Nova silently leaves out a cell that is down when a list is filtered; an unfiltered list shows it from 2.69 (T4).
 _DOWN_CELL = Blind(
     path="{base}/servers",
     list="servers",
@@ -53,7 +53,7 @@ def _location(server: Item, _found: list[Item]) -> dict[str, str]:
 
 
 def _begins_like(server: Item, _markers: list[str]) -> str | None:
-    """Nova takes a name for a regular expression of its database's: ask only for what means itself in all of them."""
+    """Ask for the beginning of the name that is no regular expression in any database, for nova takes it as one."""
     plain = re.match(r"[A-Za-z0-9_-]*", str(server.get("name", "")))
     return f"^{plain[0]}" if plain and plain[0] else None
 
@@ -65,10 +65,10 @@ def _keypair(_sent: list[Item], found: list[Item]) -> Item:
 
 
 class _FlavorId(ClientId):
-    """With an id of the caller's own, a flavor that is in all what was asked for: nova tells no age of it."""
+    """The id of a flavor.  With an id of the caller's own all fields are compared, for a flavor shows no age."""
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
-        """Compare the id, or everything."""
+        """Compare the id, or all fields."""
         proof = super().shows(found, sent, marker)
         if proof is not None:
             return proof
@@ -86,6 +86,32 @@ def _amount(value: Any) -> object:
 def _aggregate(_sent: list[Item], found: list[Item]) -> Item:
     """Answer as the create does: a list shows more."""
     return {name: value for name, value in found[0].items() if name not in ("hosts", "metadata")}
+
+
+def _server_group(microversion: str | None, **more: Any) -> Recipe:
+    """Recipe of a server group: one more than before, by the same user, and equal in all that was asked for.
+
+    Groups have no unique name and no age.  They show their user and project from 2.13 on.
+    """
+    return Recipe(
+        path=r"/os-server-groups",
+        body="server_group",
+        match=fingerprint("name"),
+        look=Look(
+            path="{base}/os-server-groups",
+            list="server_groups",
+            holds={"project_id": "{project}", "user_id": "{user}"},
+            baseline="id",
+            microversion=microversion,
+        ),
+        status=200,
+        **more,
+    )
+
+
+def _without_owner(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as nova does below 2.13."""
+    return {name: value for name, value in found[0].items() if name not in ("project_id", "user_id")}
 
 
 # -- what is attached to a server --------------------------------------------------------------------------------------
@@ -122,7 +148,10 @@ def _attaching(microversion: str | None, **more: Any) -> Recipe:
 
 
 def _plugging(**more: Any) -> Recipe:
-    """Row of an interface for which nova makes the port: the device's tag carries the marker, and is shown at 2.70."""
+    """Recipe of an interface for which nova makes the port.
+
+    The tag of the device carries the marker, and is shown at 2.70.
+    """
     return Recipe(
         path=r"/servers/(?P<server>[^/]+)/os-interface",
         body="interfaceAttachment",
@@ -174,7 +203,7 @@ _SNAPSHOT: dict[str, Any] = {
 
 
 def _leads_to(action: str, states: str, tasks: str, *, gone: bool = False) -> Recipe:
-    """Row of an action that brings a server to a state: it is there, or on its way."""
+    """Recipe of an action that brings a server to a state: it is there, or on its way."""
     wanted, ways = frozenset(states.split()), frozenset(tasks.split())
 
     def is_there(found: Item, _sent: Item) -> bool:
@@ -197,7 +226,7 @@ def _as_logged(_found: Item, _sent: Item) -> bool:
 
 
 def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
-    """Row of an action that nova's log of a server's actions shows: one more of it, by the same user, than before.
+    """Recipe of an action that nova's log of a server's actions shows: one more by the same user than before.
 
     :param name: what the log calls it
     """
@@ -229,7 +258,7 @@ def _rescued(sent: list[Item], _found: list[Item]) -> Item:
 
 
 def _is_on_shared_storage(_found: Item, sent: Item) -> bool | None:
-    """Whether it surely is: "False" is what nova reads as False, and then it would have told a password."""
+    """Return True if the disk is shared.  If it is not, or nova reads the value as False, there was a password."""
     return True if str(sent["onSharedStorage"]).lower() in ("true", "1") else None
 
 
@@ -238,7 +267,7 @@ def _no_password(_sent: list[Item], _found: list[Item]) -> Item:
 
 
 def _access(action: str, *, there: bool) -> Recipe:
-    """Row of a project's access to a flavor."""
+    """Recipe of a project's access to a flavor."""
     return Recipe(
         path=r"/flavors/(?P<flavor>[^/]+)/action",
         body=None,
@@ -254,7 +283,7 @@ def _access(action: str, *, there: bool) -> Recipe:
 
 
 def _host(action: str, *, there: bool) -> Recipe:
-    """Row of a host of an aggregate."""
+    """Recipe of a host of an aggregate."""
     return Recipe(
         path=_AGGREGATE,
         body=None,
@@ -265,6 +294,29 @@ def _host(action: str, *, there: bool) -> Recipe:
         ),
         status=200,
         view=lambda _sent, found: {"aggregate": found[0]},
+    )
+
+
+def _group(action: str, *, there: bool) -> Recipe:
+    """Recipe of a security group of a server, which nova adds to or removes from one port after the other."""
+
+    def is_done(found: Item, sent: Item) -> bool | None:
+        name = sent[action].get("name")
+        its = [each for each in found["security_groups"] if name in (each.get("id"), each.get("name"))]
+        if not there:
+            return not its
+        if len({each.get("id") for each in its}) > 1:  # groups of several projects have this name
+            return None
+        return 0 < len(its) == len(found["interfaceAttachments"])  # nova lists the group once for each port
+
+    return Recipe(
+        path=_ACTION,
+        body=None,
+        key=action,
+        look=Look(path="{base}/servers/{server}/os-security-groups", also="{base}/servers/{server}/os-interface"),
+        match=is_done,
+        status=202,
+        view=no_body,
     )
 
 
@@ -291,6 +343,8 @@ _ACTIONS = (
     _leads_to("shelveOffload", "shelved_offloaded", "shelving_offloading"),
     _leads_to("unshelve", "active", "unshelving spawning networking block_device_mapping"),
     _leads_to("forceDelete", "deleted", "deleting", gone=True),
+    _group("addSecurityGroup", there=True),
+    _group("removeSecurityGroup", there=False),
     *(
         _harmless(action)
         for action in (
@@ -311,8 +365,8 @@ _ACTIONS = (
     _logged("revertResize"),
     _logged("migrate"),
     _logged("os-migrateLive", "live-migration", since=(2, 34)),
-    # What nova has logged it may refuse after all, as long as it answers only when it has tried.
-    _refused("os-migrateLive", "nova tells only from 2.34 on that it has begun"),
+    # Below 2.34 nova answers when it has tried, so it may refuse what its log shows already (T17).
+    _refused("os-migrateLive", "below 2.34 nova may log it and refuse it all the same"),
     _logged("unrescue"),
     _logged(
         "rebuild",
@@ -430,22 +484,8 @@ RECIPES = (
     Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
     Recipe(**_SNAPSHOT, view=no_body, headers=_image_location),
     *_ACTIONS,
-    Recipe(
-        path=r"/os-server-groups",
-        body="server_group",
-        single_writer=True,
-        since=(2, 13),  # the first that shows the project
-        match=fingerprint("name"),
-        look=Look(
-            path="{base}/os-server-groups", list="server_groups", holds={"project_id": "{project}"}, baseline="id"
-        ),
-        status=200,
-    ),
-    Recipe(
-        path=r"/os-server-groups",
-        body="server_group",
-        refused="one is like the other, and the request has no room for a mark",
-    ),
+    _server_group(None, since=(2, 13)),
+    _server_group("2.13", view=_without_owner),
     Recipe(
         path=r"/os-aggregates",
         body="aggregate",

@@ -50,6 +50,25 @@ _TAGS_NOT_KEPT = Blind(
 )
 
 
+class _Beside(Description):
+    """The end of a description of the caller's own, which is put back after the create has succeeded."""
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Append the marker, if there is room for both."""
+        text = item.get(self.field)
+        if not isinstance(text, str) or not text or len(text) + 1 + len(marker) > _LENGTH:
+            return None
+        return item | {self.field: f"{text} {marker}"}
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
+        """Compare the description, which holds the marker."""
+        del marker
+        return super().shows(found, sent, str(sent[self.field]))
+
+
+_LENGTH = 255  # of a description
+
+
 def _described(path: str, member: str, *, collection: str = "", **more: Any) -> Recipe:
     """Where only the description can carry a marker."""
     collection = collection or path.strip("/").replace("-", "_")
@@ -150,21 +169,31 @@ def _of_its_group(item: Item, markers: list[str]) -> str | None:
     return str(item["security_group_id"]) if len(markers) == 1 and "security_group_id" in item else None
 
 
+# Ports of a router that are in a subnet and are no interface: its gateway, and the second port that a distributed
+# router has in each subnet.
+_NO_INTERFACE = frozenset({"network:router_gateway", "network:router_centralized_snat"})
+
+
 def _has_subnet(found: Item, sent: Item) -> bool:
     """Whether a port of the router is in the subnet; with a port's id, whether it is that one."""
     if sent.get("port_id"):
         return bool(found.get("id") == sent["port_id"])
-    addresses = found.get("fixed_ips") or []
-    return found.get("device_owner") != "network:router_gateway" and sent.get("subnet_id") in [
-        address.get("subnet_id") for address in addresses
-    ]
+    subnets = [address.get("subnet_id") for address in found.get("fixed_ips") or []]
+    return found.get("device_owner") not in _NO_INTERFACE and sent.get("subnet_id") in subnets
 
 
-def _interface(sent: list[Item], found: list[Item]) -> Item:
+def _interface(_sent: list[Item], found: list[Item]) -> Item:
     """Answer as the router does, of the port that it has now."""
-    del sent
-    port = found[0]
-    subnets = [address["subnet_id"] for address in port["fixed_ips"]]
+    return _of_port(found[0], [address["subnet_id"] for address in found[0]["fixed_ips"]])
+
+
+def _interface_before(sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the router does, of the port that it had before."""
+    subnets = [address["subnet_id"] for address in found[0]["fixed_ips"]]
+    return _of_port(found[0], [each for each in subnets if each == sent[0].get("subnet_id", each)])
+
+
+def _of_port(port: Item, subnets: list[str]) -> Item:
     return {
         "id": port["device_id"],
         "tenant_id": port["tenant_id"],
@@ -281,6 +310,12 @@ RECIPES = (
         look=Look(path="{base}/floatingips", list="floatingips", query={"port_id": "{port_id}"}, born="created_at"),
         same=("floating_network_id", "port_id", "fixed_ip_address", "description"),
     ),
+    Recipe(
+        path=r"/floatingips",
+        body="floatingip",
+        carrier=_Beside(),
+        look=Look(path="{base}/floatingips", list="floatingips", query={"description": "{description}"}),
+    ),
     _by_fingerprint("/floatingips", "floatingip", "floating_network_id"),
     _own_description("/floatingips", "floatingip"),
     Recipe(
@@ -346,11 +381,21 @@ RECIPES = (
         view=_interface,
         status=200,
     ),
-    Recipe(
+    Recipe(  # the answer names the port that was removed, so it is asked for before
         verb="PUT",
-        path=r"/routers/[^/]+/remove_router_interface",
+        path=r"/routers/(?P<router>[^/]+)/remove_router_interface",
         body=None,
-        refused="its answer names the port that was removed, which nobody knows any more",
+        look=Look(
+            path="{base}/ports",
+            list="ports",
+            query={"device_id": "{router}"},
+            holds={"device_id": "{router}"},
+            baseline="id",
+            gone=True,
+        ),
+        match=_has_subnet,
+        view=_interface_before,
+        status=200,
     ),
     Recipe(
         verb="PUT",
