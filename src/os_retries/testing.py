@@ -9,6 +9,8 @@ from os_retries.core import hooks
 if TYPE_CHECKING:
     from os_retries.core.evidence import Attempt, Evidence, Retry
 
+__all__ = ["NoWaits"]
+
 
 class NoWaits:
     """While it is active, no thread waits between attempts, and what happens is recorded.
