@@ -16,6 +16,7 @@ import itertools
 import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,24 +96,28 @@ def commands_of(block):
 
 def run_commands(blocks, folder, environment):
     """Run the console blocks in one shell, as somebody does who types them, and compare what they print."""
-    commands, script = [], ["set -u"]
-    for block in blocks:
-        if block.file:
-            (folder / block.file).write_text(block.code)
-            continue
-        for command in commands_of(block):
-            at = folder / f".output-{len(commands)}"
-            commands.append((command, at))
-            # In braces the command changes this shell, as `cd` and `eval` have to.
-            script.append(f"{{ {command.line}\n}} >'{at}' 2>'{at}-errors' </dev/null; echo $? >'{at}-status'")
-    subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, check=False, timeout=500)
-    for command, at in commands:
-        output, errors = at.read_text(), Path(f"{at}-errors").read_text()
-        status = int(Path(f"{at}-status").read_text())
-        assert status in command.statuses, f"{command.block}: {command.line}: exit status {status}\n{output}{errors}"
-        assert "WARNING" not in errors, f"{command.block}: {command.line}\n{errors}"
-        if command.shown:
-            assert fits(command.shown, output), f"{command.block}: {command.line} prints\n{output}{errors}"
+    with tempfile.TemporaryDirectory() as outputs:
+        commands, script = [], ["set -u"]
+        for block in blocks:
+            if block.file:
+                (folder / block.file).write_text(block.code)
+                continue
+            for command in commands_of(block):
+                at = Path(outputs, str(len(commands)))
+                commands.append((command, at))
+                # In braces the command changes this shell, as `cd` and `eval` have to.
+                script.append(f"{{ {command.line}\n}} >'{at}' 2>'{at}.errors' </dev/null; echo $? >'{at}.status'")
+        subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, check=False, timeout=500)
+        for command, at in commands:
+            check(command, at.read_text(), Path(f"{at}.errors").read_text(), int(Path(f"{at}.status").read_text()))
+
+
+def check(command, output, errors, status):
+    """Compare what a command did with what the page says of it."""
+    where = f"{command.block}: {command.line}"
+    assert status in command.statuses, f"{where}: exit status {status}\n{output}{errors}"
+    assert "WARNING: " not in errors, f"{where}\n{errors}"
+    assert not command.shown or fits(command.shown, output), f"{where} prints\n{output}{errors}"
 
 
 def fits(shown, output):
