@@ -82,10 +82,11 @@ bench-duplicates: env  ## what becomes of creates whose answers are lost: plain,
 	@sandbox/cloud up
 	@$(BIN)/python bench/duplicates.py $(ARGS)
 
-lint: env  ## ruff, mypy --strict, the import contract
+lint: env  ## ruff, mypy --strict, basedpyright on the public API, the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 docs: env  ## the documentation, into site/
