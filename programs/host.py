@@ -11,13 +11,15 @@ import importlib
 import importlib.metadata
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from typing import IO, Any
 
-LONGEST = 300
+LONGEST = 300  # seconds that a command may take: a client may wait for ever for what never comes
 OF_OPENSTACK = (
     "openstack.common", "openstack.identity.v3", "openstack.compute.v2", "openstack.network.v2", "openstack.image.v2",
     "openstack.volume.v3", "openstack.object_store.v1", "openstack.orchestration.v1", "openstack.placement.v1",
@@ -59,6 +61,18 @@ def run_here(function: Any, asked: dict[str, Any], out: IO[bytes], err: IO[bytes
         os._exit(int(status or 0))
 
 
+def wait_for(child: int) -> int:
+    """Return the exit status of a command; one that hangs is killed: 124, as of `timeout`."""
+    until = time.monotonic() + LONGEST
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return 124
+        time.sleep(0.02)
+    return os.waitstatus_to_exitcode(ended[1])
+
+
 def run(found: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     """Run one command and wait for it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -67,7 +81,7 @@ def run(found: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
             child = os.fork()
             if child == 0:
                 run_here(found[name], asked, out, err)
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            status = wait_for(child)
         else:
             status = subprocess.run(
                 asked["words"], check=False, stdout=out, stderr=err, stdin=subprocess.DEVNULL,

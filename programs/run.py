@@ -212,6 +212,7 @@ class Runner:
             }
             for this in rounds
         ]
+        self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "results.json").write_text(json.dumps(content, indent=1))
 
 
@@ -267,16 +268,10 @@ def main() -> int:
     finally:
         runner.write(rounds)
         print("\n" + "\n".join(table(rounds)), flush=True)
-    problems = [f"{this.title}: {each}" for this in rounds for each in this.problems]
-    for each in problems:
-        print(f"\nWRONG  {each}")
-    print(
-        f"\n{len(problems)} wrong"
-        if problems
-        else "\nNothing twice, nothing left, nothing failed that is not expected."
-    )
+    wrong = sum(len(this.problems) for this in rounds)
+    print(f"\n{wrong} wrong: see above" if wrong else "\nNothing twice, nothing left, nothing failed unexpectedly.")
     print(f"Journals of the proxy, and all results: {runner.folder}")
-    return 1 if problems else 0
+    return 1 if wrong else 0
 
 
 def arguments() -> argparse.Namespace:
