@@ -35,5 +35,11 @@ def test_short_files_come_last():
     assert max(files, key=place) == files[-1]
 
 
+def test_one_worker_makes_the_sandboxes_template_while_the_others_have_something_else():
+    many = "tests/cloud/test_creates_together.py::test_many_at_once_with_one_name_under_all_faults_make_one_each"
+    others = [f"{CREATES}::x", "tests/cloud/test_creates_together.py::test_x", "tests/clients/test_attach.py::x"]
+    assert sorted([*others, many], key=place)[:2] == [many, others[2]]
+
+
 def test_there_is_always_a_worker():
     assert number_of_workers() >= 1
