@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from os_retries.core.failure import RETRY_CODES
+from os_retries.core.statuses import RETRY_CODES
 
 LONGEST = 86_400.0  # seconds: the longest wait that can be configured
 LONGEST_GROWN = 3600.0  # seconds: a wait that grows with each retry ends here

@@ -22,10 +22,12 @@ from os_retries import cli
 from os_retries.policy import RetryPolicy
 from os_retries.run import child, command
 from os_retries.run import policies as run_policies
-from os_retries.run.policies import INTERACTIVE, UsageError, policies, write_policies
+from os_retries.run.defaults import INTERACTIVE, default_policies
+from os_retries.run.policies import UsageError, policies, write_policies
 from os_retries.run.report import Reporter
 
 SITECUSTOMIZE = Path(command.__file__).with_name("path") / "sitecustomize.py"
+PATHS = f"import sys; sys.path.append({str(SITECUSTOMIZE.parents[3])!r})\n"
 RUN = [sys.executable, "-m", "os_retries.cli", "run"]
 
 
@@ -184,13 +186,13 @@ def test_the_module_is_the_command(stubs):
     assert version.stdout.startswith("os-retries ")
 
 
-@pytest.mark.parametrize("arguments", [["run", "--", "true"], ["simulate", "--help"]])
+@pytest.mark.parametrize("arguments", [["run", "--retries", "1", "--", "true"], ["simulate", "--help"]])
 def test_a_command_loads_no_other_command_s_options(arguments):
     source = (
         "import sys; from os_retries import cli\n"
         "try: cli.main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "print([each for each in sys.modules if each.endswith('.arguments')])"
+        "print([each for each in sys.modules if each.endswith('.arguments') and each != 'os_retries.arguments'])"
     )
     done = subprocess.run([sys.executable, "-c", source, *arguments], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == str([f"os_retries.{arguments[0]}.arguments"])
@@ -393,28 +395,49 @@ def test_without_oslo_config_a_file_is_a_clear_error(monkeypatch, tmp_path):
         policies({}, str(tmp_path))
 
 
+def passed_on(monkeypatch, options):
+    """The numbers that the command gets."""
+    seen = []
+    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.append(json.loads(how)[""]) or 0)
+    assert cli.main(["run", *options, "--", "true"]) == 0
+    return seen[0]
+
+
+def test_without_options_the_command_gets_the_same_as_with_each_option_at_its_default():
+    """That way does without the parser and the policies."""
+    assert json.loads(default_policies()) == json.loads(write_policies(policies({})))
+
+
+def test_without_options_what_only_a_retry_needs_is_not_loaded():
+    """`os-retries run` is in front of commands that take a tenth of a second."""
+    source = (
+        "import sys; from os_retries import cli\n"
+        "cli.main(['run', '--', 'true'])\n"
+        "print(*{each.partition('.')[0] for each in sys.modules} | {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", PATHS + source], check=True, capture_output=True, text=True
+    )
+    loaded = set(done.stdout.split())
+    assert loaded.isdisjoint(
+        {"argparse", "dataclasses", "inspect", "logging", "pathlib", "tempfile", "shutil", "random", "urllib"}
+        | {"os_retries.policy", "os_retries.core.failure", "os_retries.run.summary", "os_retries.run.report"}
+    )
+
+
 @pytest.mark.parametrize(("options", "safe"), [([], True), (["--no-safe-creates"], False)])
 def test_creates_are_safe_unless_that_is_switched_off(monkeypatch, options, safe):
-    seen = {}
-    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.update(how) or 0)
-    assert cli.main(["run", *options, "--", "true"]) == 0
-    assert seen[None].safe_creates is safe
+    assert passed_on(monkeypatch, options)["safe_creates"] is safe
 
 
 @pytest.mark.parametrize(("options", "alone"), [([], False), (["--single-writer"], True)])
 def test_single_writer_reaches_the_policies(monkeypatch, options, alone):
-    seen = {}
-    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.update(how) or 0)
-    assert cli.main(["run", *options, "--", "true"]) == 0
-    assert seen[None].single_writer is alone
+    assert passed_on(monkeypatch, options)["single_writer"] is alone
 
 
 @pytest.mark.parametrize(("options", "paced"), [([], True), (["--no-pacing"], False)])
 def test_no_pacing_reaches_the_policies(monkeypatch, options, paced):
-    seen = {}
-    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.update(how) or 0)
-    assert cli.main(["run", *options, "--", "true"]) == 0
-    assert seen[None].pacing is paced
+    assert passed_on(monkeypatch, options)["pacing"] is paced
 
 
 def test_timeout_inf_is_none():

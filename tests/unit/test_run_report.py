@@ -18,7 +18,7 @@ import pytest
 from os_retries.core.failure import Kind
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry
 from os_retries.policy import RetryPolicy
-from os_retries.run import journal, messages, report
+from os_retries.run import journal, messages, report, text
 from os_retries.run.report import Elsewhere, Reporter
 from os_retries.run.summary import summary
 
@@ -266,9 +266,9 @@ def test_an_event_has_the_documented_fields():
 
 
 def test_a_terminal_without_unicode_gets_ascii():
-    assert messages.fitting("a · b", "ascii") == "a - b"
-    assert messages.fitting("a · b", "utf-8") == "a · b"
-    assert messages.fitting("ä · b", None) == "? - b"
+    assert text.fitting("a · b", "ascii") == "a - b"
+    assert text.fitting("a · b", "utf-8") == "a · b"
+    assert text.fitting("ä · b", None) == "? - b"
 
 
 # -- waiting
@@ -544,12 +544,12 @@ def test_events_are_summed_up_one_by_one_in_little_memory():
 
     tracemalloc.start()
     try:
-        text = summary(journal.read(Endless()))
+        told = summary(journal.read(Endless()))
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert text.splitlines()[0].startswith("os-retries: 10000 requests repeated (10000 retries,")
-    assert text.splitlines()[-1] == "  and 9990 more"
+    assert told.splitlines()[0].startswith("os-retries: 10000 requests repeated (10000 retries,")
+    assert told.splitlines()[-1] == "  and 9990 more"
     assert most < 2e6  # 20e6 as a list
 
 

@@ -9,11 +9,12 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from os_retries.core import statuses
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
-#: The statuses of the specification, "list of the errors, that can be retried".
-RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})
+RETRY_CODES = statuses.RETRY_CODES
 
 
 class Kind(enum.StrEnum):

@@ -65,12 +65,12 @@ def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> Non
 
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from os_retries.run.command import run_command
-    from os_retries.run.policies import FLAGS, UsageError, policies
+    from os_retries.run.policies import FLAGS, UsageError, policies, write_policies
 
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
     try:
         how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
-        return run_command(arguments.command, how, quiet=arguments.quiet, log_json=arguments.log_json)
+        return run_command(arguments.command, write_policies(how), quiet=arguments.quiet, log_json=arguments.log_json)
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")

@@ -10,20 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal
-from os_retries.run.policies import UsageError, write_policies
+from os_retries.run.defaults import default_policies
 from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from os_retries.run.policies import Policies
+    from os_retries.run.summary import Summary
 
-_PATH = Path(__file__).with_name("path")
+_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "path")  # noqa: PTH100, PTH118, PTH120
 
 _UNREACHED = (
     "os-retries: no Python program below this command reported in, so nothing was retried. Out of reach are Python "
@@ -33,12 +32,18 @@ _TOO_OLD = "os-retries: this command runs Python {}, and os-retries needs 3.11 o
 _UNUSED = "os-retries: this command used neither keystoneauth nor swiftclient, so there was nothing to retry."
 
 
-def run_command(command: Sequence[str], policies: Policies, *, quiet: bool = False, log_json: str | None = None) -> int:
+def run_with_defaults(command: Sequence[str]) -> int:
+    """Run ``command`` as ``run_command`` does, with the default of each option."""
+    return run_command(command, default_policies())
+
+
+def run_command(command: Sequence[str], policies: str, *, quiet: bool = False, log_json: str | None = None) -> int:
     """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
 
     Signals reach the command, and a signal that ends it ends this process too.  With ``quiet`` the command takes the
     place of this process, and this function does not return.
 
+    :param policies: as text, which ``policies.write_policies`` makes
     :raises UsageError: if ``log_json`` cannot be written
     """
     environ = dict(os.environ)
@@ -50,7 +55,7 @@ def run_command(command: Sequence[str], policies: Policies, *, quiet: bool = Fal
         environ["OSRETRIES_DISABLED"] = "1"
         return replace_by(command, environ)
     environ["PYTHONPATH"] = _python_path(environ.get("PYTHONPATH", ""))
-    environ["OSRETRIES_POLICY"] = write_policies(policies)
+    environ["OSRETRIES_POLICY"] = policies
     _tell_run_around_us(environ)
     for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET"):
         environ.pop(name, None)  # they belong to an os-retries run around this one
@@ -89,8 +94,8 @@ def _tell_run_around_us(environ: Mapping[str, str]) -> None:
 
 def _python_path(before: str) -> str:
     """Put our folder first.  Make no empty entry, because that would mean the current directory."""
-    entries = [entry for entry in before.split(os.pathsep) if entry != str(_PATH)] if before else []
-    return os.pathsep.join([str(_PATH), *entries])
+    entries = [entry for entry in before.split(os.pathsep) if entry != _PATH] if before else []
+    return os.pathsep.join([_PATH, *entries])
 
 
 def _writable(path: str) -> str:
@@ -98,29 +103,33 @@ def _writable(path: str) -> str:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666))
     except OSError as error:
+        from os_retries.run.policies import UsageError
+
         raise UsageError(f"--log-json {path}: {error.strerror}") from None
     return os.path.abspath(path)  # noqa: PTH100
 
 
 def _sum_up(path: str) -> None:
     """Print what the programs have met, or why nothing could be retried."""
-    from os_retries.run.summary import Summary
-
-    met, words, versions = Summary(), set[str](), set[str]()
+    met: Summary | None = None
+    words, versions = set[str](), set[str]()
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123
             for each in journal.read(file):
-                if isinstance(each, dict):
-                    met.add(each)
-                else:
+                if isinstance(each, list):
                     words.add(each[0])
                     versions.add(each[1])
+                    continue
+                if met is None:  # most runs have nothing to sum up, and need not load it
+                    from os_retries.run import summary
+
+                    met = summary.Summary()
+                met.add(each)
     except OSError as error:  # somebody has removed it
         say(f"os-retries: there is no summary: {error.strerror}")
         return
-    text = met.text()
-    if text:
-        say(text)
+    if met is not None:
+        say(met.text())
     elif not words & {"attached", "failed", "inside"}:
         if "in" in words:
             say(_UNUSED)

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from os_retries.core.evidence import GiveUp
+from os_retries.run.text import printable
 
 if TYPE_CHECKING:
     from os_retries.core.evidence import Attempt, Evidence, LookedUp, Retry
@@ -166,17 +167,3 @@ def _in(seconds: float) -> str:
 def in_seconds(seconds: float) -> str:
     """Return a duration in words."""
     return f"{seconds:.1f} s" if 0 < seconds < 1 else f"{math.ceil(seconds)} s"
-
-
-def printable(text: str) -> str:
-    """Replace characters that would move a terminal's cursor or forge a line: a path may hold any character."""
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
-def fitting(text: str, encoding: str | None) -> str:
-    """Return ``text`` in the characters that a stream of that encoding has."""
-    try:
-        text.encode(encoding or "ascii")
-    except (UnicodeError, LookupError):
-        return text.replace("·", "-").replace("\N{MULTIPLICATION SIGN}", "x").encode("ascii", "replace").decode()
-    return text

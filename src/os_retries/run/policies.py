@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from os_retries.options import OPTIONS
 from os_retries.policy import RetryPolicy
+from os_retries.run.defaults import INTERACTIVE, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The defaults of ``run``, for interactive use.
-INTERACTIVE: Mapping[str, Any] = {
-    option.name: option.default if option.interactive is None else option.interactive
-    for option in OPTIONS
-    if option.flag is not None and option.flag.metavar
-}
 #: By field of RetryPolicy: the option on the command line.
 FLAGS = {option.name: option.flag.flag for option in OPTIONS if option.flag is not None}
 
@@ -75,13 +69,9 @@ def _read(path: str) -> Policies:
 
 def write_policies(policies: Policies) -> str:
     """Return policies as text, for ``os_retries.run.child.read_policies``."""
-    return json.dumps(
+    return write(
         {
-            service or "": {option.name: _plain(getattr(policy, option.name)) for option in OPTIONS}
+            service or "": {option.name: getattr(policy, option.name) for option in OPTIONS}
             for service, policy in policies.items()
         }
     )
-
-
-def _plain(value: Any) -> Any:
-    return sorted(value) if isinstance(value, frozenset) else value

@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from os_retries.run.messages import fitting
+from os_retries.run.text import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -63,6 +62,8 @@ def replace_by(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _found(name: str) -> str:
+    import shutil
+
     return shutil.which(name) or name
 
 

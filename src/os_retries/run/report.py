@@ -21,16 +21,15 @@ from os_retries.run.journal import append
 from os_retries.run.messages import (
     answered_event,
     answered_line,
-    fitting,
     give_up_event,
     give_up_line,
     look_up_event,
     look_up_line,
-    printable,
     retry_event,
     retry_line,
     status_line,
 )
+from os_retries.run.text import fitting, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

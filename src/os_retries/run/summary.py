@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING, Any
 
-from os_retries.run.messages import in_seconds, printable
+from os_retries.run.messages import in_seconds
+from os_retries.run.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

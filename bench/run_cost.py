@@ -1,0 +1,50 @@
+"""What `os-retries run` costs a program that needs no retries: CPU time of both processes, side by side.
+
+    python bench/run_cost.py [COMMAND ...]
+
+Each round runs the command once without and once with `os-retries run`; the medians are compared.  CPU time is user and
+system time of the process and of all below it, because on a busy machine the clock says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from pathlib import Path
+
+ROUNDS = int(os.environ.get("ROUNDS", "21"))
+RUN = [str(Path(sys.executable).with_name("os-retries")), "run", "--"]
+
+
+def cpu(command: list[str]) -> float:
+    """Run a command, and return its CPU time in milliseconds."""
+    with Path(os.devnull).open("r+b") as null:
+        files = [(os.POSIX_SPAWN_DUP2, null.fileno(), number) for number in (0, 1, 2)]
+        pid = os.posix_spawnp(command[0], command, os.environ, file_actions=files)
+    _, status, used = os.wait4(pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+def main() -> None:
+    """Measure and print."""
+    command = sys.argv[1:] or [sys.executable, "-c", "pass"]
+    commands = {
+        " ".join(command): command,
+        "below os-retries run": [*RUN, *command],
+        "os-retries run -- true": [*RUN, "true"],
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(ROUNDS):
+        for name, each in commands.items():
+            times[name].append(cpu(each))
+    plain, *_ = (statistics.median(each) for each in times.values())
+    for name, each in times.items():
+        median = statistics.median(each)
+        print(f"{median:7.1f} ms  {median - plain:+7.1f} ms  {median / plain:5.2f} x  {name}")
+
+
+if __name__ == "__main__":
+    main()

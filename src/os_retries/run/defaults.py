@@ -1,0 +1,29 @@
+"""The defaults of ``os-retries run``, made of the table of options alone: no policy is made, which takes longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from os_retries.options import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The options that the command line has a number for, with the default of ``run``, which is for interactive use.
+INTERACTIVE: Mapping[str, Any] = {
+    option.name: option.default if option.interactive is None else option.interactive
+    for option in OPTIONS
+    if option.flag is not None and option.flag.metavar
+}
+
+
+def default_policies() -> str:
+    """Return the text that ``policies.write_policies`` makes of the policy with these defaults."""
+    return write({"": {option.name: INTERACTIVE.get(option.name, option.default) for option in OPTIONS}})
+
+
+def write(policies: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the options of each service as text."""
+    import json
+
+    return json.dumps(policies, default=sorted)  # the statuses are a set
