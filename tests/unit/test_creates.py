@@ -344,12 +344,12 @@ def test_a_place_that_the_caller_uses_otherwise_is_left_alone(carrier: Any, item
 
 
 def test_a_description_that_says_the_name_once_more_is_taken_and_put_back() -> None:
-    create = first_row("network", "/networks", {"network": {"name": "web", "description": "web"}})
+    create = create_for("network", "/networks", {"network": {"name": "web", "description": "web"}})
     assert create.sent[0]["description"] == create.markers[0]
     assert create.before("description", create.markers[0]) == "web"
     assert create.before("description", "another's") == ""
     two = {"networks": [{"name": "a"}, {"name": "b", "description": "b"}]}
-    create = first_row("network", "/networks", two)
+    create = create_for("network", "/networks", two)
     assert [create.before("description", marker) for marker in create.markers] == ["", "b"]
 
 
@@ -396,7 +396,7 @@ def test_no_two_creates_have_one_marker() -> None:
 # -- the table
 
 
-def first_row(
+def create_for(
     service: str, path: str, body: Any, microversion: Any = None, verb: str = "POST", single_writer: bool = False
 ) -> Create | None:
     for recipe, groups in recipes_for(service, verb, path, single_writer=single_writer):
@@ -410,13 +410,13 @@ def first_row(
     ("microversion", "place"), [((2, 52), "tags"), ((999, 0), "tags"), ((2, 51), "metadata"), (None, "metadata")]
 )
 def test_a_server_is_tagged_from_2_52_on_and_has_metadata_below(microversion: Any, place: str) -> None:
-    create = first_row("compute", "/servers", {"server": {"name": "x"}}, microversion)
+    create = create_for("compute", "/servers", {"server": {"name": "x"}}, microversion)
     assert create is not None
     assert set(create.sent[0]) == {"name", place, "adminPass"}
 
 
 def test_the_callers_own_password_is_kept() -> None:
-    create = first_row("compute", "/servers", {"server": {"name": "x", "adminPass": "mine"}})
+    create = create_for("compute", "/servers", {"server": {"name": "x", "adminPass": "mine"}})
     assert create is not None
     assert create.sent[0]["adminPass"] == "mine"
 
@@ -444,7 +444,7 @@ def test_the_callers_own_password_is_kept() -> None:
     ],
 )
 def test_what_cannot_be_made_safe_is_refused_and_not_marked(service: str, path: str, body: Any) -> None:
-    create = first_row(service, path, body, (2, 60))
+    create = create_for(service, path, body, (2, 60))
     assert create is not None
     assert create.recipe.refused
     assert create.body == body
@@ -476,7 +476,7 @@ def test_of_a_single_writer_what_is_new_equal_and_of_the_project_is_found(
     service: str, path: str, body: Any, listed: str
 ) -> None:
     ((_, item),) = body.items()
-    create = first_row(service, path, body, (2, 60), single_writer=True)
+    create = create_for(service, path, body, (2, 60), single_writer=True)
     assert create is not None
     assert create.body == body
     create = replace(create, known=frozenset({"old"}), groups={**create.groups, "project": "mine"})
@@ -491,7 +491,7 @@ def test_of_a_single_writer_what_is_new_equal_and_of_the_project_is_found(
 
 @pytest.mark.parametrize(("service", "path", "body", "listed"), SINGLE_WRITER)
 def test_without_that_promise_it_is_refused(service: str, path: str, body: Any, listed: str) -> None:
-    create = first_row(service, path, body, (2, 60))
+    create = create_for(service, path, body, (2, 60))
     assert create is not None
     assert create.recipe.refused
 
@@ -504,7 +504,7 @@ def log_of(*records: tuple[str, str, str]) -> Reply:
 
 
 def rebooting(before: Reply) -> Create:
-    create = first_row("compute", "/servers/1/action", {"reboot": {"type": "HARD"}})
+    create = create_for("compute", "/servers/1/action", {"reboot": {"type": "HARD"}})
     assert create is not None
     known = there_before(create, lambda _get: before)
     assert known is not None
@@ -536,7 +536,7 @@ def test_two_of_ones_own_since_the_request_prove_nothing() -> None:
 
 @pytest.mark.parametrize("replies", [[Reply(403)], [Reply(503, again=True)] * 2, [Reply(200, {"no": "log"})]])
 def test_what_was_there_before_is_asked_for_twice_at_most_and_else_unknown(replies: list[Reply]) -> None:
-    create = first_row("compute", "/servers/1/action", {"reboot": {"type": "HARD"}})
+    create = create_for("compute", "/servers/1/action", {"reboot": {"type": "HARD"}})
     assert create is not None
     left = list(replies)
     assert there_before(create, lambda _get: left.pop(0)) is None
@@ -549,7 +549,7 @@ def test_what_was_there_before_is_asked_for_twice_at_most_and_else_unknown(repli
 
 @pytest.mark.parametrize("given", [None, {}])
 def test_a_password_of_ours_is_in_the_rescue_and_in_its_answer(given: Any) -> None:
-    create = first_row("compute", "/servers/1/action", {"rescue": given})
+    create = create_for("compute", "/servers/1/action", {"rescue": given})
     assert create is not None
     ours = create.sent[0]["adminPass"]
     assert create.body == {"rescue": {"adminPass": ours}}
@@ -558,7 +558,7 @@ def test_a_password_of_ours_is_in_the_rescue_and_in_its_answer(given: Any) -> No
 
 def test_a_live_migration_is_looked_up_only_where_nova_answers_before_it_tries() -> None:
     body = {"os-migrateLive": {"host": None, "block_migration": "auto"}}
-    older, newer = (first_row("compute", "/servers/1/action", body, version) for version in ((2, 33), (2, 34)))
+    older, newer = (create_for("compute", "/servers/1/action", body, version) for version in ((2, 33), (2, 34)))
     assert older is not None
     assert newer is not None
     assert (bool(older.recipe.refused), bool(newer.recipe.refused)) == (True, False)
@@ -569,7 +569,7 @@ def test_a_live_migration_is_looked_up_only_where_nova_answers_before_it_tries()
 )
 def test_an_application_credential_is_ours_if_it_takes_our_secret(status: int, found: Any, problem: str) -> None:
     asked: list[Get] = []
-    create = first_row("identity", "/v3/users/1/application_credentials", {"application_credential": {"name": "x"}})
+    create = create_for("identity", "/v3/users/1/application_credentials", {"application_credential": {"name": "x"}})
     assert create is not None
 
     def get(get: Get) -> Reply:
@@ -594,25 +594,25 @@ def test_an_application_credential_is_ours_if_it_takes_our_secret(status: int, f
 
 def test_a_secret_of_the_callers_own_is_not_replaced() -> None:
     body = {"application_credential": {"name": "x", "secret": "mine"}}
-    create = first_row("identity", "/users/1/application_credentials", body)
+    create = create_for("identity", "/users/1/application_credentials", body)
     assert create is not None
     assert create.body == body
 
 
 @pytest.mark.parametrize("path", ["/servers/1/actions", "/servers/1", "/os-servers", "/volumes"])
-def test_a_path_that_is_no_create_has_no_row(path: str) -> None:
-    assert first_row("compute", path, {"server": {"name": "x"}}) is None
+def test_a_path_that_is_no_create_has_no_recipe(path: str) -> None:
+    assert create_for("compute", path, {"server": {"name": "x"}}) is None
 
 
 @pytest.mark.parametrize(("path", "base"), [("/servers", ""), ("https://a:8774/v2.1/servers", "https://a:8774/v2.1")])
 def test_look_ups_go_where_the_create_went(path: str, base: str) -> None:
-    create = first_row("compute", path, {"server": {"name": "my-server.1"}})
+    create = create_for("compute", path, {"server": {"name": "my-server.1"}})
     assert create is not None
     assert create.get(create.look.path, create.look.query) == Get(f"{base}/servers/detail", [("name", "^my-server")])
 
 
 def test_what_nova_takes_for_a_pattern_is_not_asked_for() -> None:
-    create = first_row("compute", "/servers", {"server": {"name": "*"}})
+    create = create_for("compute", "/servers", {"server": {"name": "*"}})
     assert create is not None
     assert create.get(create.look.path, create.look.query).query == []
 
@@ -631,7 +631,7 @@ def test_each_of_a_bulk_has_a_marker_of_its_own_and_the_answer_is_in_the_order_o
 
 
 def test_a_down_cell_makes_an_empty_list_no_proof() -> None:
-    create = first_row("compute", "/servers", {"server": {"name": "x"}}, (2, 60))
+    create = create_for("compute", "/servers", {"server": {"name": "x"}}, (2, 60))
     assert create is not None
 
     def get(get: Get) -> Reply:
@@ -643,7 +643,7 @@ def test_a_down_cell_makes_an_empty_list_no_proof() -> None:
 
 
 def test_the_look_for_a_down_cell_is_made_again_when_it_fails() -> None:
-    create = first_row("compute", "/servers", {"server": {"name": "x"}}, (2, 60))
+    create = create_for("compute", "/servers", {"server": {"name": "x"}}, (2, 60))
     assert create is not None
     cells = [Reply(503, again=True), Reply(200, {"servers": []})]
 
@@ -657,13 +657,15 @@ def test_the_look_for_a_down_cell_is_made_again_when_it_fails() -> None:
     assert find_out(create, tools, settle=0, patience=9, allowance=9)[0].problem == "the look-up failed (503)"
 
 
-@pytest.mark.parametrize("row", [row for rows in TABLE.values() for row in rows], ids=lambda row: row.path)
-def test_every_row_can_find_what_it_marks_or_says_why_it_refuses(row: Recipe) -> None:
-    if row.refused or row.harmless:
-        assert (row.carrier, row.look) == (None, None)
+@pytest.mark.parametrize(
+    "recipe", [recipe for recipes in TABLE.values() for recipe in recipes], ids=lambda recipe: recipe.path
+)
+def test_every_recipe_can_find_what_it_marks_or_says_why_it_refuses(recipe: Recipe) -> None:
+    if recipe.refused or recipe.harmless:
+        assert (recipe.carrier, recipe.look) == (None, None)
     else:
-        assert row.look is not None
-        assert row.carrier is not None or row.same or row.match is not None
+        assert recipe.look is not None
+        assert recipe.carrier is not None or recipe.same or recipe.match is not None
 
 
 def test_what_landed_after_the_settle_time_and_before_the_re_send_is_the_answer() -> None:
@@ -704,8 +706,8 @@ def test_a_create_that_was_never_lost_is_not_looked_up() -> None:
     assert keeper.after_success([{"id": "1"}]) == ()
 
 
-def test_a_row_may_match_by_a_function_and_answer_nothing() -> None:
-    row = Recipe(
+def test_a_recipe_may_match_by_a_function_and_answer_nothing() -> None:
+    recipe = Recipe(
         verb="PUT",
         path="/routers/(?P<router>[^/]+)/add_router_interface",
         body=None,
@@ -713,7 +715,7 @@ def test_a_row_may_match_by_a_function_and_answer_nothing() -> None:
         look=Look(path="{base}/ports", list="ports", query={"device_id": "{router}"}),
         view=lambda _sent, _found: None,
     )
-    create = prepare(row, {"base": "/v2.0", "path": "", "router": "r"}, {"subnet_id": "s"}, None)
+    create = prepare(recipe, {"base": "/v2.0", "path": "", "router": "r"}, {"subnet_id": "s"}, None)
     assert create is not None
     assert create.get(create.look.path, create.look.query) == Get("/v2.0/ports", [("device_id", "r")])
     assert look(create, lambda _get: Reply(200, {"ports": [{"id": "1", "subnets": ["s"]}]})).found
@@ -740,7 +742,7 @@ RULE = {"security_group_id": "g", "direction": "ingress", "protocol": "tcp", "po
     ],
 )
 def test_without_a_marker_what_is_older_than_the_request_is_not_its_doing(made: Any, since: Any, found: Any) -> None:
-    create = first_row("network", "/security-group-rules", {"security_group_rule": RULE})
+    create = create_for("network", "/security-group-rules", {"security_group_rule": RULE})
     assert create is not None
     moment = None if since is None else datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp()
     rule = RULE | {"id": "1", "ethertype": "IPv4", "port_range_min": 22, "created_at": made}
@@ -760,14 +762,14 @@ def test_without_a_marker_what_is_older_than_the_request_is_not_its_doing(made: 
     ],
 )
 def test_a_rule_is_told_by_what_neutron_takes_for_its_key(change: dict[str, Any], same: bool) -> None:
-    create = first_row("network", "/security-group-rules", {"security_group_rule": RULE | {"protocol": "TCP"}})
+    create = create_for("network", "/security-group-rules", {"security_group_rule": RULE | {"protocol": "TCP"}})
     assert create is not None
     rule = RULE | {"ethertype": "IPv4", "port_range_min": 22} | change
     assert create.recipe.shows(rule, create.sent[0], "") is same
 
 
 def test_the_port_of_another_router_is_no_answer_although_the_filter_is_ignored() -> None:
-    create = first_row("network", "/v2.0/routers/r1/add_router_interface", {"subnet_id": "s"}, verb="PUT")
+    create = create_for("network", "/v2.0/routers/r1/add_router_interface", {"subnet_id": "s"}, verb="PUT")
     assert create is not None
     port = {"id": "p", "fixed_ips": [{"subnet_id": "s"}], "device_owner": "network:router_interface"}
     assert create.is_ours(port | {"device_id": "r1"})
@@ -787,7 +789,7 @@ def test_the_port_of_another_router_is_no_answer_although_the_filter_is_ignored(
     ],
 )
 def test_what_has_no_place_for_a_marker_is_refused_and_not_touched(path: str, body: Any) -> None:
-    create = first_row("network", path, body)
+    create = create_for("network", path, body)
     assert create is not None
     assert create.recipe.refused
     assert create.body == body
@@ -795,7 +797,7 @@ def test_what_has_no_place_for_a_marker_is_refused_and_not_touched(path: str, bo
 
 @pytest.mark.parametrize("service", elsewhere.RECIPES)
 def test_a_service_that_nobody_has_tried_is_refused_by_name(service: str) -> None:
-    create = first_row(service, "/v2/things", {"thing": {"name": "x"}})
+    create = create_for(service, "/v2/things", {"thing": {"name": "x"}})
     assert create is not None
     assert service in create.recipe.refused
     assert create.body == {"thing": {"name": "x"}}
@@ -803,13 +805,13 @@ def test_a_service_that_nobody_has_tried_is_refused_by_name(service: str) -> Non
 
 @pytest.mark.parametrize(("action", "known"), [("suspend", True), ("check", True), ("cancel_update", False)])
 def test_an_action_of_a_stack_whose_state_does_not_say_it_is_refused(action: str, known: bool) -> None:
-    create = first_row("orchestration", "/stacks/s/1/actions", {action: None})
+    create = create_for("orchestration", "/stacks/s/1/actions", {action: None})
     assert create is not None
     assert bool(create.recipe.refused) is not known
 
 
 def test_a_stack_is_told_by_one_more_tag() -> None:
-    create = first_row("orchestration", "/stacks", {"stack_name": "s", "tags": "mine"})
+    create = create_for("orchestration", "/stacks", {"stack_name": "s", "tags": "mine"})
     assert create is not None
     mine, marker = create.sent[0]["tags"].split(",")
     assert (mine, marker) == ("mine", create.markers[0])
@@ -822,13 +824,13 @@ def test_the_evidence_names_what_has_no_id_by_what_it_has() -> None:
 
 
 def test_what_a_list_shows_in_part_is_asked_for_in_full() -> None:
-    row = Recipe(
+    recipe = Recipe(
         path="/things",
         body="thing",
         carrier=Tag(),
         look=Look(path="{base}/things", list="things", then="{base}/things/{id}"),
     )
-    create = prepared(row)
+    create = prepared(recipe)
     assert create is not None
     part = {"id": "1", "tags": create.markers}
     replies = {"/things": Reply(200, {"things": [part]}), "/things/1": Reply(200, {"thing": part | {"all": True}})}
@@ -838,22 +840,22 @@ def test_what_a_list_shows_in_part_is_asked_for_in_full() -> None:
     assert (finding.found, finding.problem, finding.ids) == (False, "the look-up failed (503)", ("1",))
 
 
-def test_a_row_may_hold_for_one_key_of_a_body_that_is_the_thing_itself() -> None:
-    row = Recipe(path="/action", body=None, key="lock", harmless=True)
-    assert prepare(row, {}, {"lock": None}, None) is not None
-    assert prepare(row, {}, {"unlock": None}, None) is None
-    assert prepare(row, {}, {"lock": None, "more": 1}, None) is None
+def test_a_recipe_may_hold_for_one_key_of_a_body_that_is_the_thing_itself() -> None:
+    recipe = Recipe(path="/action", body=None, key="lock", harmless=True)
+    assert prepare(recipe, {}, {"lock": None}, None) is not None
+    assert prepare(recipe, {}, {"unlock": None}, None) is None
+    assert prepare(recipe, {}, {"lock": None, "more": 1}, None) is None
 
 
 def test_an_answer_may_stand_by_itself() -> None:
-    row = Recipe(
+    recipe = Recipe(
         path="/action",
         body="createImage",
         carrier=Metadata(),
         wrapped=False,
         view=lambda _s, found: {"x": found[0]["id"]},
     )
-    create = prepare(row, {}, {"createImage": {"name": "n"}}, None)
+    create = prepare(recipe, {}, {"createImage": {"name": "n"}}, None)
     assert create is not None
     assert create.answer([{"id": "1"}]) == {"x": "1"}
     assert create.made({"x": "1"}) == []
@@ -869,7 +871,7 @@ def test_an_answer_may_stand_by_itself() -> None:
     ],
 )
 def test_a_server_has_been_stopped_when_it_is_or_is_about_to_be(vm_state: str, task: str | None, there: bool) -> None:
-    create = first_row("compute", "/servers/1/action", {"os-stop": None}, (2, 60))
+    create = create_for("compute", "/servers/1/action", {"os-stop": None}, (2, 60))
     assert create is not None
     shown = {"server": {"id": "1", "OS-EXT-STS:vm_state": vm_state, "OS-EXT-STS:task_state": task}}
     assert look(create, lambda get: Reply(200, shown if get.path == "/servers/1" else None)).found is there
@@ -885,14 +887,14 @@ def test_a_server_has_been_stopped_when_it_is_or_is_about_to_be(vm_state: str, t
     ],
 )
 def test_an_attachment_is_told_by_the_volume_and_by_what_is_shown_of_it(sent: Any, found: Any, there: bool) -> None:
-    create = first_row("compute", "/servers/1/os-volume_attachments", {"volumeAttachment": sent}, (2, 60))
+    create = create_for("compute", "/servers/1/os-volume_attachments", {"volumeAttachment": sent}, (2, 60))
     assert create is not None
     assert look(create, lambda _get: Reply(200, {"volumeAttachments": [found]})).found is there
 
 
 @pytest.mark.parametrize(("made", "there"), [("2026-11-22T10:00:30.5", True), ("2026-11-22T10:00:20.5", False)])
 def test_an_aggregate_of_the_name_that_is_older_was_there_before(made: str, there: bool) -> None:
-    create = first_row("compute", "/os-aggregates", {"aggregate": {"name": "x"}})
+    create = create_for("compute", "/os-aggregates", {"aggregate": {"name": "x"}})
     assert create is not None
     begun = datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC).timestamp()
     shown = {"id": 1, "name": "x", "availability_zone": None, "created_at": made, "hosts": [], "metadata": {}}
@@ -903,7 +905,7 @@ def test_an_aggregate_of_the_name_that_is_older_was_there_before(made: str, ther
 def test_a_backup_is_refused_where_it_has_no_metadata() -> None:
     """Backups have metadata from 3.43 on."""
     body = {"backup": {"volume_id": "v", "name": "x"}}
-    older, newer = (first_row("block-storage", "/backups", body, (3, minor)) for minor in (42, 43))
+    older, newer = (create_for("block-storage", "/backups", body, (3, minor)) for minor in (42, 43))
     assert older is not None
     assert older.recipe.refused
     assert newer is not None
@@ -923,7 +925,7 @@ def test_a_backup_is_refused_where_it_has_no_metadata() -> None:
     ],
 )
 def test_a_volume_has_been_extended_when_it_has_the_size(volume: Any, there: tuple[bool, str]) -> None:
-    create = first_row("block-storage", "/volumes/1/action", {"os-extend": {"new_size": 2}})
+    create = create_for("block-storage", "/volumes/1/action", {"os-extend": {"new_size": 2}})
     assert create is not None
     finding = look(create, lambda _get: Reply(200, {"volume": volume}))
     assert (finding.found, finding.problem) == there
@@ -944,7 +946,7 @@ AN_ID = "5a2a1f5e-4b34-4b3e-8a7e-0d3e5f4b6a11"
     ],
 )
 def test_a_volume_has_been_retyped_when_it_shows_the_type(wanted: str, volume: Any, found: bool | None) -> None:
-    create = first_row("block-storage", "/volumes/1/action", {"os-retype": {"new_type": wanted}})
+    create = create_for("block-storage", "/volumes/1/action", {"os-retype": {"new_type": wanted}})
     assert create is not None
     finding = look(create, lambda _get: Reply(200, {"volume": volume}))
     assert (finding.found, bool(finding.problem)) == (found is True, found is None)
@@ -961,7 +963,7 @@ def test_a_volume_has_been_retyped_when_it_shows_the_type(wanted: str, volume: A
 def test_what_was_to_be_deleted_is_found_when_it_is_gone_or_going(
     path: str, action: Any, member: str, leaving: Any
 ) -> None:
-    create = first_row("compute" if member == "server" else "block-storage", f"{path}/action", action)
+    create = create_for("compute" if member == "server" else "block-storage", f"{path}/action", action)
     assert create is not None
     gone = look(create, lambda get: Reply(404) if get.path == path else Reply(500))
     assert (gone.found, create.answer(list(gone.hits))) == (True, None)
@@ -971,7 +973,7 @@ def test_what_was_to_be_deleted_is_found_when_it_is_gone_or_going(
 
 @pytest.mark.parametrize(("shared", "found"), [(True, True), ("True", True), ("False", False)])
 def test_an_evacuation_to_a_disk_that_may_be_new_is_not_answered_without_its_password(shared: Any, found: bool) -> None:
-    create = first_row("compute", "/servers/1/action", {"evacuate": {"onSharedStorage": shared}}, (2, 1))
+    create = create_for("compute", "/servers/1/action", {"evacuate": {"onSharedStorage": shared}}, (2, 1))
     assert create is not None
     create = replace(create, groups={**create.groups, "user": "me"})
     logged = {"action": "evacuate", "user_id": "me", "request_id": "req-1"}
@@ -989,7 +991,7 @@ def test_an_evacuation_to_a_disk_that_may_be_new_is_not_answered_without_its_pas
     ],
 )
 def test_a_type_of_the_same_name_must_be_the_same_in_all(found: Any, there: bool) -> None:
-    create = first_row("block-storage", "/types", {"volume_type": {"name": "x", "description": None}})
+    create = create_for("block-storage", "/types", {"volume_type": {"name": "x", "description": None}})
     assert create is not None
     shown = {"id": "1", "name": "x", "description": None, "is_public": True, "extra_specs": {}, **found}
     assert look(create, lambda _get: Reply(200, {"volume_types": [shown]})).found is there
@@ -1014,7 +1016,7 @@ def test_a_type_of_the_same_name_must_be_the_same_in_all(found: Any, there: bool
     ],
 )
 def test_what_a_second_one_does_not_change_needs_no_look(service: str, path: str, body: Any) -> None:
-    create = first_row(service, path, body)
+    create = create_for(service, path, body)
     assert create is not None
     assert create.recipe.harmless
     assert create.body == body
@@ -1033,7 +1035,7 @@ def test_a_flavor_with_an_id_of_the_callers_own_is_equal_in_all_that_was_asked_f
 ) -> None:
     asked = {"id": "m1", "name": "m1", "ram": "512", "vcpus": 1, "disk": 1, "swap": 0}
     asked |= {"OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": True}
-    create = first_row("compute", "/flavors", {"flavor": asked})
+    create = create_for("compute", "/flavors", {"flavor": asked})
     assert create is not None
     found = asked | {"ram": 512} | shown
     assert look(create, lambda _get: Reply(200, {"flavor": found})).found is there

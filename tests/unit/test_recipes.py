@@ -10,7 +10,7 @@ import pytest
 from os_retries.creates.look_up import Finding, Reply, look, there_before
 from os_retries.creates.markers import new_marker
 
-from .test_creates import first_row
+from .test_creates import create_for
 
 if TYPE_CHECKING:
     from os_retries.creates.create import Get
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_description_of_a_floating_ip_carries_the_marker_at_its_end_and_is_put_back() -> None:
-    create = first_row("network", "/floatingips", {"floatingip": {"floating_network_id": "n", "description": "mine"}})
+    create = create_for("network", "/floatingips", {"floatingip": {"floating_network_id": "n", "description": "mine"}})
     assert create is not None
     (item,) = create.sent
     assert item["description"] == f"mine {create.markers[0]}"
@@ -37,7 +37,7 @@ def test_a_description_of_a_floating_ip_carries_the_marker_at_its_end_and_is_put
 
 
 def removed(was: list[Item], now: list[Item], body: Item) -> Finding:
-    create = first_row("network", "/routers/r/remove_router_interface", body, verb="PUT")
+    create = create_for("network", "/routers/r/remove_router_interface", body, verb="PUT")
     assert create is not None
     there = there_before(create, lambda _get: Reply(200, {"ports": was}))
     assert there is not None
@@ -60,7 +60,7 @@ def test_an_interface_of_a_router_was_removed_if_it_was_there_before_and_is_not_
     [({"subnet_id": "s"}, ["s"]), ({"port_id": "1"}, ["s", "t"]), ({"port_id": "1", "subnet_id": "t"}, ["t"])],
 )
 def test_the_answer_of_a_removed_interface_names_what_was_removed(sent: Item, subnets: list[str]) -> None:
-    create = first_row("network", "/routers/r/remove_router_interface", sent, verb="PUT")
+    create = create_for("network", "/routers/r/remove_router_interface", sent, verb="PUT")
     assert create is not None
     port = {"id": "1", "device_id": "r", "tenant_id": "p", "project_id": "p", "network_id": "n"}
     answer = create.answer([port | {"fixed_ips": [{"subnet_id": "s"}, {"subnet_id": "t"}]}])
@@ -69,7 +69,7 @@ def test_the_answer_of_a_removed_interface_names_what_was_removed(sent: Item, su
 
 
 def grouped(action: str, *groups: Item, ports: int = 2) -> Finding:
-    create = first_row("compute", "/servers/1/action", {action: {"name": "web"}})
+    create = create_for("compute", "/servers/1/action", {action: {"name": "web"}})
     assert create is not None
     replies = {"/servers/1/os-security-groups": {"security_groups": [{"id": "0", "name": "default"}, *groups]}}
     replies["/servers/1/os-interface"] = {"interfaceAttachments": [{}] * ports}
@@ -91,7 +91,7 @@ def test_two_security_groups_of_one_name_cannot_be_told_apart() -> None:
 
 
 def test_a_second_get_that_fails_proves_nothing() -> None:
-    create = first_row("compute", "/servers/1/action", {"addSecurityGroup": {"name": "web"}})
+    create = create_for("compute", "/servers/1/action", {"addSecurityGroup": {"name": "web"}})
     assert create is not None
     replies = {"/servers/1/os-security-groups": Reply(200, {"security_groups": []})}
     finding = look(create, lambda get: replies.get(get.path, Reply(503, again=True)))
@@ -101,7 +101,7 @@ def test_a_second_get_that_fails_proves_nothing() -> None:
 @pytest.mark.parametrize("microversion", [(2, 1), (2, 60)])
 def test_a_server_group_is_told_by_being_new_equal_and_of_this_user(microversion: Any) -> None:
     body = {"server_group": {"name": "x", "policies": ["affinity"]}}
-    create = first_row("compute", "/os-server-groups", body, microversion)
+    create = create_for("compute", "/os-server-groups", body, microversion)
     assert create is not None
     mine = body["server_group"] | {"id": "old", "project_id": "p", "user_id": "u"}
     create = replace(create, groups={**create.groups, "project": "p", "user": "u"}).knowing([mine])
@@ -124,7 +124,7 @@ def test_a_server_group_is_told_by_being_new_equal_and_of_this_user(microversion
 
 @pytest.mark.parametrize(("microversion", "status"), [((1, 14), 201), ((1, 20), 200)])
 def test_a_resource_provider_is_found_by_an_id_of_ours_and_shown_from_1_20(microversion: Any, status: int) -> None:
-    create = first_row("placement", "/resource_providers", {"name": "x"}, microversion)
+    create = create_for("placement", "/resource_providers", {"name": "x"}, microversion)
     assert create is not None
     found = {"uuid": create.sent[0]["uuid"], "name": "x", "links": [{"rel": "self", "href": "/resource_providers/1"}]}
     assert look(create, lambda _get: Reply(200, found)).found
@@ -136,7 +136,7 @@ def test_a_resource_provider_is_found_by_an_id_of_ours_and_shown_from_1_20(micro
 
 @pytest.mark.parametrize(("name", "there"), [("x", True), ("y", False)])
 def test_a_resource_provider_with_an_id_of_the_callers_own_is_equal_in_all(name: str, there: bool) -> None:
-    create = first_row("placement", "/resource_providers", {"name": "x", "uuid": "mine"}, (1, 20))
+    create = create_for("placement", "/resource_providers", {"name": "x", "uuid": "mine"}, (1, 20))
     assert create is not None
     assert create.body == {"name": "x", "uuid": "mine"}
     assert look(create, lambda _get: Reply(200, {"uuid": "mine", "name": name})).found is there

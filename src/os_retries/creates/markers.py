@@ -117,6 +117,28 @@ class Description(Carrier):
 
 
 @dataclass(frozen=True)
+class DescriptionEnd(Description):
+    """The end of a description of the caller's own, where nothing else can carry a marker.
+
+    After success the caller's text is put back.
+    """
+
+    most: int = 255
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Append the marker, if there is room for both."""
+        text = item.get(self.field)
+        if not isinstance(text, str) or not text or len(text) + 1 + len(marker) > self.most:
+            return None
+        return item | {self.field: f"{text} {marker}"}
+
+    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
+        """Compare the whole description."""
+        del marker
+        return super().shows(found, sent, str(sent[self.field]))
+
+
+@dataclass(frozen=True)
 class ClientId(Carrier):
     """An id that the client may choose: the digits of the marker, as a UUID, where the caller has chosen none.
 

@@ -12,7 +12,7 @@ from keystoneauth1.session import Session
 from .kinds import Clients, Kind, listing, removal
 
 
-def row(collection: str, create: Callable[[Clients, Any, str], Any], *, by: str = "name", **more: Any) -> Kind:
+def named(collection: str, create: Callable[[Clients, Any, str], Any], *, by: str = "name", **more: Any) -> Kind:
     """What the operator makes, and what keystone lists by a field of its own."""
     path = f"/{collection}"
     given: dict[str, Any] = {
@@ -83,34 +83,34 @@ def can_be_used(made: Any, _name: str) -> bool:
 
 
 KINDS = {
-    "keystone-user": row(
+    "keystone-user": named(
         "users",
         lambda clients, _setting, name: clients.keystone.users.create(name, domain="default", password="x"),
         shown=lambda made, name: made.name == name and made.enabled,
     ),
-    "keystone-user-domain-unsaid": row(
+    "keystone-user-domain-unsaid": named(
         "users", lambda clients, _setting, name: clients.keystone.users.create(name, password="x")
     ),
-    "keystone-group": row(
+    "keystone-group": named(
         "groups", lambda clients, _setting, name: clients.keystone.groups.create(name, domain="default")
     ),
-    "keystone-project": row(
+    "keystone-project": named(
         "projects", lambda clients, _setting, name: clients.keystone.projects.create(name, domain="default")
     ),
-    "keystone-role": row("roles", lambda clients, _setting, name: clients.keystone.roles.create(name)),
-    "keystone-domain": row(
+    "keystone-role": named("roles", lambda clients, _setting, name: clients.keystone.roles.create(name)),
+    "keystone-domain": named(
         "domains", lambda clients, _setting, name: clients.keystone.domains.create(name), delete=domain_off
     ),
-    "keystone-project-as-domain": row(
+    "keystone-project-as-domain": named(
         "projects",
         lambda clients, _setting, name: clients.keystone.projects.create(name, domain=None, is_domain=True),
         listed=listing("identity", "/domains", "domains"),
         delete=domain_off,
     ),
-    "keystone-service": row(
+    "keystone-service": named(
         "services", lambda clients, _setting, name: clients.keystone.services.create(name, type="nothing")
     ),
-    "keystone-endpoint": row(
+    "keystone-endpoint": named(
         "endpoints",
         endpoint,
         by="url",
@@ -120,14 +120,14 @@ KINDS = {
         setting=lambda clients: clients.keystone.services.create("nothing", type="nothing").id,
         shown=lambda made, name: made.url == f"http://{name}" and made.region == "RegionOne",
     ),
-    "keystone-policy": row(
+    "keystone-policy": named(
         "policies",
         lambda clients, _setting, name: clients.keystone.policies.create(name, type="text/plain"),
         by="blob",
         shown=lambda made, name: made.blob == name,
     ),
-    "keystone-region": row("regions", region, by="id", shown=lambda made, name: made.id == name),
-    "keystone-trust": row(
+    "keystone-region": named("regions", region, by="id", shown=lambda made, name: made.id == name),
+    "keystone-trust": named(
         "OS-TRUST/trusts",
         trust,
         setting=lambda clients: clients.session.get_user_id(),
@@ -135,7 +135,7 @@ KINDS = {
         account="demo",
         shown=lambda made, name: made.note == name and [role["name"] for role in made.roles] == ["member"],
     ),
-    "keystone-credential": row(
+    "keystone-credential": named(
         "credentials",
         credential,
         account="demo",
@@ -144,7 +144,7 @@ KINDS = {
         ],
         shown=lambda made, name: json.loads(made.blob) == {"name": name},
     ),
-    "keystone-application-credential": row(
+    "keystone-application-credential": named(
         "application_credentials",
         lambda clients, _setting, name: clients.keystone.application_credentials.create(name),
         account="demo",
@@ -152,7 +152,7 @@ KINDS = {
         delete=lambda clients, _setting, made: clients.delete("identity", f"{own(clients)}/{made}"),
         shown=can_be_used,
     ),
-    "keystone-ec2": row(
+    "keystone-ec2": named(
         "OS-EC2",
         lambda clients, project, _name: clients.keystone.ec2.create(clients.session.get_user_id(), project),
         account="demo",
@@ -164,7 +164,7 @@ KINDS = {
         shown=lambda made, _name: bool(made.secret),
         single_writer=True,
     ),
-    "sdk-project": row(
+    "sdk-project": named(
         "projects", lambda clients, _setting, name: clients.sdk.identity.create_project(name=name, domain_id="default")
     ),
 }

@@ -1,4 +1,4 @@
-"""The recipes of all services, and those that are made for a request."""
+"""The recipes of all services, by service type, and those that may apply to one request."""
 
 from __future__ import annotations
 

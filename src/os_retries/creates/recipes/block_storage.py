@@ -26,7 +26,7 @@ def _snapshot(_sent: list[Item], found: list[Item]) -> Item:
 
 
 def _is_type(public: str, specs: str) -> Callable[[Item, Item], bool]:
-    """Make a comparison of types, whose names are unique: equal in all that was asked for.
+    """Make a comparison of types: names are unique, and all that was asked for is compared.
 
     :param public: what a request calls ``is_public``
     :param specs: what the type has of its own
@@ -54,7 +54,7 @@ def _type(_sent: list[Item], found: list[Item]) -> Item:
 
 
 def _is_qos(found: Item, sent: Item) -> bool:
-    """Whether the specs of this name, which is unique, are in all what was asked for."""
+    """Compare the name, which is unique, and all that was asked for."""
     specs = {name: value for name, value in sent.items() if name not in ("name", "consumer")}
     return (
         found.get("name") == str(sent.get("name")).strip()
@@ -69,14 +69,14 @@ _ACTION = r"/volumes/(?P<volume>[^/]+)/action"
 
 
 def _is_extended(found: Item, sent: Item) -> bool | None:
-    """Whether it has the size.  While it is being extended, nobody is told to what size."""
+    """Compare the size.  While a volume is being extended, cinder does not show the new size: None."""
     if str(found.get("size")) == str(sent["os-extend"].get("new_size")):
         return True
     return None if found.get("status") == "extending" else False
 
 
 def _is_retyped(found: Item, sent: Item) -> bool | None:
-    """Whether it has the type, asked for by name or id.  Until then nobody is told of what type it will be."""
+    """Compare the type, asked for by name or id.  Until it is changed, cinder does not show the new one: None."""
     wanted = str(sent["os-retype"].get("new_type"))
     if wanted in (found.get("volume_type"), found.get("volume_type_id")):
         return True
@@ -90,7 +90,7 @@ def _is_deleted(found: Item, _sent: Item) -> bool:
 
 
 def _access(action: str, *, there: bool) -> Recipe:
-    """Row of a project's access to a volume type."""
+    """Make the recipe of a project's access to a volume type."""
     return Recipe(
         path=r"/types/(?P<type>[^/]+)/action",
         body=None,
@@ -114,14 +114,14 @@ _SETS = (
     "os-show_image_metadata",
 )
 
-_ALIKE = "one is like the other, and the request has no room for a mark"
+_ALIKE = "two of them cannot be told apart, and the request has no room for a marker"
 
 RECIPES = (
     Recipe(
         path=r"/volumes",
         body="volume",
         carrier=Metadata(),
-        # At 3.0 a filter that the operator has switched off is ignored; from 3.31 on it is an error (T1).
+        # At 3.0 a filter that the operator has switched off is ignored.  From 3.31 it is an error (T1).
         look=Look(
             path="{base}/volumes/detail",
             list="volumes",
@@ -134,7 +134,7 @@ RECIPES = (
         path=r"/snapshots",
         body="snapshot",
         carrier=Metadata(),
-        # The filter on metadata is newer than what it is to find: those of one volume are few.
+        # There is a filter on metadata from 3.22 only.  One volume has few snapshots.
         look=Look(path="{base}/snapshots/detail", list="snapshots", query={"volume_id": "{volume_id}"}),
         status=202,
         view=_snapshot,

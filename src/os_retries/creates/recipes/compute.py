@@ -7,6 +7,7 @@ from typing import Any
 
 from os_retries.creates.markers import KEY, Attribute, ClientId, Item, Metadata, Tag
 from os_retries.creates.recipe import Blind, Look, Recipe, fingerprint, members, no_body, password
+from os_retries.creates.recipes.server_actions import ACTION, ACTIONS, location
 
 # Schedulers' hints stand beside the server, under either name.
 _HINTS = frozenset({"os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"})
@@ -45,11 +46,6 @@ def _created(sent: list[Item], found: list[Item]) -> Item:
 def _first(sent: list[Item], found: list[Item]) -> Item:
     wanted = f"{sent[0].get('name')}-1"
     return next((each for each in found if each.get("name") == wanted), found[0])
-
-
-def _location(server: Item, _found: list[Item]) -> dict[str, str]:
-    links = [link["href"] for link in server["links"] if link.get("rel") == "self"]
-    return {"Location": links[0]} if links else {}
 
 
 def _begins_like(server: Item, _markers: list[str]) -> str | None:
@@ -169,9 +165,8 @@ def _untagged(_sent: list[Item], found: list[Item]) -> Item:
     return {name: value for name, value in found[0].items() if name != "tag"}
 
 
-# -- actions -----------------------------------------------------------------------------------------------------------
+# -- actions of other things, and images of servers --------------------------------------------------------------------
 
-_ACTION = r"/servers/(?P<server>[^/]+)/action"
 _AGGREGATE = r"/os-aggregates/(?P<aggregate>[^/]+)/action"
 
 
@@ -193,77 +188,13 @@ def _image_location(_answer: Item, found: list[Item]) -> dict[str, str]:
 
 
 _SNAPSHOT: dict[str, Any] = {
-    "path": _ACTION,
+    "path": ACTION,
     "body": "createImage",
     "carrier": _Snapshot(),
     "look": Look(path="/images", list="images", query={KEY: "{marker}"}, service="image", version="2"),
     "status": 202,
     "wrapped": False,
 }
-
-
-def _leads_to(action: str, states: str, tasks: str, *, gone: bool = False) -> Recipe:
-    """Recipe of an action that brings a server to a state: it is there, or on its way."""
-    wanted, ways = frozenset(states.split()), frozenset(tasks.split())
-
-    def is_there(found: Item, _sent: Item) -> bool:
-        task = found.get("OS-EXT-STS:task_state")
-        return task in ways or (task is None and found.get("OS-EXT-STS:vm_state") in wanted)
-
-    return Recipe(
-        path=_ACTION,
-        body=None,
-        key=action,
-        look=Look(path="{base}/servers/{server}", one="server", gone=gone),
-        match=is_there,
-        status=202,
-        view=no_body,
-    )
-
-
-def _as_logged(_found: Item, _sent: Item) -> bool:
-    return True
-
-
-def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
-    """Recipe of an action that nova's log of a server's actions shows: one more by the same user than before.
-
-    :param name: what the log calls it
-    """
-    given: dict[str, Any] = {"body": None, "key": action, "view": no_body, "status": 202, "match": _as_logged}
-    return Recipe(
-        path=_ACTION,
-        look=Look(
-            path="{base}/servers/{server}/os-instance-actions",
-            list="instanceActions",
-            holds={"action": name or action, "user_id": "{user}"},
-            baseline="request_id",
-            **more.pop("look", {}),
-        ),
-        **given | more,
-    )
-
-
-def _rebuilt(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as nova does: the server, and the password."""
-    return {"server": found[0] | {"adminPass": sent[0]["adminPass"]}}
-
-
-def _rebuilt_location(_answer: Item, found: list[Item]) -> dict[str, str]:
-    return _location(found[0], found)
-
-
-def _rescued(sent: list[Item], _found: list[Item]) -> Item:
-    return {"adminPass": sent[0]["adminPass"]}
-
-
-def _is_on_shared_storage(_found: Item, sent: Item) -> bool | None:
-    """Return True if the disk is shared.  If it is not, or nova reads the value as False, there was a password."""
-    return True if str(sent["onSharedStorage"]).lower() in ("true", "1") else None
-
-
-def _no_password(_sent: list[Item], _found: list[Item]) -> Item:
-    return {"adminPass": None}
 
 
 def _access(action: str, *, there: bool) -> Recipe:
@@ -297,111 +228,6 @@ def _host(action: str, *, there: bool) -> Recipe:
     )
 
 
-def _group(action: str, *, there: bool) -> Recipe:
-    """Recipe of a security group of a server, which nova adds to or removes from one port after the other."""
-
-    def is_done(found: Item, sent: Item) -> bool | None:
-        name = sent[action].get("name")
-        its = [each for each in found["security_groups"] if name in (each.get("id"), each.get("name"))]
-        if not there:
-            return not its
-        if len({each.get("id") for each in its}) > 1:  # groups of several projects have this name
-            return None
-        return 0 < len(its) == len(found["interfaceAttachments"])  # nova lists the group once for each port
-
-    return Recipe(
-        path=_ACTION,
-        body=None,
-        key=action,
-        look=Look(path="{base}/servers/{server}/os-security-groups", also="{base}/servers/{server}/os-interface"),
-        match=is_done,
-        status=202,
-        view=no_body,
-    )
-
-
-def _harmless(action: str) -> Recipe:
-    return Recipe(path=_ACTION, body=None, key=action, harmless=True)
-
-
-def _refused(action: str, why: str) -> Recipe:
-    return Recipe(path=_ACTION, body=None, key=action, refused=why)
-
-
-_ACTIONS = (
-    _leads_to("os-start", "active", "powering-on"),
-    _leads_to("os-stop", "stopped", "powering-off"),
-    _leads_to("pause", "paused", "pausing"),
-    _leads_to("unpause", "active", "unpausing"),
-    _leads_to("suspend", "suspended", "suspending"),
-    _leads_to("resume", "active", "resuming"),
-    _leads_to(
-        "shelve",
-        "shelved shelved_offloaded",
-        "shelving shelving_image_pending_upload shelving_image_uploading shelving_offloading",
-    ),
-    _leads_to("shelveOffload", "shelved_offloaded", "shelving_offloading"),
-    _leads_to("unshelve", "active", "unshelving spawning networking block_device_mapping"),
-    _leads_to("forceDelete", "deleted", "deleting", gone=True),
-    _group("addSecurityGroup", there=True),
-    _group("removeSecurityGroup", there=False),
-    *(
-        _harmless(action)
-        for action in (
-            "lock",
-            "unlock",
-            "changePassword",
-            "os-resetState",
-            "os-getConsoleOutput",
-            "os-getVNCConsole",
-            "os-getSPICEConsole",
-            "os-getRDPConsole",
-            "os-getSerialConsole",
-        )
-    ),
-    _logged("reboot"),
-    _logged("resize"),
-    _logged("confirmResize", status=204),
-    _logged("revertResize"),
-    _logged("migrate"),
-    _logged("os-migrateLive", "live-migration", since=(2, 34)),
-    # Below 2.34 nova answers when it has tried, so it may refuse what its log shows already (T17).
-    _refused("os-migrateLive", "below 2.34 nova may log it and refuse it all the same"),
-    _logged("unrescue"),
-    _logged(
-        "rebuild",
-        body="rebuild",
-        chosen={"adminPass": password},
-        look={"then": "{base}/servers/{server}", "one": "server"},
-        wrapped=False,
-        view=_rebuilt,
-        headers=_rebuilt_location,
-    ),
-    _logged(
-        "rescue",
-        body="rescue",
-        optional=True,
-        chosen={"adminPass": password},
-        wrapped=False,
-        status=200,
-        view=_rescued,
-    ),
-    _logged("evacuate", since=(2, 14), status=200),
-    _logged(  # nova sets no password on a disk that is there
-        "evacuate",
-        body="evacuate",
-        given=("onSharedStorage",),
-        match=_is_on_shared_storage,
-        wrapped=False,
-        status=200,
-        view=_no_password,
-    ),
-    _logged("evacuate", body="evacuate", chosen={"adminPass": password}, wrapped=False, status=200, view=_rescued),
-    _refused("createBackup", "a second one deletes one more of the older backups"),
-    Recipe(path=_ACTION, body=None, refused="the server does not show whether this one has been done"),
-)
-
-
 _SERVER: dict[str, Any] = {
     "path": r"/servers",
     "body": "server",
@@ -410,7 +236,7 @@ _SERVER: dict[str, Any] = {
     "count": _count,
     "status": 202,
     "view": _created,
-    "headers": _location,
+    "headers": location,
 }
 
 RECIPES = (
@@ -483,7 +309,7 @@ RECIPES = (
     Recipe(path=r"/servers/[^/]+/remote-consoles", body="remote_console", harmless=True),
     Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
     Recipe(**_SNAPSHOT, view=no_body, headers=_image_location),
-    *_ACTIONS,
+    *ACTIONS,
     _server_group(None, since=(2, 13)),
     _server_group("2.13", view=_without_owner),
     Recipe(

@@ -1,6 +1,6 @@
-"""Services whose creates nobody has executed against the real thing yet: never repeated, and the evidence says why.
+"""Services whose creates have not been tried on the real service: they are never repeated, and the evidence says why.
 
-docs/design/creates.md says what is known of most of them, read from their code alone.
+What is known from their code is in docs/design/creates.md#services-that-were-only-read.
 """
 
 from __future__ import annotations

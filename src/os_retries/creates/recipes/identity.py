@@ -1,8 +1,8 @@
 """keystone; the facts are in docs/design/creates.md#identity.
 
-Names are unique here, so nothing is ever made twice; but a name says nothing of who has made it.  keystone keeps
-attributes that it does not know, and one of ours tells a user of this call from one who was there before.  Where they
-are not kept (LDAP), nothing is found, the create is sent again, and keystone's own 409 is the answer.
+Most names are unique, so that nothing is made twice, but a name does not say who made a resource.  keystone keeps
+attributes that it does not know, and an attribute with the marker does say it.  Where such attributes are not kept
+(LDAP), nothing is found, the create is sent again, and the caller gets keystone's 409.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _of(name: str) -> Value:
-    """Ask for a field as it was sent, if it was."""
+    """Make a query's value: a field of the request, if it was sent."""
 
     def value(item: Item, _markers: list[str]) -> str | None:
         sent = item.get(name)
@@ -37,7 +37,7 @@ def _marked(collection: str, member: str, query: dict[str, Value], then: str | N
     return Recipe(
         path=f"/{collection}",
         body=member,
-        carrier=Attribute("os_retries"),  # keystone makes an underscore of every hyphen
+        carrier=Attribute("os_retries"),  # keystone replaces hyphens by underscores
         look=Look(path="{base}/" + collection, list=collection.rpartition("/")[2], query=query, then=then),
     )
 
@@ -52,7 +52,7 @@ def _secret() -> str:
 
 
 def _has_name(found: Item, sent: Item) -> bool | None:
-    """Whether it may be ours: a name says nothing of who has made it."""
+    """Return None if the name is equal, for the name does not say who made it."""
     return None if equal(found.get("name"), sent.get("name")) else False
 
 
@@ -75,12 +75,12 @@ RECIPES = (
     _marked("projects", "project", _NAMED | {"is_domain": _is_domain}),
     _marked("roles", "role", _NAMED),
     _marked("domains", "domain", {"name": _of("name")}),
-    # These may be there twice.
+    # keystone accepts two of these.
     _marked("services", "service", {"type": _of("type")}),
     _marked("endpoints", "endpoint", {"service_id": _of("service_id"), "interface": _of("interface")}),
     _marked("policies", "policy", {"type": _of("type")}),
     _marked("credentials", "credential", {"user_id": _of("user_id"), "type": _of("type")}),
-    # There is no filter; there are few of them.
+    # There is no filter, and there are few regions.
     _marked("regions", "region", {}),
     _marked(
         "OS-TRUST/trusts",
@@ -99,12 +99,12 @@ RECIPES = (
     Recipe(
         path=r"/users/[^/]+/credentials/OS-EC2",
         body=None,
-        refused="one is like the other, and the request has no room for a mark",
+        refused="two of them cannot be told apart, and the request has no room for a marker",
     ),
     Recipe(
         path=r"/users/[^/]+/application_credentials",
         body="application_credential",
-        # It is told only once, and the schema admits no attribute of ours: who can use the secret has made it.
+        # The schema takes no attribute of ours.  The secret proves who made it.
         chosen={"secret": _secret},
         match=_has_name,
         look=Look(

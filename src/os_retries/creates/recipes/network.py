@@ -1,8 +1,8 @@
 """neutron; the facts are in docs/design/creates.md#network.
 
-Only ports have a place for a marker that nobody reads.  Elsewhere it is the description, where the caller sent none;
-with one of the caller's own, what neutron itself admits only once is told by its fields and its age, and the rest is
-refused.
+Only ports have a place for a marker that nobody reads.  Elsewhere the description carries it if the caller sent none.
+If the caller sent one, a floating IP carries the marker at its end, and what neutron admits only once is found by its
+fields and its age; the rest is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from os_retries.creates.markers import KEY, Description, Item, Tag
+from os_retries.creates.markers import KEY, Description, DescriptionEnd, Item, Tag
 from os_retries.creates.recipe import Blind, Look, Recipe, equal, fingerprint, members
 
 if TYPE_CHECKING:
@@ -50,27 +50,8 @@ _TAGS_NOT_KEPT = Blind(
 )
 
 
-class _Beside(Description):
-    """The end of a description of the caller's own, which is put back after the create has succeeded."""
-
-    def put(self, item: Item, marker: str) -> Item | None:
-        """Append the marker, if there is room for both."""
-        text = item.get(self.field)
-        if not isinstance(text, str) or not text or len(text) + 1 + len(marker) > _LENGTH:
-            return None
-        return item | {self.field: f"{text} {marker}"}
-
-    def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
-        """Compare the description, which holds the marker."""
-        del marker
-        return super().shows(found, sent, str(sent[self.field]))
-
-
-_LENGTH = 255  # of a description
-
-
 def _described(path: str, member: str, *, collection: str = "", **more: Any) -> Recipe:
-    """Where only the description can carry a marker."""
+    """Make the recipe of a resource whose description carries the marker."""
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
         path=path,
@@ -95,7 +76,7 @@ _LIKE_THE_SUBNET = fingerprint("network_id", "name")
 
 
 def _is_like_the_subnet(found: Item, sent: Item) -> bool | None:
-    """Of a subnet from a pool neutron shows the length of its prefix in its CIDR alone."""
+    """Compare a subnet from a pool.  Neutron shows the length of its prefix in the CIDR only."""
     if str(found.get("cidr")).endswith(f"/{sent.get('prefixlen')}"):
         sent = {name: value for name, value in sent.items() if name != "prefixlen"}
     return _LIKE_THE_SUBNET(found, sent)
@@ -108,7 +89,7 @@ def _by_fingerprint(
     collection: str = "",
     match: Callable[[Item, Item], bool | None] | None = None,
 ) -> Recipe:
-    """Where the description is the caller's own, or cannot be emptied again."""
+    """Make the recipe of a resource whose description is the caller's own, or cannot be emptied again."""
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
         path=path,
@@ -123,7 +104,7 @@ def _by_fingerprint(
 
 
 def _as_sent(found: Item, sent: Item) -> bool:
-    """Two that are equal in all that was asked for cannot be there, and one is as good as another."""
+    """Compare all fields, where neutron admits no second resource that is equal in them."""
     return all(equal(found.get(name), value) for name, value in sent.items())
 
 
@@ -135,7 +116,7 @@ def _network_of(text: object) -> object:
 
 
 def _is_subnet(found: Item, sent: Item) -> bool:
-    """Subnets of one network do not overlap."""
+    """Compare the CIDR, for subnets of one network do not overlap."""
     same = all(equal(found.get(name), sent[name]) for name in ("network_id", "name", "description") if name in sent)
     return same and _network_of(found.get("cidr")) == _network_of(sent.get("cidr"))
 
@@ -153,7 +134,7 @@ _RULE = (
 
 
 def _is_rule(found: Item, sent: Item) -> bool:
-    """A group has no two rules that say the same, whatever their descriptions are."""
+    """Compare the key of a rule: a group has no two rules with one key, whatever their descriptions are."""
     sent = {"ethertype": "IPv4"} | sent
 
     def text(item: Item, name: str) -> str:
@@ -165,7 +146,7 @@ def _is_rule(found: Item, sent: Item) -> bool:
 
 
 def _of_its_group(item: Item, markers: list[str]) -> str | None:
-    """Ask for the rules of the group; a bulk may be for several, and neutron lists all that its caller sees."""
+    """Ask for the rules of the group; for all rules if the request is a bulk, which may be for several groups."""
     return str(item["security_group_id"]) if len(markers) == 1 and "security_group_id" in item else None
 
 
@@ -183,12 +164,12 @@ def _has_subnet(found: Item, sent: Item) -> bool:
 
 
 def _interface(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the router does, of the port that it has now."""
+    """Answer as neutron does, with the port that the router has now."""
     return _of_port(found[0], [address["subnet_id"] for address in found[0]["fixed_ips"]])
 
 
 def _interface_before(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the router does, of the port that it had before."""
+    """Answer as neutron does, with the port that the router had before."""
     subnets = [address["subnet_id"] for address in found[0]["fixed_ips"]]
     return _of_port(found[0], [each for each in subnets if each == sent[0].get("subnet_id", each)])
 
@@ -261,7 +242,7 @@ RECIPES = (
         path=r"/ports",
         body="port",
         bulk="ports",
-        extension="tag-ports-during-bulk-creation",  # without it neutron takes the tags and throws them away (T3)
+        extension="tag-ports-during-bulk-creation",  # without it neutron silently drops the tags (T3)
         carrier=Tag(),
         look=Look(path="{base}/ports", list="ports", query={"tags-any": _any_tag}, blind=_TAGS_NOT_KEPT),
     ),
@@ -290,7 +271,7 @@ RECIPES = (
     _described("/security-groups", "security_group"),
     _by_fingerprint("/security-groups", "security_group"),
     _own_description("/security-groups", "security_group"),
-    Recipe(  # there is no PUT of a rule that would take a marker out of its description again
+    Recipe(  # there is no PUT of a rule, so a marker in its description would stay
         path=r"/security-group-rules",
         body="security_group_rule",
         bulk="security_group_rules",
@@ -313,7 +294,7 @@ RECIPES = (
     Recipe(
         path=r"/floatingips",
         body="floatingip",
-        carrier=_Beside(),
+        carrier=DescriptionEnd(),
         look=Look(path="{base}/floatingips", list="floatingips", query={"description": "{description}"}),
     ),
     _by_fingerprint("/floatingips", "floatingip", "floating_network_id"),
@@ -337,11 +318,13 @@ RECIPES = (
     _by_fingerprint("/address-groups", "address_group"),
     _own_description("/address-groups", "address_group"),
     _by_fingerprint("/address-scopes", "address_scope"),
-    Recipe(path=r"/address-scopes", body=None, refused="neutron has no place for a marker there, and admits twins"),
+    Recipe(
+        path=r"/address-scopes", body=None, refused="neutron has no place for a marker there, and accepts a second one"
+    ),
     Recipe(
         path=r"/metering/metering-label(s|-rules)",
         body=None,
-        refused="neutron has no place there that a marker could be taken out of again, and admits twins",
+        refused="neutron has no place there from which a marker could be removed again, and accepts a second one",
     ),
     Recipe(
         path=r"/rbac-policies",

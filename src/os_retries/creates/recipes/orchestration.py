@@ -7,7 +7,7 @@ from os_retries.creates.recipe import Look, Recipe, no_body
 
 
 class StackTag(Carrier):
-    """One more of a stack's tags, which heat takes as one text with commas and shows as a list."""
+    """One more tag of a stack.  heat takes the tags as one text with commas, and shows a list."""
 
     def put(self, item: Item, marker: str) -> Item | None:
         """Append the marker to the caller's own."""
@@ -70,7 +70,7 @@ RECIPES = (
     Recipe(
         path=r"/software_(configs|deployments)",
         body=None,
-        refused="heat has no place for a marker there, and takes the same one twice",
+        refused="heat has no place for a marker there, and accepts a second one",
     ),
     Recipe(path=r"/validate|/stacks/preview", body=None, harmless=True),
 )
