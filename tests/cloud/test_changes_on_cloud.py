@@ -413,3 +413,18 @@ def test_the_description_of_a_floating_ip_with_a_port_is_put_back_and_the_port_s
     assert {name: there[name] for name in body} == {name: made[name] for name in body} == body
     clean.delete("network", f"/v2.0/floatingips/{there['id']}")
     clean.delete("network", f"/v2.0/ports/{port}")
+
+
+@pytest.mark.parametrize("way", [LOST, NEVER_SEEN], ids=["after", "before"])
+def test_a_stack_that_is_deleted_by_its_name_is_gone(world: World, way: Fault) -> None:
+    """Heat redirects to the URL with the id; the repeat begins with the name, which may be unknown by then."""
+    clean, name = world.clean["demo"], fresh()
+    template = {"heat_template_version": "2018-08-31", "resources": {"r": {"type": "OS::Heat::RandomString"}}}
+    stack = clean.heat.stacks.create(stack_name=name, template=template)["stack"]["id"]
+    clean.until(lambda: clean.heat.stacks.get(stack).stack_status == "CREATE_COMPLETE")
+    world.attach(retry_after=3)
+    world.real_time = True
+    world.creates.left[:], world.creates.only = [way], only(verb="DELETE", path=f"{stack}$")
+    world.clients["demo"].heat.stacks.delete(name)
+    world.real_time = False
+    clean.until(lambda: name not in [each.stack_name for each in clean.heat.stacks.list()])
