@@ -15,7 +15,7 @@ import pytest
 import swiftclient.client
 
 from os_retries import policy as policy_module
-from os_retries.evidence import GiveUp
+from os_retries.evidence import GiveUp, Kind
 from os_retries.policy import RetryPolicy
 from os_retries.run import swift
 from os_retries.run.report import Reporter
@@ -324,6 +324,20 @@ def test_what_swift_repeats_by_itself_and_no_policy_knows_is_repeated_with_our_w
     assert caught.value.http_status == status
     assert naps == [3.0] * 3
     assert [(len(each.attempts), each.reason) for each in connection.given_up] == [(3, GiveUp.ATTEMPTS)]
+
+
+@pytest.mark.parametrize("fault", [refusal("keystone", 503), HangUp()])
+def test_a_token_that_swiftclient_asks_for_itself_is_told_as_a_token(fault, obeying, cloud, naps):
+    """The request itself was not sent then, and the service that it is for has answered nothing."""
+    connection = obeying("swift.v1", retries_number=1)
+    cloud.always(fault, kind="token")
+    with pytest.raises(Exception):  # the client's own, of either fault
+        connection.get_account()
+    assert (cloud.count(kind="token"), naps) == (2, [3.0])
+    (evidence,) = connection.given_up
+    for attempt in evidence.attempts:
+        assert attempt.kind is Kind.NOT_SENT
+        assert attempt.what.startswith("token: ")
 
 
 def test_swift_renews_a_token_without_a_retry_of_ours(obeying, cloud, naps):

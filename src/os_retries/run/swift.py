@@ -44,6 +44,7 @@ class _Loop:
         self.name = name
         self.rewindable = rewindable
         self.error: Exception | None = None
+        self.token_error: Exception | None = None  # the same, if it comes from a token's request
         self.attempts: list[Attempt] = []
         self.extra_waited = 0.0
         self.reason = GiveUp.ATTEMPTS
@@ -80,11 +81,11 @@ def obey(module: Any, reporter: Reporter) -> None:
     """Replace the parts of ``swiftclient.client`` that this module is about."""
     connection = module.Connection
     connection._retry = _observed(connection._retry, reporter)  # noqa: SLF001
-    connection.get_auth = _noted(connection.get_auth)
+    connection.get_auth = _noted(connection.get_auth, for_token=True)
     module.sleep = functools.partial(_wait, reporter)
 
 
-def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
+def _noted(function: Callable[..., Any], *, for_token: bool = False) -> Callable[..., Any]:
     """Remember the error by which an attempt ends, because the loop does not pass it to its sleep."""
 
     @functools.wraps(function)
@@ -95,6 +96,7 @@ def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
             loop = _loop.get()
             if loop is not None:
                 loop.error = error
+                loop.token_error = error if for_token else None
             raise
 
     return noted
@@ -131,7 +133,7 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
 
 def _tell_of_the_end(loop: _Loop, error: Exception, reporter: Reporter) -> None:
     """Tell the pacer and the operator that the loop ends with an error."""
-    failure = Failure(None) if deadline_in(error) is not None else _read(error)
+    failure = Failure(None) if deadline_in(error) is not None else _read(error, loop)
     permanent = failure.kind is Kind.PERMANENT
     if not permanent:
         _failed(loop)
@@ -168,7 +170,7 @@ def _wait(reporter: Reporter, seconds: float) -> None:
     error, loop.error = loop.error, None
     if deadline_in(error) is not None:
         raise error
-    failure = _read(error)
+    failure = _read(error, loop)
     if failure.status == 401:  # the same request with a new token, which is no retry
         loop.connection.attempts -= 1
         time.sleep(seconds)
@@ -208,7 +210,15 @@ def _wait(reporter: Reporter, seconds: float) -> None:
         raise error
 
 
-def _read(error: Exception) -> Failure:
+def _read(error: Exception, loop: _Loop) -> Failure:
+    """Class a failure: of the loop's request, or of the request for its token, without which its own was not sent."""
+    failure = _read_error(error)
+    if error is not loop.token_error or failure.kind is Kind.PERMANENT:
+        return failure
+    return dataclasses.replace(failure, kind=Kind.NOT_SENT, what=f"token: {failure.what or failure.status}")
+
+
+def _read_error(error: Exception) -> Failure:
     """Class a failure.  All requests of swift are idempotent, so it does not matter how a connection broke."""
     failure = read_failure(error)
     if failure.status is not None:
