@@ -9,21 +9,25 @@ from tests.docs.blocks import BLOCKS, run_commands
 
 pytestmark = pytest.mark.cloud
 TOP = Path(__file__).parents[2]
-BLOCKS = [block for block in BLOCKS if block.page.name == "tutorial.md" and not block.reason]
-FILES = [block.file for block in BLOCKS if block.file]
 
 
 @pytest.fixture
-def files_taken_away():
-    """The tutorial is typed in the checkout, and so are its files."""
-    for name in FILES:
-        assert not (TOP / name).exists(), f"{name} is there before the tutorial has made it"
-    yield
-    for path in [TOP / name for name in FILES]:
-        path.unlink(missing_ok=True)
+def checkout(tmp_path, cloud):
+    """A folder that stands for the checkout in which the reader types.
+
+    It leads to this one, but its sandbox is that of these tests, and the files that the reader makes stay out of the
+    repository.
+    """
+    (tmp_path / "Makefile").write_text(f"env:\n\t@$(MAKE) --no-print-directory -C '{TOP}' env\n")
+    (tmp_path / ".venv").symlink_to(TOP / ".venv")
+    command = tmp_path / "sandbox" / "cloud"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\nexec '{TOP}/sandbox/cloud' \"$@\" --state '{cloud.state}'\n")
+    command.chmod(0o755)
+    return tmp_path
 
 
-@pytest.mark.usefixtures("cloud", "files_taken_away")
-def test_the_tutorial_runs_as_it_is_typed():
+def test_the_tutorial_runs_as_it_is_typed(checkout):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-    run_commands(BLOCKS, TOP, environment)
+    blocks = [block for block in BLOCKS if block.page.name == "tutorial.md" and not block.reason]
+    run_commands(blocks, checkout, environment)
