@@ -46,7 +46,7 @@ class Service(BaseAdapter):
         super().__init__()
         self.plan: list[Any] = []
         self.gets: list[Any] = []  # what meets the next GETs
-        self.puts: list[int] = []  # and the next PUTs
+        self.puts: list[Any] = []  # and the next PUTs
         self.things: dict[str, dict[str, Any]] = {}
         self.seen: list[requests.PreparedRequest] = []
         self.extensions = False
@@ -79,7 +79,10 @@ class Service(BaseAdapter):
             return answer(request, 202 if self.things.pop(path.rsplit("/", 1)[1], None) else 404)
         if request.method == "PUT":
             if self.puts:
-                return answer(request, self.puts.pop(0))
+                fault = self.puts.pop(0)
+                if isinstance(fault, type):
+                    raise fault("broken")
+                return answer(request, fault)
             ((member, item),) = json.loads(request.body).items()
             thing = self.things[path.rsplit("/", 1)[1]]
             thing |= item | {"revision_number": 2}
@@ -440,14 +443,25 @@ def test_a_description_is_lent_and_given_back(service: Service, session: Session
     assert service.things["id0"]["description"] == ""
 
 
-def test_a_description_is_given_back_although_that_is_refused_twice(
-    service: Service, session: Session, naps: list[float]
+@pytest.mark.parametrize("puts", [[503, 502], [requests.ConnectionError, 503], [requests.Timeout] * 2], ids=str)
+def test_a_description_is_given_back_although_that_fails_twice(
+    service: Service, session: Session, naps: list[float], puts: list[Any]
 ) -> None:
-    service.puts = [503, 502]
+    service.puts = list(puts)
     made = session.post("/v2.0/networks", json={"network": {"name": "x"}}, endpoint_filter=NETWORK).json()
     assert made["network"]["description"] == ""
     assert [thing["description"] for thing in service.things.values()] == [""]
     assert naps == [1.0, 1.0]
+
+
+def test_a_description_of_the_callers_own_carries_the_marker_until_it_is_given_back(
+    service: Service, session: Session
+) -> None:
+    service.plan = [(504, True)]
+    made = port(session, "floatingips", "floatingip", description="mine").json()["floatingip"]
+    (post,) = service.sent("POST")
+    assert json.loads(post.body)["floatingip"]["description"].startswith(f"mine {KEY}-")
+    assert made["description"] == service.things["id0"]["description"] == "mine"
 
 
 def test_a_description_that_cannot_be_given_back_is_said_to_stay_and_why(

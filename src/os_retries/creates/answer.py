@@ -72,11 +72,7 @@ def remove_markers(
     for item in items:
         body = {carrier.taken_away: create.before(carrier.taken_away, item.get(carrier.taken_away))}
         try:
-            for again in (True, True, False):
-                response = around.request("PUT", create.member(item), json=body if key is None else {key: body})
-                if not again or response.status_code not in RETRY_CODES:
-                    break
-                pause(1.0, sleep)
+            response = _put(create.member(item), body if key is None else {key: body}, around, sleep)
             response.raise_for_status()
             now = response.json()
             item.update(now if key is None else now[key])
@@ -87,6 +83,20 @@ def remove_markers(
             why = getattr(getattr(error, "response", None), "status_code", None) or type(error).__name__
             log.warning("%s: the marker stays in the %s of %s (%s)", who, carrier.taken_away, name_of(item), why)
     return changed
+
+
+def _put(path: str, body: Any, around: Around, sleep: Callable[[float], object] | None) -> Any:
+    """Send a PUT, three times at most, for a description that is not restored is what people read."""
+    for _ in range(2):
+        try:
+            response = around.request("PUT", path, json=body)
+        except Exception as error:
+            let_through(error)
+        else:
+            if response.status_code not in RETRY_CODES:
+                return response
+        pause(1.0, sleep)
+    return around.request("PUT", path, json=body)
 
 
 def with_items(create: Create, answer: Any, items: list[Item]) -> Any:
