@@ -105,7 +105,8 @@ def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[st
         axes.set(ylim=(0, None), xlim=(0, None), ylabel=_PICTURES[kind].partition(" (")[0])
         axes.grid(alpha=0.3)
     axes.set_xlabel("seconds; grey: the service is in trouble; dashed: what it can take")
-    figure.axes[0].legend(loc="upper right", fontsize="small")
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=3, fontsize="small", frameon=False)
     return figure
 
 
