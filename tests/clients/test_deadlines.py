@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import signal
+import threading
 
 import pytest
-from keystoneauth1.exceptions import ConnectTimeout
+from keystoneauth1.exceptions import ConnectFailure, ConnectTimeout
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 
@@ -73,6 +75,50 @@ def test_a_deadline_during_a_look_up_goes_up_and_nothing_is_sent_after_it(handle
     with deadline(HANDLERS[handler]), pytest.raises(expected):
         session.post("/servers", json=SERVER, endpoint_filter=NOVA, microversion="2.90")
     assert (cloud.count(method="POST"), cloud.count(method="GET"), naps) == (1, 1, [])
+
+
+def test_a_deadline_that_another_thread_raises_here_goes_up_too(cloud, session, naps):
+    """As rq's timer does it, where there are no signals."""
+    cloud.plan(HangUp(), method="POST", path="/servers")
+    cloud.plan(*[Stall()] * 5, method="GET", path="/servers")
+    outcome = []
+
+    def work() -> None:
+        try:
+            session.post("/servers", json=SERVER, endpoint_filter=NOVA, microversion="2.90")
+        except BaseException as error:
+            outcome.append(type(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not cloud.count(method="GET"):
+        pass
+    injected = ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident), ctypes.py_object(SoftTimeLimitExceeded)
+    )
+    cloud.release()  # a thread that waits for a socket meets it when the socket answers
+    thread.join(30)
+    assert (injected, outcome) == (1, [SoftTimeLimitExceeded])
+    assert cloud.count(method="POST") == 1
+
+
+class PluginError(Exception):
+    """Of an adapter or an auth plugin that nobody here knows."""
+
+
+def test_an_error_of_an_unknown_plugin_in_a_look_up_is_a_look_up_that_fails(cloud, session, naps):
+    """It must not take the place of the caller's own error."""
+    plain = session.session.send
+
+    def send(request, **how):
+        if request.method == "GET":
+            raise PluginError
+        return plain(request, **how)
+
+    session.session.send = send
+    cloud.plan(HangUp(), method="POST", path="/servers")
+    with pytest.raises(ConnectFailure):
+        session.post("/servers", json=SERVER, endpoint_filter=NOVA, microversion="2.90")
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import signal
 import threading
+from opcode import opmap
 from typing import TYPE_CHECKING
 
 from os_retries.core.exceptions import chain
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType, TracebackType
 
-# The packages whose exceptions a request of a session raises, and in which a fault of ours shows itself.
+_RAISING = frozenset(opmap[name] for name in ("RAISE_VARARGS", "RERAISE"))
+# The packages whose exceptions a request of a session raises.
 _OURS = frozenset({"keystoneauth1", "requests", "urllib3", "http", "json", "socket", "ssl", "email", "os_retries"})
 
 
@@ -41,17 +43,31 @@ def deadline_in(error: BaseException) -> BaseException | None:
 def let_through(error: Exception) -> None:
     """Raise ``error`` again if it is the program's deadline, and not a failure of the request or a fault of ours.
 
-    Called first wherever os_retries goes on after an exception of a request that it makes for itself.  Exceptions of
-    the HTTP packages and Python's own are failures or faults, unless a signal handler has raised them.  An exception of
-    any other class comes from somebody who has raised it into this thread.
+    Called first wherever os_retries goes on after an exception of a request that it makes for itself.  A deadline is
+    raised by a signal handler, or by another thread (``PyThreadState_SetAsyncExc``), as rq's timer does.
     """
     deadline = deadline_in(error)
     if deadline is not None:
         raise deadline
-    kind = type(error)
-    ours = any(each.__module__.partition(".")[0] in _OURS for each in kind.__mro__)
-    if kind.__module__ != "builtins" and not ours:
+    if _is_injected(error):
         raise error
+
+
+def _is_injected(error: BaseException) -> bool:
+    """Return whether another thread has raised this exception here.
+
+    No statement of the code that it interrupts has raised it.  The same is true of what C code raises, so the
+    exceptions of Python and of the HTTP packages are left out.
+    """
+    kinds = type(error).__mro__
+    if kinds[0].__module__ == "builtins" or any(kind.__module__.partition(".")[0] in _OURS for kind in kinds):
+        return False
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return False
+    return traceback.tb_frame.f_code.co_code[traceback.tb_lasti] not in _RAISING
 
 
 def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:

@@ -128,6 +128,9 @@ def _sum_up(path: str) -> None:
     except OSError as error:  # somebody has removed it
         say(f"os-retries: there is no summary: {error.strerror}")
         return
+    except ImportError:  # or has upgraded or removed os-retries meanwhile
+        say("os-retries: there is no summary: os-retries itself can no longer be read")
+        return
     if met is not None:
         say(met.text())
     elif not words & {"attached", "failed", "inside"}:
