@@ -1,5 +1,5 @@
-"""The decision: what a failure means, whether and when the call is attempted again, and the evidence of it.
+"""The core: what a failure means, whether and when the call is attempted again, and the evidence of each attempt.
 
-Standard library only, without I/O.  The clock, the dice and the sleep are arguments.  No client, no session and no
-configuration may be imported here.
+It uses the standard library only, and does no I/O.  The clock, the dice and the sleep are arguments.  No client, no
+session and no configuration may be imported here.
 """

@@ -1,6 +1,6 @@
-"""What the headers and the body of an HTTP answer say: Retry-After, the date, and who has answered.
+"""What the headers and the body of an HTTP answer say: Retry-After, the date, and whether a gateway sent it.
 
-Plain values in, plain values out.  The time of day is an argument.
+The functions take and return plain values.  The time of day is an argument.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-# A text, for re compiles it when it is first needed, and most programs never need it.
+# A string and not a compiled pattern: re compiles it at its first use, and most programs never use it.
 _SECONDS = r"[0-9]+(\.[0-9]+)?"
 
-# The id that an OpenStack service gives to each request (oslo.middleware, nova, swift).  Gateways have ids of their
-# own, such as X-Request-ID and x-amz-request-id.
+# The headers in which OpenStack services send the request id (oslo.middleware, nova, swift).  Gateways use other
+# headers, such as X-Request-ID and x-amz-request-id.
 _SERVICE_IDS = frozenset({"x-openstack-request-id", "x-compute-request-id", "x-trans-id"})
 
 
 def is_from_service(headers: Mapping[str, str], read_json: Callable[[], Any]) -> bool:
-    """Whether an OpenStack service has sent this answer, and not a gateway in front of it.
+    """Return whether an OpenStack service sent this answer, rather than a gateway in front of it.
 
-    A gateway answers 404 while it does not find the service.  A service names the request in one of OpenStack's own
+    A gateway answers 404 while it cannot find the service.  A service sends the request id in one of OpenStack's own
     headers, or describes the error in one of the forms that OpenStack services use.
 
-    :param read_json: reads the answer's body, and raises ValueError or OSError where it is no JSON or was cut off
+    :param read_json: parses the answer's body; raises ValueError or OSError if the body is not JSON or was cut off
     """
     if any(name.lower() in _SERVICE_IDS for name in headers):
         return True
@@ -37,7 +37,7 @@ def is_from_service(headers: Mapping[str, str], read_json: Callable[[], Any]) ->
 
 
 def _is_error_of_openstack(body: Any) -> bool:
-    """Whether JSON has the form in which an OpenStack service describes an error."""
+    """Return whether a JSON body has the form in which an OpenStack service describes an error."""
     if not isinstance(body, dict):
         return False
     if len(body) == 1:
@@ -58,10 +58,10 @@ def _is_error_of_openstack(body: Any) -> bool:
 
 
 def parse_retry_after(value: object, now: float) -> float | None:
-    """Read a Retry-After: seconds to wait from ``now`` (seconds since the epoch), or None if it cannot be read.
+    """Return the seconds that a Retry-After asks to wait from ``now`` (seconds since the epoch); None if invalid.
 
-    RFC 9110 §10.2.3 knows whole seconds and an HTTP-date.  Fractions, which gateways send, are read as well; a date
-    that is past is 0.  A negative number is no Retry-After, so it counts as unreadable.
+    RFC 9110 §10.2.3 allows whole seconds or an HTTP-date.  Fractions of a second, which some gateways send, are
+    accepted too.  A date in the past is 0.  A negative number is invalid.
     """
     if isinstance(value, bool):
         return None
@@ -77,8 +77,8 @@ def parse_retry_after(value: object, now: float) -> float | None:
 
 
 def parse_date(value: str) -> float | None:
-    """Read an HTTP-date (RFC 9110 §5.6.7, the two obsolete forms included): seconds since the epoch, or None."""
-    # Imported here: it pulls in the socket module, and only a failed call ever needs it.
+    """Return the seconds since the epoch of an HTTP-date (RFC 9110 §5.6.7, obsolete forms too); None if invalid."""
+    # Imported here, because it imports the socket module, and only a failed call needs it.
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 
@@ -87,12 +87,12 @@ def parse_date(value: str) -> float | None:
     try:
         date = parsedate_to_datetime(value)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):  # the parser's ways to say no
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser raises for other texts
         return None
 
 
 def header(headers: Mapping[object, object], name: str) -> str | None:
-    """The value of one header, whatever the case of its name; None where it is absent or no text."""
+    """Return the value of a header, ignoring the case of its name; None if it is absent or not a string."""
     try:
         for key, value in headers.items():
             if isinstance(key, str) and key.lower() == name and isinstance(value, str):

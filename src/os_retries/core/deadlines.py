@@ -1,7 +1,8 @@
 """Deadlines: exceptions that a program raises into whatever code runs at that moment.
 
-A handler of SIGALRM raises TimeoutError, Celery raises SoftTimeLimitExceeded, and rq raises JobTimeoutException.  Such
-an exception is no failure of the request that it interrupts: nothing is repeated, and nothing is looked up, after it.
+For example, a handler of SIGALRM raises TimeoutError, Celery raises SoftTimeLimitExceeded, and rq raises
+JobTimeoutException.  Such an exception is not a failure of the request that it interrupts.  After it, nothing is
+repeated and nothing is looked up.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
 
 _RAISING = frozenset(opmap[name] for name in ("RAISE_VARARGS", "RERAISE"))
-# The packages whose exceptions a request of a session raises.
+# The packages whose exceptions a request of a session may raise, and those that a bug of os_retries may raise.
 _OURS = frozenset({"keystoneauth1", "requests", "urllib3", "http", "json", "socket", "ssl", "email", "os_retries"})
 
 
 def deadline_in(error: BaseException) -> BaseException | None:
-    """Return the exception that a signal handler of the program has raised; None if ``error`` does not come from one.
+    """Return the exception in the chain of ``error`` that a signal handler of the program raised; None without one.
 
     requests and keystoneauth wrap a TimeoutError of a handler in exceptions of their own, as if the socket had timed
-    out.  Its traceback still ends in the handler.
+    out.  The traceback of the TimeoutError still ends in the handler.
     """
-    if threading.current_thread() is not threading.main_thread():  # where Python runs no signal handlers
+    if threading.current_thread() is not threading.main_thread():  # Python runs signal handlers in the main thread only
         return None
     handlers: set[CodeType] | None = None
     for part in chain(error):
@@ -41,10 +42,13 @@ def deadline_in(error: BaseException) -> BaseException | None:
 
 
 def let_through(error: Exception) -> None:
-    """Raise ``error`` again if it is the program's deadline, and not a failure of the request or a fault of ours.
+    """Raise ``error`` again if it is a deadline of the program; return if it is a failed request or a bug of ours.
 
     Called first wherever os_retries goes on after an exception of a request that it makes for itself.  A deadline is
     raised by a signal handler, or by another thread (``PyThreadState_SetAsyncExc``), as rq's timer does.
+    Every handler that continues after an exception of one of os_retries' own requests calls this first.  Exceptions of
+    the HTTP packages and built-in exceptions are failures or bugs, unless a signal handler raised them.  An exception
+    of any other class was raised into this thread by other code of the program.
     """
     deadline = deadline_in(error)
     if deadline is not None:
@@ -77,12 +81,12 @@ def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
 
 
 def _handlers() -> set[CodeType]:
-    """Return the code of each function that handles a signal now."""
+    """Return the code objects of the functions that are signal handlers at present."""
     codes = set()
     for number in range(1, signal.NSIG):
         try:
             handler = signal.getsignal(number)
-        except ValueError:  # no signal of this platform
+        except ValueError:  # this platform has no such signal
             continue
         while isinstance(handler, functools.partial):
             handler = handler.func

@@ -1,6 +1,6 @@
 """What happened to a call: the records that the log, the hooks and ``exception.os_retries`` carry.
 
-Records only.  No decision is made here.
+This module holds records only.  It decides nothing.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class GiveUp(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long to wait before the next attempt, and who decided that.
+    """How long to wait before the next attempt, and where that wait comes from.
 
     ``seconds``
-        The whole wait.
+        The whole wait, in seconds.
     ``source``
-        ``retry_after`` for the configured wait, ``Retry-After`` for one that the service asked for.
+        ``retry_after`` for the configured wait, ``Retry-After`` for a wait that the service asked for.
     ``extra``
-        The seconds of it that count against ``retry_max_wait``.
+        The part of the wait, in seconds, that counts against ``retry_max_wait``.
     """
 
     seconds: float
@@ -52,15 +52,15 @@ class Attempt:
     ``number``
         1 for the first attempt, 2 for the first retry, and so on.
     ``status``
-        The HTTP status of the answer; None where there was none.
+        The HTTP status of the answer; None if there was no answer.
     ``request_id``
-        The service's id of the request; None where it is not known.
+        The request id that the service sent; None if it is not known.
     ``wait``
-        Seconds waited after this attempt.  None for the last attempt, unless the pacer's wait was too long.
+        Seconds waited after this attempt; None if no wait followed it.
     ``kind``
-        Whether the request was not sent, was refused, may have been processed, or failed for good.
+        Whether the request was not sent, was refused, may have been processed, or failed permanently.
     ``what``
-        A few words for a failure without a status, such as ``connection refused``.
+        A short description of a failure without a status, such as ``connection refused``.
     """
 
     number: int
@@ -72,26 +72,26 @@ class Attempt:
 
     @property
     def answer(self) -> str:
-        """The failure in a word or two: the status, or what happened instead of an answer."""
+        """A short description of the failure: the status, or ``what`` if there is no status."""
         return str(self.status) if self.status is not None else self.what
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Passed to ``on_retry`` before each wait: an attempt has failed, and another one follows.
+    """A retry that is about to happen.  ``on_retry`` receives it before the wait.
 
     ``method``
         The name of the call: ``ServerManager.list``, or ``GET /servers`` on an attached session.
     ``service``
-        The service type, such as ``compute``; None where it is not known.
+        The service type, such as ``compute``; None if it is not known.
     ``attempt``
         The attempt that has failed.
     ``attempts``
         How many attempts the policy allows.
     ``source``
         Where the wait comes from: ``retry_after`` (the configuration), ``Retry-After`` (the service) or ``pacing``.
-        ``pacing`` is a second wait after the same attempt, for a slot at a service in trouble.  Nobody knows how long
-        it takes, and ``attempt.wait`` is then the longest that it may take.
+        ``pacing`` is a second wait after the same attempt, for a slot at a service in trouble.  Its length is not
+        known in advance, so ``attempt.wait`` is the longest that it may take.
     """
 
     method: str
@@ -103,7 +103,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Left as ``os_retries`` on the exception of a call that was given up.
+    """Why a call was given up, and all its attempts.  The exception carries it as its attribute ``os_retries``.
 
     ``method``, ``service``
         The name of the call and its service type, as in :class:`Retry`.
@@ -112,11 +112,11 @@ class Evidence:
     ``reason``
         Why there was no further attempt.
     ``detail``
-        What the reason is about, such as the Retry-After that was too long.
+        More about the reason, such as the Retry-After that was too long.
     ``ordinal``
-        A number that is higher for each call that this process gives up.
+        A number that increases with each call that this process gives up.
     ``found``
-        The ids of what a look-up of a create has found and could not take for the answer.
+        The ids of the resources that a look-up found but could not accept as the result of the create.
     """
 
     method: str
@@ -128,10 +128,10 @@ class Evidence:
     found: tuple[str, ...] = ()
 
     def is_answer(self, retry_codes: Container[int]) -> bool:
-        """Return whether the call has ended, after retries, with an error that answers it, such as a 404.
+        """Return whether the call ended, after retries, with an error that is a proper answer, such as a 404.
 
-        Nothing was given up then.  An error with one of the statuses that are repeated is no answer: it may be one of
-        the trouble.
+        Such a call was answered and not given up.  An error with one of ``retry_codes`` is not a proper answer: it may
+        be a symptom of the same trouble.
         """
         status = self.attempts[-1].status
         answered = status is not None and status not in retry_codes
@@ -149,7 +149,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """Goes with the log record about a create that is looked up.
+    """The look-up of a create.  The log record about it carries this as its attribute ``os_retries``.
 
     ``method``, ``service``
         The name of the create and its service type, as in :class:`Retry`.

@@ -1,8 +1,8 @@
-"""Reading a failure off any client's exception, by attribute: no client is imported.
+"""How a failure is read from the attributes of a client's exception, without importing the client.
 
 The tables say where each of 18 clients keeps the status, the Retry-After and the request id.  They were measured; see
-docs/design/clients.md.  An exception is looked at, never called, and nothing but the exception and its response is
-asked for an attribute.
+docs/design/clients.md.  No method of an exception is called.  Only attributes of the exception and of its response are
+read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PLAUSIBLE_ID = r"[A-Za-z0-9._:-]{1,128}"
 
 # An exception without a status of its own has the status of the exception that it translates: magnum's RuntimeError and
 # ironic's AmbiguousAuthSystem stand for keystoneauth's 503 on the token request.  The exceptions below translate
-# nothing. They are a bug of the caller's, or a lost connection, that surfaced in an except block.  They are known by
-# name, for keystoneauth's and requests' ConnectionError are two classes.
+# nothing: they are a bug of the caller's, or a lost connection, that happened inside an except block.  They are listed
+# by name, because keystoneauth and requests each have a class called ConnectionError.
 _NO_TRANSLATION = frozenset(
     {
         "ArithmeticError",
@@ -42,26 +42,26 @@ _NO_TRANSLATION = frozenset(
         "TypeError",
     }
 )
-_DEPTH = 8  # of a chain of exceptions: enough for requests under keystoneauth under a client under a caller
+_DEPTH = 8  # links of a chain of exceptions: enough for requests, keystoneauth, a client and its caller
 
 
 def read_failure(
     error: BaseException, now: Callable[[], float] = time.time, handled: BaseException | None = None
 ) -> Failure:
-    """Return what ``error`` says of the failed request; its status is None where it says nothing.
+    """Return what ``error`` says about the failed request; the status is None if ``error`` has none.
 
     The status is the first of the known attributes that holds an integer from 100 to 599.  glance's ``'N/A'``, a
-    Boolean and ``SystemExit.code`` are not statuses.  Retry-After is read from the headers where the client kept them.
-    The attributes are worse: keystoneauth sets 0 for every 413, and cinder drops whole days of a date.
+    Boolean and ``SystemExit.code`` are not statuses.  Retry-After is read from the headers if the client kept them,
+    because the attribute ``retry_after`` is less reliable: keystoneauth sets it to 0 for every 413, and cinder drops
+    whole days of a date.
 
-    :param now: returns the time of day in seconds since the epoch; used for a Retry-After that is a date, when the
-        service sent no ``Date`` of its own
-    :param handled: the exception that the caller was handling when it made the call; Python makes it the context of
-        every error of the call
+    :param now: returns the seconds since the epoch; used if Retry-After is a date and the service sent no ``Date``
+    :param handled: the exception that the caller was handling when it made the call.  Python makes it the context of
+        every error of the call, but it is not part of the failure.
     """
     statuses = [(part, _status(part)) for part in _translated(error, handled)]
     status = next((status for _part, status in statuses if status is not None), None)
-    # What stands behind it in the chain speaks of the same answer only if it has the same status.
+    # An exception further down the chain describes the same answer only if it has the same status, or none.
     parts = [part for part, own in statuses if own in (None, status)]
     retry_after = next((seconds for part in parts if (seconds := _retry_after(part, now))), None)
     request_id = next((name for part in parts if (name := _request_id(part))), None)
@@ -69,9 +69,9 @@ def read_failure(
 
 
 def chain(error: BaseException, handled: BaseException | None = None) -> Iterator[BaseException]:
-    """Yield ``error`` and every exception that it was raised from, or while handling.
+    """Yield ``error`` and the exceptions that it was raised from or while handling, the nearest first.
 
-    The nearest comes first.  ``handled``, and what stands behind it, is left out.
+    ``handled`` and the exceptions behind it are left out.
     """
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < 2 * _DEPTH:
@@ -99,7 +99,7 @@ def _translated(error: BaseException, handled: BaseException | None) -> Iterator
 
 
 def get(thing: object, name: str) -> Any:
-    """Return an attribute of a client's object; None where it has none, or where a property of it fails."""
+    """Return an attribute of a client's object; None if there is no such attribute, or if a property raises."""
     try:
         return getattr(thing, name, None)
     except Exception:  # a property may fail in any way
@@ -109,7 +109,7 @@ def get(thing: object, name: str) -> Any:
 def _status(error: BaseException) -> int | None:
     for name in _STATUS:
         value = get(error, name)
-        # Not bool, not IntEnum's text: http.HTTPStatus is an int and welcome.
+        # A bool is not a status.  http.HTTPStatus is an int and is one.
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return int(value)
     value = get(get(error, "response"), "status_code")
@@ -120,7 +120,7 @@ def _headers(error: BaseException) -> Iterator[Mapping[object, object]]:
     for owner in (error, get(error, "response")):
         for name in _HEADERS:
             headers = get(owner, name)
-            # requests' and urllib's headers are mappings, swift's a dict; isinstance() would need their packages.
+            # requests and urllib use mappings of their own, swift a dict; isinstance() would need those packages.
             if headers is not None and callable(get(headers, "items")):
                 yield headers
 
@@ -129,7 +129,7 @@ def _retry_after(error: BaseException, now: Callable[[], float]) -> float | None
     for headers in _headers(error):
         value = header(headers, "retry-after")
         if value is not None:
-            # By the service's clock where it sent the time.  Ours may be off by more than the wait.
+            # A date is compared with the service's own clock if it sent a Date: ours may differ by more than the wait.
             date = parse_date(header(headers, "date") or "")
             return parse_retry_after(value, now() if date is None else date)
     return parse_retry_after(get(error, "retry_after"), now())
@@ -142,5 +142,8 @@ def _request_id(error: BaseException) -> str | None:
 
 
 def plausible_id(*candidates: object) -> str | None:
-    """Return the first candidate that looks like a request id.  Any other text could forge a line of the log."""
+    """Return the first candidate that looks like a request id; None if none does.
+
+    The id is logged, and any other text could forge a line of the log.
+    """
     return next((each for each in candidates if isinstance(each, str) and re.fullmatch(_PLAUSIBLE_ID, each)), None)

@@ -1,6 +1,6 @@
-"""What a failed attempt says of the request: the four kinds, and the facts that decide what follows.
+"""What a failed attempt says about the request: one of four kinds, and the facts that decide what follows.
 
-Plain values, nothing else: no client, no session and no clock come in here.
+This module holds plain values only.  No client, no session and no clock may be imported here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RETRY_CODES = statuses.RETRY_CODES
 
 
 class Kind(enum.StrEnum):
-    """What a failure says of the request."""
+    """What a failure says about the request: whether the service may have processed it, and if a repeat can help."""
 
     NOT_SENT = "not sent"
     REFUSED = "refused"
@@ -31,21 +31,21 @@ class Failure:
     """One failed attempt, as the policy sees it.
 
     ``status``
-        The HTTP status; None where the failure has none.
+        The HTTP status; None if the failure has none.
     ``retry_after``
-        The wait that the service asked for, in seconds; None where it asked for none that can be read.
+        The wait that the service asked for, in seconds; None if it asked for none, or if its Retry-After is invalid.
     ``request_id``
-        The service's id of the request; None where it is not known.
+        The request id that the service sent; None if it is not known.
     ``kind``
-        Whether the request was not sent, was refused, may have been processed, or failed for good.
+        Whether the request was not sent, was refused, may have been processed, or failed permanently.
     ``what``
-        A few words for a failure without a status, such as ``connection refused``.
+        A short description of a failure without a status, such as ``connection refused``.
     ``repeatable``
-        False where a repeat could do twice what was asked for once.
+        False if a repeat could do twice what was asked for once.
     ``note``
-        More about that, for people.
+        More about the failure for the log and the evidence, such as what a look-up has shown.
     ``found``
-        The ids of what a look-up has found and could not take for the answer.
+        The ids of the resources that a look-up found but could not accept as the result of the create.
     ``held_back``
         True if this attempt was not sent, because a look-up stopped it.  The other fields describe the previous one.
     """
@@ -62,10 +62,10 @@ class Failure:
 
 
 def kind_of(status: int | None, retry_codes: Container[int]) -> Kind:
-    """Class a failure by its status alone, where nothing else is known.
+    """Classify a failure by its status alone, if nothing else is known.
 
-    A service answers 429 and 413 instead of processing the request.  Any other status may come from a proxy, in front
-    of a service that goes on working.
+    A service answers 429 and 413 instead of processing the request.  Any other status may come from a proxy whose
+    service is still processing the request.
     """
     if status is None or status not in retry_codes:
         return Kind.PERMANENT

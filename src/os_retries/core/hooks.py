@@ -1,4 +1,7 @@
-"""Hooks that are told what happens.  Only ``os_retries.testing`` and the programs below ``os-retries run`` set them."""
+"""Hooks that are called for retries, for calls that are given up, and for look-ups.
+
+Only ``os_retries.testing`` and the programs below ``os-retries run`` set them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ if TYPE_CHECKING:
 
     from os_retries.core.evidence import Evidence, LookedUp, Retry
 
-#: Called instead of sleeping.
+#: Called before each retry, instead of the sleep.
 instead_of_sleep: Callable[[Retry], None] | None = None
-#: Told of each call that is given up.
+#: Called for each call that is given up.
 on_give_up: Callable[[Evidence], None] | None = None
-#: Told of each create that is looked up.
+#: Called for each create that is looked up.
 on_look_up: Callable[[LookedUp], None] | None = None

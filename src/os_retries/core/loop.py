@@ -1,7 +1,7 @@
-"""The only loop: attempts until one succeeds, or until the policy says that there is no further one.
+"""The loop that attempts a call until it succeeds, or until the policy allows no further attempt.
 
-Every program loads this module and every call passes through it, so it knows no policy, no clock and no log.  What
-follows a failure is in :mod:`os_retries.core.retries`, which is loaded when something fails for the first time.
+It is the only such loop.  Every program loads this module and every call passes through it, so it imports no policy, no
+clock and no logging.  :mod:`os_retries.core.retries` handles a failure, and is loaded at the first one.
 
 Calls may be nested: a wrapped method may send several requests of an attached session.  :mod:`os_retries.core.scope`
 says how they share one allowance, and why attempts never multiply.
@@ -35,18 +35,19 @@ def run_attempts(  # noqa: C901
     streams: Sequence[Stream] | None = None,
     begun: int | None = None,
 ) -> Any:
-    """Call ``method`` until it succeeds, or until its policy says that there is no further attempt.
+    """Call ``method`` until it succeeds, or until its policy allows no further attempt.
 
-    :param describe: asked for the method's name, service and policy when it has failed, and not before
-    :param streams: what is rewound before a retry; None: the streams among the arguments
-    :param begun: what ``count.given_up`` was before the first attempt, where the caller has made that attempt
+    :param describe: returns the target: the method's name, service and policy.  Called only after a failure, or while
+        a pacer watches.
+    :param streams: the streams to rewind before a retry; None for the streams among the arguments
+    :param begun: the value of ``count.given_up`` before the first attempt, if the caller made that attempt itself
     :raises Exception: the method's own last exception, the same object
-    :raises BaseException: at once, whatever is no Exception, such as KeyboardInterrupt and SystemExit
+    :raises BaseException: what is not an Exception, such as KeyboardInterrupt and SystemExit, at once
     """
     scope = running.get()
     outermost = scope.finished
     if outermost:
-        # It stays in the context until the next call takes its place.  That it is finished is enough.
+        # It stays in the context, marked as finished, until the next call replaces it.
         scope = Scope()
         running.set(scope)
     failed: FailedCall | None = None
@@ -58,7 +59,7 @@ def run_attempts(  # noqa: C901
             since = count.given_up if begun is None else begun
             begun = None
             try:
-                # Python copies kwargs for each call, even when empty: that is a tenth of the cost of this loop.
+                # Python copies kwargs for each call, even an empty one, which is a tenth of the cost of this loop.
                 result = method(*args, **kwargs) if kwargs else method(*args)
             except Exception as error:
                 if failed is None:
@@ -87,27 +88,32 @@ def _first_failure(
     streams: Sequence[Stream],
     handled: BaseException | None,
 ) -> FailedCall | None:
-    """Load what follows a failure; return None if that is impossible, for example when no file can be opened."""
+    """Load the module that handles failures and make the FailedCall.
+
+    :returns: None if that is impossible, for example because no file can be opened
+    """
     try:
         from os_retries.core.retries import FailedCall
 
         return FailedCall(scope, describe(method), streams, handled)
-    except Exception:  # a fault of ours must not hide the client's own error
+    except Exception:  # a bug of ours must not hide the client's own error
         with contextlib.suppress(Exception):
             import logging
 
-            logging.getLogger("os_retries").exception("a failure could not be judged, and the call is not repeated")
+            logging.getLogger("os_retries").exception("the call is not repeated, because its error could not be read")
         return None
 
 
 def refuse_coroutine(result: Any) -> NoReturn:
-    """Refuse what an async function returns: its errors come when it is awaited, where nothing can be repeated.
+    """Refuse the coroutine that an async function has returned.
+
+    Its errors come when it is awaited, outside the loop, where nothing can be repeated.
 
     :raises TypeError: always
     """
     name = getattr(result, "__qualname__", "it")
     result.close()  # or Python would warn that it was never awaited
     raise TypeError(
-        f"{name} is an async function, and its errors come only when it is awaited: pass a function that blocks, "
-        f"or run that one in a thread, as await asyncio.to_thread(execute_with_retries, method)"
+        f"{name} is an async function, whose errors come only when it is awaited: pass a function that blocks; "
+        f"in async code: await asyncio.to_thread(execute_with_retries, function)"
     )

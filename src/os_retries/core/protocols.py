@@ -1,4 +1,4 @@
-"""What the core needs of the rooms above it: a policy, and a target that describes what is called."""
+"""What the core needs from the packages above it: a policy, and a target that describes what is called."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class Policy(Protocol):
-    """The numbers, and the decision that follows from them: what a RetryPolicy is to the core."""
+    """The part of a RetryPolicy that the core uses: the numbers, and the decision that follows from them."""
 
     @property
     def retries_number(self) -> int:
-        """Retries after the first attempt."""
+        """How many retries may follow the first attempt."""
 
     @property
     def retry_codes(self) -> Collection[int]:
-        """The statuses that are repeated."""
+        """The HTTP statuses that are repeated."""
 
     @property
     def retry_max_wait(self) -> float:
-        """Seconds that a call may wait beyond its configured waits."""
+        """How many seconds a call may wait beyond its configured waits."""
 
     @property
     def pacing(self) -> bool:
@@ -33,31 +33,31 @@ class Policy(Protocol):
 
     @property
     def pacing_url(self) -> str | None:
-        """Where several processes share that queue."""
+        """The URL of the Redis through which several processes share that queue."""
 
     @property
     def sleep(self) -> Callable[[float], object] | None:
-        """What waits, instead of ``time.sleep``."""
+        """The function that waits, instead of ``time.sleep``."""
 
     @property
     def on_retry(self) -> Callable[[Retry], object] | None:
-        """What is told of each retry."""
+        """The function that is called before each retry."""
 
     def wait_after(self, failure: Failure, *, attempt: int, extra_left: float, dice: float) -> Wait | GiveUp:
         """Decide what follows a failed attempt."""
 
 
 class Target(Protocol):
-    """What is called.  It is asked when the call has failed, and not before."""
+    """What the loop calls.  The loop asks it only after a failure, or while a pacer watches."""
 
     def name(self) -> str:
-        """Return the name of the method, for people."""
+        """Return the name of the method for the log."""
 
     def service(self) -> str | None:
-        """Return the service type; None where it cannot be told."""
+        """Return the service type; None if it is not known."""
 
     def endpoint(self, outcome: object) -> str | None:
-        """Return the endpoint that a result or an exception comes from; None where it cannot be told.
+        """Return the endpoint that a result or an exception comes from; None if it is not known.
 
         The retries of one endpoint are paced together.
         """
@@ -66,16 +66,16 @@ class Target(Protocol):
         """Return the policy that holds now."""
 
     def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
-        """Class the failure that ``error`` stands for.
+        """Classify the failure that ``error`` stands for.
 
-        :param handled: what the caller was handling when it made the call, which is no part of the failure
+        :param handled: the exception that the caller was handling when it made the call; not part of the failure
         """
 
     def add_evidence(self, error: Exception, evidence: Evidence) -> None:
         """Leave the evidence on ``error``, which is about to be raised."""
 
     def repeated_by_client(self, status: int) -> bool:
-        """Return whether the client has repeated a request with this answer by itself."""
+        """Return whether the client itself has already repeated the request after this status."""
 
     def waiting(self) -> AbstractContextManager[None]:
-        """Surround each wait: release what must not be held meanwhile."""
+        """Return a context manager for each wait, which releases the locks that must not be held during a wait."""

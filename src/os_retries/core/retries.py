@@ -1,6 +1,6 @@
-"""One call that has failed: its attempts, its waits, its evidence, and what is said of it.
+"""One call that has failed: its attempts, its waits, its evidence and its log lines.
 
-The clock, the dice, the sleep and the policy come from outside.
+The clock, the dice, the sleep and the policy are arguments.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _given_up_lock = forks.Lock()
 
 
 class FailedCall:
-    """A call that has failed at least once, and what the loop remembers of it."""
+    """A call that has failed at least once, and what the loop remembers about it."""
 
     def __init__(
         self,
@@ -57,21 +57,21 @@ class FailedCall:
         self.sleep_with: Callable[[float], object] | None = None
         #: Whether the program has ended a wait.
         self.stopped = False
-        #: What is repeated after the present wait.
+        #: The failure that led to the present wait: its error, the policy, and what was read from the error.
         self.waiting_with: tuple[Exception, Policy, Failure] | None = None
         self.place = Place()
 
     def after(self, error: Exception, since: int) -> Retry | None:
-        """Decide what follows the attempt that ended with ``error``: a retry, or None when ``error`` is to be raised.
+        """Decide what follows the attempt that ended with ``error``: return a retry, or None to raise ``error``.
 
         :param since: the value of ``count.given_up`` before the attempt
         """
         try:
             return self._after(error, since)
-        except Exception as fault:  # a fault of ours must not hide the client's own error
+        except Exception as fault:  # a bug of ours must not hide the client's own error
             if deadline_in(fault) is not None:
                 raise
-            log.exception("%s could not be judged, and is not repeated", type(error).__name__)
+            log.exception("the call is not repeated, because its %s could not be read", type(error).__name__)
             return None
 
     def _after(self, error: Exception, since: int) -> Retry | None:
@@ -83,11 +83,11 @@ class FailedCall:
         if self._given_up_inside(error, failure.status, since):
             return None
         if failure.kind is Kind.PERMANENT:
-            # The first error of a call is raised untouched if it is not ours to repeat.  After retries it is how they
-            # ended.  A permanent failure with one of our statuses, such as the 413 of a quota, gets a mark, so that no
-            # outer call repeats it.
+            # If the first error of a call is permanent, it is raised untouched.  After retries it gets the evidence.  A
+            # permanent failure with one of the policy's statuses, such as the 413 of a quota, gets the evidence too, so
+            # that no outer call repeats it.
             if failure.status is not None and pacers.watching:
-                pacers.note_answer(self.target, error)  # the service answers
+                pacers.note_answer(self.target, error)  # for the pacer it is a success: the service answers
             if self.attempts or failure.status in policy.retry_codes:
                 self._give_up(error, policy, failure, GiveUp.PERMANENT)
             return None
@@ -103,8 +103,8 @@ class FailedCall:
         return self._tell(policy, failure, decision)
 
     def _failed(self, error: Exception, policy: Policy, back: float = 0.0) -> None:
-        """Tell the pacer of a failure whose call will be back in ``back`` seconds."""
-        if not policy.pacing or hooks.instead_of_sleep is not None:  # where nothing waits, nothing is paced
+        """Report a failure to the pacer; the call will try again in ``back`` seconds."""
+        if not policy.pacing or hooks.instead_of_sleep is not None:  # a call that does not wait is not paced
             return
         endpoint = self.target.endpoint(error)
         if endpoint is not None:
@@ -119,7 +119,7 @@ class FailedCall:
             extra_left=policy.retry_max_wait - self.scope.extra_waited,
             dice=self.dice(),
         )
-        unread = failure.kind is Kind.NOT_SENT  # what was not sent was not read either
+        unread = failure.kind is Kind.NOT_SENT  # a body that was not sent was not read either
         if isinstance(decision, Wait) and not unread and not all(stream.rewind() for stream in self.streams):
             return GiveUp.BODY
         return decision
@@ -181,7 +181,8 @@ class FailedCall:
     def wait(self, retry: Retry) -> None:
         """Wait before the next attempt: first the call's own wait, then for a slot if the service is in trouble.
 
-        :raises Exception: that of the last attempt, if ``retry_max_wait`` is over and there is no slot
+        :raises Exception: the error of the last attempt, if no slot became free within ``retry_max_wait``, or if the
+            program has ended the wait
         """
         with self.target.waiting():
             if hooks.instead_of_sleep is not None:
@@ -199,7 +200,7 @@ class FailedCall:
             raise_again(held)
 
     def _sleep(self, seconds: float) -> bool:
-        """Sleep, and return whether time has passed; it has not where a test has replaced the sleep.
+        """Sleep, and return whether time has passed.  It has not if a test has replaced the sleep.
 
         ``time.sleep`` is looked up at each call, because eventlet, gevent or a test may have replaced it.
         """
@@ -210,7 +211,7 @@ class FailedCall:
         return self.clock() - began >= seconds / 2
 
     def _has_slot(self, retry: Retry) -> bool:
-        """Wait for a slot as long as ``retry_max_wait`` allows, and return whether there is one."""
+        """Wait for a slot, as long as ``retry_max_wait`` allows; return whether the call may go on."""
         if self.waiting_with is None:
             return True
         error, policy, failure = self.waiting_with
@@ -242,32 +243,34 @@ class FailedCall:
         _call_hook(policy, retry)
 
     def close(self) -> None:
-        """End the call: give its place at the pacer back."""
+        """End the call, and give up its place in the queue of the pacer."""
         self.waiting_with = None
         self.place.close()
 
     def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
-        """Return whether this failure was given up inside the attempt that just ended.
+        """Return whether a call inside the attempt that just ended has given up this failure already.
 
-        The mark on the exception, or on one that it came from, says so, across threads too.  For clients that drop the
-        chain of exceptions the scope says so.  Another status is another answer, of a request that followed in an
-        except block.
+        The evidence on the exception, or on an exception that it came from, shows this, across threads too.  The scope
+        shows it for clients that drop the chain of exceptions.  If the status differs, the failure belongs to another
+        request, which was sent in an except block.
         """
         for part in chain(error, self.handled):
             mark = get(part, "os_retries") or get(get(part, "response"), "os_retries")
             if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
                 return True
-        if self.scope.not_repeatable > since:  # whatever the client made of it, a repeat would do it twice
+        if self.scope.not_repeatable > since:  # whichever error the client raises for it, a repeat could do it twice
             return True
         ordinal, given_up_status = self.scope.given_up
         return ordinal > since and given_up_status == status
 
 
 def raise_again(held: list[Exception]) -> NoReturn:
-    """Raise the error of an attempt again, with the context that it had.
+    """Raise the error of an attempt again, and keep its context.
 
-    A raise statement sets the context to what the caller handles.  ``held`` is emptied, because a frame that holds an
-    exception whose traceback holds the frame is freed by a garbage collection only.
+    A raise statement would set the context to the exception that the caller is handling.
+
+    :param held: a list with the error as its only item.  The item is removed, because a frame that refers to an
+        exception whose traceback refers to the frame is a cycle, which only the garbage collector frees.
     """
     error = held.pop()
     context = error.__context__
@@ -279,8 +282,12 @@ def raise_again(held: list[Exception]) -> NoReturn:
 
 
 def pause(seconds: float, sleep: Callable[[float], object] | None) -> bool:
-    """Wait inside an attempt, from the allowance of extra waiting; not at all where a test has taken the waits out.
+    """Wait inside an attempt, and count the wait against ``retry_max_wait``.
 
+    Under ``os_retries.testing.NoWaits`` it returns at once.
+
+    :param seconds: how long to wait
+    :param sleep: the policy's ``sleep``; None for ``time.sleep``
     :returns: whether the program has ended the wait; see :attr:`RetryPolicy.sleep`
     """
     current_scope().extra_waited += seconds
@@ -296,7 +303,7 @@ def _call_hook(policy: Policy, retry: Retry) -> None:
         except Exception as error:
             if deadline_in(error) is not None:
                 raise
-            log.exception("on_retry failed; the call goes on")
+            log.exception("on_retry raised an error; the call continues")
 
 
 def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:

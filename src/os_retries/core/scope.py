@@ -1,8 +1,8 @@
-"""Nested calls: what the calls that run inside one call share.
+"""Nested calls: the state that a call shares with the calls inside it.
 
 A wrapped method may send several requests of an attached session, and a request may be made inside another call.  All
-of them belong to one *scope*, that of the outermost call in this context.  They share its allowance of extra waiting.
-What an inner call has given up no outer call repeats, so attempts never multiply.
+of them belong to one *scope*, the scope of the outermost call in this context.  They share one ``retry_max_wait``.  An
+outer call does not repeat what an inner call has given up, so attempts never multiply.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from contextvars import ContextVar
 
 
 class Scope:
-    """The outermost call that runs in this context.
+    """The state that the outermost call in this context shares with the calls inside it.
 
-    The defaults are class attributes, so that a call that succeeds pays nothing for them.
+    The defaults are class attributes, so that a call that succeeds need not set them.
     """
 
     #: Seconds waited beyond the configured waits, by this call and the calls inside it.
     extra_waited = 0.0
-    #: True when the call has ended.  A context may outlive its call, in a thread or a task that was started inside.
+    #: True after the call has ended.  A thread or a task that was started inside the call may still have its context.
     finished = False
-    #: The ordinal and the status of the call inside this one that was given up last.
+    #: The ordinal and the status of the last call in this scope that was given up.
     given_up: tuple[int, int | None] = (0, None)
-    #: The ordinal of the last request inside that must not be repeated, because a repeat could do it twice.
+    #: The ordinal of the last request in this scope that must not be repeated, because a repeat could do it twice.
     not_repeatable = 0
 
 
 class Count:
     """How many calls this process has given up.
 
-    Each mark on an exception has this number as its ordinal.  A mark was made during the attempt that just failed, in
-    whichever thread, if its ordinal is higher than the number was at the start of the attempt.
+    The evidence on an exception has this number as its ordinal.  An ordinal that is higher than the number was at the
+    start of an attempt shows that a call was given up during the attempt, in any thread.
     """
 
     given_up = 0
@@ -39,10 +39,10 @@ class Count:
 count = Count()
 _nobody = Scope()
 _nobody.finished = True
-#: The scope of the outermost call of this context.  A finished one stays until the next call takes its place.
+#: The scope of the outermost call in this context.  A finished scope stays until the next call replaces it.
 running: ContextVar[Scope] = ContextVar("os_retries.scope", default=_nobody)
 
 
 def current_scope() -> Scope:
-    """Return the scope of the outermost call that runs in this context."""
+    """Return the scope of the outermost call in this context."""
     return running.get()

@@ -1,6 +1,9 @@
-"""The statuses of the specification, in a module of their own, because the table of options needs nothing else."""
+"""The HTTP statuses that the specification repeats.
+
+They have a module of their own, because the table of options imports nothing else of the core.
+"""
 
 from __future__ import annotations
 
-#: "List of the errors, that can be retried".
+#: The specification's "List of the errors, that can be retried".
 RETRY_CODES = frozenset({408, 413, 429, 500, 502, 503, 504})

@@ -1,4 +1,4 @@
-"""Arguments that are used up by reading them, such as files and iterators, and how they are rewound for a retry."""
+"""Streams: arguments that can be read only once, such as files and iterators, and how a retry rewinds them."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """An argument that is used up by reading it, and its position before the first attempt."""
+    """An argument that can be read only once, and its position before the first attempt."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         try:
-            # openstacksdk's segments of a file can be rewound and do not say so.
+            # openstacksdk's segments of a file have seek() but no seekable().
             seekable = stream.seekable() if hasattr(stream, "seekable") else hasattr(stream, "seek")
             self.start = stream.tell() if seekable else None
         except Exception:  # closed, a pipe, or not a file at all: it cannot be read twice
             self.start = None
 
     def rewind(self) -> bool:
-        """Go back to the start, and return whether that was possible."""
+        """Go back to the position before the first attempt; return whether that was possible."""
         if self.start is None:
             return False
         try:
             self.stream.seek(self.start)
-        except Exception:  # closed meanwhile
+        except Exception:  # for example, closed by the first attempt
             return False
         return True
 
 
 def is_stream(kind: type) -> bool:
-    """Whether objects of this type are used up by reading them."""
-    # By the type alone: a nova resource sends a request when it is asked for an attribute that it does not have.
-    # The wrapper that NamedTemporaryFile returns has no read of its own; it passes everything on to its file.
+    """Return whether objects of this type can be read only once."""
+    # Only the type is looked at: a nova resource sends a request when it is asked for an attribute that it lacks.
+    # The wrapper that NamedTemporaryFile returns has no read() in its class; it delegates every attribute to its file.
     wrapper = (kind.__module__, kind.__name__) == ("tempfile", "_TemporaryFileWrapper")
     return wrapper or hasattr(kind, "read") or hasattr(kind, "__next__")
 
 
-# By type: how an argument of it may hold streams.  Empty for most types.  A program has few types of arguments.
+# How an argument of each type may hold streams; an empty string if it cannot.  A program has few types of arguments.
 _shapes: dict[type, str] = {}
 
 
@@ -50,7 +50,7 @@ def _shape(kind: type) -> str:
     if shape is None:
         if hasattr(
             kind, "__wrapped__"
-        ):  # a proxy of wrapt, as glanceclient's results are, has the attributes of its object
+        ):  # a proxy of wrapt, such as a result of glanceclient, has the attributes of its object
             shape = "proxy"
         elif issubclass(kind, dict):  # nova's files={"/path": file}
             shape = "mapping"
@@ -58,16 +58,16 @@ def _shape(kind: type) -> str:
             shape = "sequence"
         else:
             shape = "stream" if is_stream(kind) else ""
-        if len(_shapes) > 1000:  # do not keep types alive that a program makes as it goes
+        if len(_shapes) > 1000:  # a program that makes types dynamically must not leak them
             _shapes.clear()
         _shapes[kind] = shape
     return shape
 
 
 def streams_among(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Stream, ...]:
-    """Find the arguments that must be rewound before they are sent again, also inside a partial, dict, list or tuple.
+    """Return the arguments that must be rewound before a retry, also those inside a partial, dict, list or tuple.
 
-    A second attempt with a file that the first one has read would upload nothing and report success.
+    Without a rewind, a retry would upload nothing from a file that the first attempt has read, and report success.
     """
     values = (*args, *kwargs.values()) if kwargs else args
     if type(method) is partial:

@@ -1,20 +1,20 @@
-"""The switch: ``OS_RETRIES_DISABLED=1`` or ``OSRETRIES_DISABLED=1`` in the environment turns retrying off."""
+"""The off switch: ``OS_RETRIES_DISABLED=1`` or ``OSRETRIES_DISABLED=1`` in the environment turns retries off."""
 
 from __future__ import annotations
 
 import os
 
 _SWITCHES = "OS_RETRIES_DISABLED", "OSRETRIES_DISABLED"
-# The keys as the environment's own dictionary has them.  os.environ raises and catches an exception twice for a
-# variable that is not set, which takes longer than all else that a request of an attached session costs.
+# The names as keys of the dictionary inside os.environ.  For a variable that is not set, os.environ itself raises and
+# catches two exceptions, which takes longer than everything else that an attached session adds to a request.
 _RAW_SWITCHES = tuple(getattr(os.environ, "encodekey", str)(name) for name in _SWITCHES)
 
 
 def disabled() -> bool:
-    """Return whether the environment turns retrying off.
+    """Return whether the environment turns retries off.
 
-    There are two names because openstacksdk takes every variable that begins with ``OS_`` for a part of a cloud's
-    description.  Unless ``OS_CLOUD`` is set, it prefers that cloud to the ones in clouds.yaml.
+    There are two names, because openstacksdk treats every variable that begins with ``OS_`` as a part of a cloud's
+    configuration.  Unless ``OS_CLOUD`` is set, it prefers that cloud to the clouds in clouds.yaml.
     """
     raw = getattr(os.environ, "_data", None)
     if raw is not None and _RAW_SWITCHES[0] not in raw and _RAW_SWITCHES[1] not in raw:

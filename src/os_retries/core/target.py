@@ -1,7 +1,6 @@
-"""What is called: the name and the service type of a callable, told from its class and its module alone.
+"""The name and the service type of a callable, derived from its class and its module alone.
 
-It is looked at only after a failure.  No attribute of an unknown object is asked for, because a nova resource answers
-that with a request of its own.
+No attribute of an unknown object is read, because a nova resource sends a request when it is asked for one.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _SDK_SERVICES = {service.replace("-", "_"): service for service in SERVICE_TYPES
 
 
 class MethodTarget:
-    """A callable that ``execute_with_retries`` was given."""
+    """The callable that was passed to ``execute_with_retries``."""
 
     def __init__(self, method: Callable[..., Any], policy_for: Callable[[str | None], Policy]) -> None:
         while isinstance(method, functools.partial):
@@ -44,17 +43,17 @@ class MethodTarget:
         self._policy_for = policy_for
 
     def name(self) -> str:
-        """Name the callable: ``ServerManager.list``, a function's qualified name, else the name of its type."""
+        """Return the callable's name: ``ServerManager.list``, a function's qualified name, or the name of its type."""
         method = self._method
         if isinstance(method, types.MethodType):
-            function = getattr(method, "__name__", type(method.__func__).__name__)  # a bound partial has none
+            function = getattr(method, "__name__", type(method.__func__).__name__)  # a bound partial has no name
             return f"{_class_of(method).__name__}.{function}"
         if isinstance(method, types.FunctionType | types.BuiltinFunctionType | type):
             return method.__qualname__
         return type(method).__qualname__
 
     def service(self) -> str | None:
-        """Name the service type that the callable's package stands for, None for a package that stands for none."""
+        """Return the service type of the callable's package; None if the package is not a known client."""
         if isinstance(self._method, types.MethodType):
             owner = self._method.__self__
             if type(owner).__module__ == "keystoneauth1.adapter":
@@ -63,7 +62,10 @@ class MethodTarget:
         return next((service for module in self._modules() if (service := _service_of(module))), None)
 
     def endpoint(self, outcome: object) -> str | None:  # noqa: ARG002
-        """Name what is paced together: the callable's package, and the service where one package is for several."""
+        """Return the name under which calls are paced together: the callable's package.
+
+        A package that serves several services is followed by the service type.
+        """
         package = next((module.partition(".")[0] for module in self._modules()), "")
         return f"{package} {self.service()}" if package in {"openstack", "keystoneauth1"} else package
 
@@ -72,7 +74,7 @@ class MethodTarget:
         return self._policy_for(self.service())
 
     def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
-        """Read the failure off the client's exception.  The specification repeats a call whatever its verb is."""
+        """Read the failure from the client's exception.  The specification repeats a call whatever its HTTP verb is."""
         failure = read_failure(error, handled=handled)
         return replace(failure, kind=kind_of(failure.status, policy.retry_codes))
 
@@ -82,12 +84,13 @@ class MethodTarget:
             error.os_retries = evidence  # type: ignore[attr-defined]
             error.add_note(str(evidence))
         except Exception:  # an exception that refuses attributes is still the client's own
-            log.debug("no evidence could be left on %s", type(error).__name__)
+            log.debug("the evidence could not be attached to %s", type(error).__name__)
 
     def repeated_by_client(self, status: int) -> bool:
-        """Whether swiftclient has repeated this answer by itself, as the specification wants it to.
+        """Return whether swiftclient itself has already repeated the request after this status.
 
-        Its Connection counts its attempts; 413 it never repeats (swiftclient 4.11, ``Connection._retry``).
+        The specification lets swiftclient repeat requests by itself.  Its Connection counts the attempts, and never
+        repeats a 413 (swiftclient 4.11, ``Connection._retry``).
         """
         method = self._method
         if not isinstance(method, types.MethodType) or status == 413:
@@ -101,11 +104,11 @@ class MethodTarget:
         return isinstance(attempts, int) and isinstance(retries, int) and attempts > retries > 0
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Release nothing during a wait: whatever the caller holds is the caller's own affair."""
+        """Return a context manager that does nothing: locks of the caller are left alone during a wait."""
         return contextlib.nullcontext()
 
     def _modules(self) -> Iterator[str]:
-        """Modules in which the callable may be a client's, the one that defines it first."""
+        """Yield the modules whose package may be the client: the callable's own, then those of its classes."""
         method: Any = self._method
         owner = type(method)
         if isinstance(method, types.MethodType):
@@ -114,7 +117,7 @@ class MethodTarget:
             yield method.__module__ or ""
         elif isinstance(method, type):
             owner = method
-        # A Connection of openstacksdk inherits the cloud layers of all services: that says nothing.
+        # A Connection of openstacksdk inherits the cloud layers of all services, so they do not tell the service.
         yield from (kind.__module__ for kind in owner.__mro__ if not kind.__module__.startswith("openstack.cloud."))
 
 
