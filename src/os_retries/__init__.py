@@ -1,4 +1,4 @@
-"""OpenStack calls that fail now and then succeed: every client, one configuration.
+"""Retries for OpenStack calls that fail temporarily, with one configuration for every Python client.
 
 >>> from os_retries import execute_with_retries
 >>> execute_with_retries(nova.servers.get, server_id)  # doctest: +SKIP
@@ -35,7 +35,8 @@ __all__ = [
     "execute_with_retries",
 ]
 
-# Loaded on first use: a program that only calls methods need not load sessions, policies and configuration.
+# These modules are loaded on first use, so that a program that only calls execute_with_retries does not load sessions,
+# policies and configuration.
 _WHERE = {
     "Attempt": "evidence",
     "Evidence": "evidence",

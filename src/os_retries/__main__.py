@@ -1,4 +1,4 @@
-"""``python -m os_retries``: the command ``os-retries``, also where its script is not on the PATH."""
+"""``python -m os_retries`` is the same as the command ``os-retries``, for systems where that is not on the PATH."""
 
 import sys
 

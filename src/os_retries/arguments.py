@@ -1,4 +1,4 @@
-"""The options of the command line.  Those of a command are in the module ``arguments`` of its folder."""
+"""The parser of the command line.  The options of each command are in the module ``arguments`` of its package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_and_run(argv: Sequence[str]) -> int:
 
 
 def _parser(asked: Sequence[str]) -> argparse.ArgumentParser:
-    """Make the parser, with the options of the command that is asked for, or of all commands."""
+    """Return the parser, with the options of the command in ``asked``, or of all commands if it names none."""
     parser = argparse.ArgumentParser(
         prog="os-retries", description="Retries for everyone who calls OpenStack from Python."
     )
@@ -34,10 +34,10 @@ def _parser(asked: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """Print the version, which is read only when it is needed."""
+    """Print the version.  It is read only when it is needed, because reading it takes time."""
 
     def __init__(self, option_strings: list[str], dest: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, help="print the version and stop")
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -47,7 +47,7 @@ class _Version(argparse.Action):
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Split the arguments of ``run`` from the command after ``--``, which is not parsed here."""
+    """Return our own arguments, and the command after ``--`` of ``run``, which is not parsed."""
     if argv[:1] != ["run"] or not {"-h", "--help"}.isdisjoint(argv[: argv.index("--")] if "--" in argv else argv):
         return argv, ()
     if "--" not in argv:

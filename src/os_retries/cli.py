@@ -15,17 +15,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
         if list(argv[:2]) == ["run", "--"] and argv[2:]:
-            # There are no options to parse, and importing argparse takes longer than all that `run` needs.
+            # There are no options to parse, and importing argparse takes longer than everything that `run` does.
             from os_retries.run.command import run_with_defaults
 
             return run_with_defaults(argv[2:])
         from os_retries.arguments import parse_and_run
 
         return parse_and_run(argv)
-    except BrokenPipeError:  # the reader of our output has gone: `os-retries rewrite . | head`
+    except BrokenPipeError:  # the reader of our output has exited: `os-retries rewrite . | head`
         sys.stderr.close()
         return 141
-    except OSError as error:  # a full disk, most likely, under what we print
+    except OSError as error:  # most likely a full disk to which our output is redirected
         with contextlib.suppress(OSError):
             sys.stderr.write(f"os-retries: {error.strerror or error}\n")
         return 2

@@ -1,7 +1,7 @@
-"""``[timeouts]``: the options of oslo.config, and the policy that they describe at this moment.
+"""The options of ``[timeouts]`` in oslo.config, and the policy that their present values describe.
 
-Only the functions that need oslo.config import it.  Without ``configure`` the specification's numbers hold, and the
-library is not needed.
+oslo.config is imported only by the functions that need it.  Without ``configure`` the specification's numbers apply,
+and oslo.config need not be installed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from os_retries.options import Option
 
 GROUP = "timeouts"
-#: The group in which Sahara has these two options, since it wrote its own loop.
+#: The group in which Sahara's own retry loop has these two options.
 _SAHARA_GROUP = "retries"
 _SAHARA_OPTIONS = frozenset({"retries_number", "retry_after"})
-#: The places where oslo.config may have a value; a later one hides an earlier one.
+#: The places from which oslo.config takes a value; a later one overrides an earlier one.
 _LOCATIONS = ("opt_default", "set_default", "user", "environment", "command_line", "set_override")
 
 log = logging.getLogger("os_retries")
-_lock = forks.Lock()  # registering looks first and then acts
+_lock = forks.Lock()  # a registration first checks and then acts
 
 
 def configure(
@@ -43,12 +43,12 @@ def configure(
 ) -> None:
     """Take the policy from ``conf`` from now on.
 
-    The options are read again after every failure, so ``mutate_config_files()``, ``set_override()`` and a test's
-    fixture hold from the next failure on.  A group ``[timeouts_<service type>]``, such as ``[timeouts_block_storage]``,
-    overrides single options for one service.  Options that the application has registered already, in ``[timeouts]`` or
-    in Sahara's old ``[retries]``, are used as they are.
+    The options are read again after every failure, so changes by ``mutate_config_files()``, ``set_override()`` or a
+    test's fixture apply from the next failure on.  A group ``[timeouts_<service type>]``, such as
+    ``[timeouts_block_storage]``, overrides single options for one service.  Options that the application has already
+    registered, in ``[timeouts]`` or in Sahara's old ``[retries]``, are used as they are.
 
-    :param conf: an ``oslo_config.cfg.ConfigOpts``, such as ``cfg.CONF``; before or after its files were read
+    :param conf: an ``oslo_config.cfg.ConfigOpts``, such as ``cfg.CONF``, before or after its files are read
     :param group: the name of the group
     :param sleep: see :class:`RetryPolicy`
     :param on_retry: see :class:`RetryPolicy`
@@ -62,7 +62,10 @@ def configure(
 
 
 def list_opts() -> list[tuple[Any, list[Any]]]:
-    """List the options for ``oslo-config-generator --namespace os_retries``: the group, then one for each service."""
+    """Return the options for ``oslo-config-generator --namespace os_retries``.
+
+    The first group is ``[timeouts]``.  One group for each service follows.
+    """
     cfg = _oslo_config()
     main = cfg.OptGroup(GROUP, title="Retries of OpenStack client calls")
     return [(main, _options())] + [
@@ -75,12 +78,12 @@ def list_opts() -> list[tuple[Any, list[Any]]]:
 
 
 class ConfiguredPolicy:
-    """The policy that an oslo.config object describes now, for each service.
+    """The policy that an oslo.config object describes at present, for each service.
 
-    A bad value that ``mutate_config_files()`` brings later is logged, and the last good policy holds, because an error
-    about the configuration must not replace a client's error.
+    If ``mutate_config_files()`` later loads an invalid value, the value is logged and the last valid policy stays in
+    force, because a configuration error must not replace a client's error.
 
-    :raises Exception: from the constructor, the error of oslo.config or of RetryPolicy about a bad value
+    :raises Exception: if a value is invalid at the start: the error of oslo.config or of RetryPolicy
     """
 
     def __init__(
@@ -116,26 +119,29 @@ class ConfiguredPolicy:
             check(url)
 
     def __call__(self, service: str | None) -> RetryPolicy:
-        """Return the policy for ``service`` (a service type, or None where it is not known)."""
+        """Return the policy for ``service`` (a service type, or None if it is not known)."""
         try:
             policy = self._read(service)
-        except Exception as error:  # whatever oslo.config raises for a bad value
-            if str(error) != self._complaint:  # once, and not for each call
+        except Exception as error:  # whatever oslo.config raises for an invalid value
+            if str(error) != self._complaint:  # log it once, and not for each call
                 self._complaint = str(error)
-                log.error("[%s] cannot be used as it is now; the previous values hold: %s", self._group, error)  # noqa: TRY400
+                log.error("[%s] has an invalid value; the previous values stay in force: %s", self._group, error)  # noqa: TRY400
             return self._good.get(service) or self._good[None]
         self._good[service] = policy
         return policy
 
     def attempt_timeout(self, service: str | None) -> float | None:
-        """Return ``attempt_timeout`` for ``service``, in seconds; no other option is needed before a failure."""
+        """Return ``attempt_timeout`` for ``service``, in seconds, without reading the other options.
+
+        It is needed before each request, and the other options only after a failure.
+        """
         try:
             own = None if service is None else self._conf[self._register(service)].attempt_timeout
             value: float | None = self._conf[self._group].attempt_timeout if own is None else own
             option = BY_NAME["attempt_timeout"]
             if value is None or option.low <= value <= option.high:  # not "nan", which oslo.config takes for a number
                 return value
-        except Exception:  # a bad value, which is logged when a policy is asked for
+        except Exception:  # an invalid value, which is logged when the policy is next read
             log.debug("attempt_timeout cannot be read", exc_info=True)
         return (self._good.get(service) or self._good[None]).attempt_timeout
 
@@ -150,9 +156,9 @@ class ConfiguredPolicy:
         return RetryPolicy(**values, **self._hooks)
 
     def _value(self, name: str) -> Any:
-        """Return the value of an option; Sahara's own one if that was set more explicitly."""
+        """Return the value of an option, from Sahara's ``[retries]`` if the option was set more explicitly there."""
         group = self._group
-        # There is no try here, for oslo.config warns each time it is asked for an option that a group does not have.
+        # Ask first and catch nothing: oslo.config logs a warning for each read of an option that a group lacks.
         if name in _SAHARA_OPTIONS and _SAHARA_GROUP in self._conf and name in self._conf[_SAHARA_GROUP]:
             ours, theirs = (self._explicitly(name, group) for group in (group, _SAHARA_GROUP))
             if theirs > ours or ours == 0:
@@ -177,7 +183,10 @@ class ConfiguredPolicy:
 
 
 def _options(service: str | None = None) -> list[Any]:
-    """Make the options of the group; with ``service`` those of the service's own group, where unset means inherited."""
+    """Return the options of ``[timeouts]``, or with ``service`` those of the service's own group.
+
+    An option that is not set in the group of a service is inherited from ``[timeouts]``.
+    """
     cfg = _oslo_config()
     return [
         cfg.Opt(
@@ -185,7 +194,7 @@ def _options(service: str | None = None) -> list[Any]:
             type=_type(cfg.types, option),
             default=None if service else _plain(option.default),
             help=f"{option.help} For calls to {service}; as in [{GROUP}] if not set." if service else option.help,
-            # The name is that of the option itself, but without it the sample file would not show the alias.
+            # The old name equals the new one, but without it the sample file would not show the deprecated group.
             deprecated_name=option.name if option.name in _SAHARA_OPTIONS and not service else None,
             deprecated_group=_SAHARA_GROUP if option.name in _SAHARA_OPTIONS and not service else None,
             mutable=True,
@@ -210,7 +219,10 @@ def _plain(value: Any) -> Any:
 
 
 def _numbers(statuses: Any) -> Any:
-    """Return the statuses of an application's own option, which may be a list of texts; RetryPolicy checks the rest."""
+    """Convert statuses from strings to numbers: an application's own option may be a list of strings.
+
+    RetryPolicy checks whatever cannot be converted.
+    """
     if not isinstance(statuses, list | tuple):
         return statuses
     return [int(status) if isinstance(status, str) and status.strip().isdecimal() else status for status in statuses]

@@ -1,6 +1,6 @@
-"""What begins anew in a forked child process: locks that another thread of the parent may hold, and shared state.
+"""What a forked child process must reset: locks that another thread of the parent may hold, and shared state.
 
-There is one handler for ``os.register_at_fork``, and everything that needs renewal registers here.
+This module has the only handler for ``os.register_at_fork``.  Everything that needs a reset registers here.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def in_child(renew: Callable[[], None]) -> Callable[[], None]:
 
 
 class Lock:
-    """A reentrant lock that is free in a child process, whoever held it in the parent.
+    """A reentrant lock that is free in a forked child process, even if a thread of the parent held it.
 
-    It is reentrant because a signal handler may call a service while its thread holds the lock.
+    It is reentrant, because a signal handler may call a service while the interrupted thread holds the lock.
     """
 
     __slots__ = ("__weakref__", "_lock")
@@ -41,7 +41,7 @@ class Lock:
         self._lock.release()
 
     def acquire(self, *, timeout: float = -1) -> bool:
-        """Acquire the lock within ``timeout`` seconds (0: at once, -1: without a limit); return whether that worked."""
+        """Acquire the lock within ``timeout`` seconds (0: at once, -1: no limit); return whether it was acquired."""
         return self._lock.acquire(timeout > 0 or timeout == -1, timeout if timeout > 0 else -1)
 
     def release(self) -> None:
@@ -49,7 +49,7 @@ class Lock:
         self._lock.release()
 
     def renew(self) -> None:
-        """Free the lock, in a child process."""
+        """Free the lock in a child process."""
         self._lock = threading.RLock()
 
 

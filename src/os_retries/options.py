@@ -1,7 +1,7 @@
-"""The options: name, type, default, range and help of each, stated once.
+"""The table of options: the name, type, default, range and help text of each.
 
-``RetryPolicy``, the options of oslo.config, those of ``os-retries run``, and the table in docs/configuration.md are
-made of this table.
+``RetryPolicy``, the options of oslo.config and the options of ``os-retries run`` are made from this table.  A test
+compares docs/configuration.md with it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from os_retries.core.statuses import RETRY_CODES
 
 LONGEST = 86_400.0  # seconds: the longest wait that can be configured
-LONGEST_GROWN = 3600.0  # seconds: a wait that grows with each retry ends here
-_AGES = 1e9  # seconds: more than any sleep or socket takes
+LONGEST_GROWN = 3600.0  # seconds: a wait that grows with each retry does not grow beyond this
+_AGES = 1e9  # seconds: practically no limit
 
 
 class Flag(NamedTuple):
@@ -25,7 +25,7 @@ class Flag(NamedTuple):
     ``help``
         The text of ``--help``.
     ``value``
-        What an option without a value stands for.
+        The value that an option without a value sets.
     """
 
     flag: str
@@ -40,13 +40,13 @@ class Option(NamedTuple):
     ``kind``
         ``int``, ``float``, ``bool`` or ``str``; ``list`` for a list of HTTP statuses.
     ``default``
-        The specification's value, or the one that holds where nobody has set another.
+        The value that applies if no other is set: the specification's, if it has one.
     ``low``, ``high``
         The range of a number, inclusive.
     ``optional``
-        Whether None is a value too.
+        Whether None is allowed.
     ``interactive``
-        The default of ``os-retries run``, where it differs.
+        The default of ``os-retries run``, if it differs.
     ``secret``
         Whether the value may hold a password.
     """
@@ -76,13 +76,13 @@ OPTIONS = (
         "retry_after",
         float,
         10.0,
-        "Seconds between two attempts, unless the service asks for another wait by its Retry-After.",
+        "Seconds between two attempts, unless the service sends a Retry-After.",
         high=LONGEST,
         interactive=1.0,
         flag=Flag(
             "--retry-after",
             "SECONDS",
-            "wait before the first retry, unless the service asks for another by its Retry-After",
+            "wait before the first retry, unless the service sends a Retry-After",
         ),
     ),
     Option(
@@ -101,7 +101,7 @@ OPTIONS = (
         low=1,
         high=100,
         interactive=2.0,
-        flag=Flag("--backoff", "FACTOR", "by which the wait grows with each retry, up to an hour"),
+        flag=Flag("--backoff", "FACTOR", "factor by which the wait grows with each retry, up to an hour"),
     ),
     Option(
         "retry_jitter",
@@ -110,44 +110,44 @@ OPTIONS = (
         "Share of the wait, from 0 to 1, that is drawn at random and added to it.",
         high=1,
         interactive=0.25,
-        flag=Flag("--jitter", "SHARE", "of the wait, from 0 to 1, that is drawn at random and added to it"),
+        flag=Flag("--jitter", "SHARE", "share of the wait, from 0 to 1, that is drawn at random and added to it"),
     ),
     Option(
         "retry_max_wait",
         float,
         300.0,
-        "Seconds that one call may wait beyond its configured waits: because a service asks for longer ones by its "
-        "Retry-After, because the service is in trouble and its retries are paced, or because a create is looked up. A "
-        "call that a Retry-After would make wait longer fails at once. A paced call fails when the time is over.",
+        "Seconds that one call may wait beyond its configured waits: because the service sends a longer Retry-After, "
+        "because it is in trouble and its retries are paced, or because a create is looked up. If a Retry-After would "
+        "exceed this allowance, the call fails at once. A paced call fails when the allowance is used up.",
         high=_AGES,
         flag=Flag(
-            "--max-wait", "SECONDS", "that one request may wait beyond these waits, because the service asks for it"
+            "--max-wait", "SECONDS", "how long one request may wait beyond these waits, if the service asks for it"
         ),
     ),
     Option(
         "attempt_timeout",
         float,
         None,
-        "Seconds that a request of an attached session may hear nothing, where its caller set no timeout. Without it, "
-        "a service that accepts a request and never answers is waited for without end.",
+        "Timeout in seconds for each request of an attached session whose caller set none. Without a timeout, a "
+        "request waits for ever if the service accepts it and never answers.",
         low=0.001,
         high=_AGES,
         optional=True,
         interactive=120.0,
         flag=Flag(
-            "--timeout", "SECONDS", "for the service to answer, where the program sets no timeout; inf: no limit"
+            "--timeout", "SECONDS", "time for the service to answer, if the program sets no timeout; inf: no limit"
         ),
     ),
     Option(
         "safe_creates",
         bool,
         True,
-        "Whether an attached session marks creates (with a tag, a metadata key or the like named os-retries), looks up "
-        "what became of a create whose answer was lost, and repeats it when it is surely not there.",
+        "Whether an attached session marks each create (with a tag, a metadata key or the like named os-retries), "
+        "looks it up if its answer is lost, and repeats it if it certainly did not take effect.",
         flag=Flag(
             "--no-safe-creates",
             "",
-            "put no marker (os-retries-...) into what is created, and so repeat no create whose answer was lost",
+            "put no marker (os-retries-...) into created resources, and repeat no create whose answer was lost",
             value=False,
         ),
     ),
@@ -155,35 +155,36 @@ OPTIONS = (
         "settle_time",
         float,
         15.0,
-        "Seconds during which a create that is not found may still appear, after a lost connection, a 500, a 502 or an "
-        "answer cut off.",
+        "Seconds during which a create that is not found may still appear after a lost connection, a 500, a 502 or an "
+        "incomplete answer.",
         high=LONGEST,
     ),
     Option(
         "settle_time_after_timeout",
         float,
         120.0,
-        "The same after a 504, a 408 and a request that was not answered in time.",
+        "The same after a 504, a 408 or a timeout.",
         high=LONGEST,
     ),
     Option(
         "reap_late_duplicates",
         bool,
         False,
-        "Whether a duplicate that appeared later than that is deleted when it is seen, and not only reported.",
+        "Whether a duplicate that appears after the settle time is deleted, and not only reported.",
     ),
     Option(
         "single_writer",
         bool,
         False,
-        "Whether no other client creates resources of the same kind in this project. A create without room for a "
-        "marker is then found by being new and equal in all that was asked for. With another writer it could be "
-        "another one's.",
+        "Whether no other client creates resources of the same kind in this project. If so, a create without room for "
+        "a marker is recognised because it is new and equals what was asked for. With another client, that resource "
+        "could be the other client's.",
         flag=Flag(
             "--single-writer",
             "",
-            "no other client creates such resources in this project: find also what has no room for a marker (a "
-            "network with a description, a server group), by being new and equal in all that was asked for",
+            "state that no other client creates such resources in this project, so that a create without room for a "
+            "marker (a network with a description, a server group) is recognised as the new resource that equals the "
+            "request",
             value=True,
         ),
     ),
@@ -191,11 +192,11 @@ OPTIONS = (
         "pacing",
         bool,
         True,
-        "Whether the retries of all calls to a service in trouble are one queue, sent as fast as the service recovers.",
+        "Whether the retries of all calls to a service in trouble form one queue, paced as the service recovers.",
         flag=Flag(
             "--no-pacing",
             "",
-            "retry on each request's own clock, also while a service is down (default: as the service recovers)",
+            "retry each request at its own times, even while the service is down (default: as the service recovers)",
             value=False,
         ),
     ),

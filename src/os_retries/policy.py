@@ -1,6 +1,6 @@
-"""RetryPolicy: the numbers of ``[timeouts]``, validated, and the decision that follows from them.
+"""RetryPolicy: the validated values of ``[timeouts]``, and the decision that follows from them.
 
-The decision is pure: the dice and what is left of the allowance are arguments.
+The decision is a pure function: the random number and the rest of ``retry_max_wait`` are arguments.
 """
 
 from __future__ import annotations
@@ -38,31 +38,35 @@ class RetryPolicy:
     """How often and how fast a failed call is repeated.  The defaults are the specification's.
 
     :param retries_number: retries after the first attempt
-    :param retry_after: seconds between two attempts, unless the service asks for another wait by its Retry-After
+    :param retry_after: seconds between two attempts, unless the service sends a Retry-After
     :param retry_codes: the HTTP statuses that are repeated
     :param retry_backoff: factor by which the wait grows with each retry; 1.0 is the constant wait of the specification.
         A wait does not grow beyond an hour, unless ``retry_after`` itself is longer.
     :param retry_jitter: share of the wait, from 0 to 1, that is drawn at random and added to it
-    :param retry_max_wait: seconds that one call may wait beyond its configured waits: because a service asks for longer
-        ones, because it is in trouble and the call is paced, or because a create is looked up.  A Retry-After that
-        would go beyond is not waited for: the call fails at once.
-    :param attempt_timeout: seconds that a request of an attached session may hear nothing, where its caller set no
-        timeout (the ``timeout`` of requests: for the connection, and between two bytes of the answer); None sets none
-    :param safe_creates: whether an attached session marks creates, looks up what became of one whose answer was lost,
-        and sends it again when it is surely not there
-    :param settle_time: seconds during which a create that is not found may still appear, after a lost connection, a
-        500, a 502 or an answer cut off
-    :param settle_time_after_timeout: the same after a 504, a 408 and a request that was not answered in time, for which
-        nobody has stopped working
-    :param reap_late_duplicates: whether a duplicate that appeared later than that is deleted when it is seen, and not
-        only reported
-    :param single_writer: whether no other client creates resources of the same kind in this project, so that a create
-        without room for a marker is found by being new and equal in all that was asked for
-    :param pacing: whether the retries of a service in trouble are one queue (see :mod:`os_retries.pacing`)
-    :param pacing_url: where several processes share that queue; None for a queue of each process's own
-    :param sleep: waits that many seconds, instead of ``time.sleep``.  If it returns True, as ``threading.Event.wait``
-        does when the event is set, the call is given up at once.  What it raises goes up to the caller.
-    :param on_retry: told of each retry before its wait; what it raises is logged, and the call goes on
+    :param retry_max_wait: seconds that one call may wait beyond its configured waits: because the service sends a
+        longer Retry-After, because it is in trouble and the call is paced, or because a create is looked up.  If a
+        Retry-After would exceed this allowance, the call fails at once.
+    :param attempt_timeout: timeout in seconds for each request of an attached session whose caller set none (the
+        ``timeout`` of requests: for the connection, and between two bytes of the answer); None for no timeout
+    :param safe_creates: whether an attached session marks each create, looks it up if its answer is lost, and sends it
+        again if it certainly did not take effect
+    :param settle_time: seconds during which a create that is not found may still appear after a lost connection, a
+        500, a 502 or an incomplete answer
+    :param settle_time_after_timeout: the same after a 504, a 408 or a timeout, after which the service may still be
+        working on the request
+    :param reap_late_duplicates: whether a duplicate that appears after the settle time is deleted, and not only
+        reported
+    :param single_writer: whether no other client creates resources of the same kind in this project.  If so, a create
+        without room for a marker is recognised because it is new and equals what was asked for.
+    :param pacing: whether the retries of all calls to a service in trouble form one queue (see
+        :mod:`os_retries.pacing`)
+    :param pacing_url: URL of the Redis through which several processes share that queue; None for one queue in each
+        process
+    :param sleep: called with the seconds to wait, instead of ``time.sleep``.  If it returns True, as
+        ``threading.Event.wait`` does when the event is set, the call is given up at once.  Its exceptions go up to the
+        caller.
+    :param on_retry: called with a :class:`~os_retries.evidence.Retry` before each wait.  Its exceptions are logged, and
+        the call continues.
     :raises ValueError: for a number outside its range
     :raises TypeError: for a value of another type
     """
@@ -108,7 +112,7 @@ class RetryPolicy:
         return result
 
     def wait_after(self, failure: Failure, *, attempt: int, extra_left: float, dice: float) -> Wait | GiveUp:
-        """Decide what follows a failed attempt: how long to wait for the next one, or why there is none.
+        """Decide what follows a failed attempt: return the wait before the next one, or why there is none.
 
         :param attempt: the number of the failed attempt, from 1
         :param extra_left: seconds left of ``retry_max_wait``
@@ -126,13 +130,13 @@ class RetryPolicy:
             return Wait(own * jitter, "retry_after")
         asked = failure.retry_after * jitter
         extra = max(0.0, asked - own)
-        # Whether a wait fits depends on what the service asked for, not on the dice.
+        # Whether the wait is allowed depends on the Retry-After alone, not on the random jitter.
         if max(0.0, failure.retry_after - own) > extra_left:
             return GiveUp.MAX_WAIT
         return Wait(asked, "Retry-After", extra)
 
     def own_wait(self, attempt: int) -> float:
-        """Return the seconds between an attempt and the next one, before the jitter, if the service asks for nothing.
+        """Return the configured wait after an attempt, in seconds, without the jitter and without a Retry-After.
 
         :param attempt: the number of the failed attempt, from 1
         """
@@ -185,7 +189,7 @@ def _statuses(values: Collection[int]) -> frozenset[int]:
 
 
 class _Defaults:
-    """Where ``execute_with_retries`` gets its policy; ``configure`` changes nothing else."""
+    """The source of the policies that no caller has given explicitly.  ``configure`` changes it."""
 
     @functools.cached_property
     def specification(self) -> RetryPolicy:
@@ -198,17 +202,17 @@ _defaults = _Defaults()
 
 
 def policy_for(service: str | None) -> RetryPolicy:
-    """Return the policy that holds now for calls of ``service`` (a service type, or None where it is not known)."""
+    """Return the present policy for calls to ``service`` (a service type, or None if it is not known)."""
     provider = _defaults.provider
     return _defaults.specification if provider is None else provider(service)
 
 
 def attempt_timeout_for(service: Callable[[], str | None]) -> float | None:
-    """Return the ``attempt_timeout`` that holds now, in seconds.
+    """Return the present ``attempt_timeout``, in seconds; None for no timeout.
 
-    It is asked for before each request, so it does not read the other options.
+    It is needed before each request, so the other options are not read.
 
-    :param service: returns the service type; called only where it matters
+    :param service: returns the service type; called only if a provider is set
     """
     provider = _defaults.provider
     if provider is None:
@@ -218,5 +222,5 @@ def attempt_timeout_for(service: Callable[[], str | None]) -> float | None:
 
 
 def provide(provider: Callable[[str | None], RetryPolicy] | None) -> None:
-    """Ask ``provider`` for the policy from now on; None goes back to the specification's."""
+    """Ask ``provider`` for each policy from now on; None restores the specification's policy."""
     _defaults.provider = provider

@@ -1,4 +1,4 @@
-"""Which service each client package is for, and the agreed names of service types."""
+"""The service type of each client package, and the official names of service types."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVICE_TYPES = {
     "mistralclient": "workflow",
 }
 
-# What keystoneauth's callers also say, from before the service types were agreed upon.
+# Older names that keystoneauth's callers still use.
 _OTHER_NAMES = {
     "volume": "block-storage",
     "volumev2": "block-storage",
@@ -36,6 +36,6 @@ _OTHER_NAMES = {
 
 
 def service_type(name: str) -> str:
-    """Return the agreed service type for a name that catalogs and clients use."""
+    """Return the official service type for a name that a catalog or a client uses."""
     name = name.lower().replace("_", "-")
     return _OTHER_NAMES.get(name, name)

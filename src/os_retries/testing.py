@@ -13,9 +13,9 @@ __all__ = ["NoWaits"]
 
 
 class NoWaits:
-    """While it is active, no thread waits between attempts, and what happens is recorded.
+    """A context manager under which no thread waits between attempts, and every attempt is recorded.
 
-    It is a context manager, and a fixture that ``fixtures.TestWithFixtures.useFixture`` takes::
+    It is also a fixture for ``fixtures.TestWithFixtures.useFixture``::
 
         @pytest.fixture
         def recorded():
@@ -39,7 +39,7 @@ class NoWaits:
         self.retries: list[Retry] = []
         self.given_up: list[Evidence] = []
         self.attempts: list[Attempt] = []
-        self._before: list[Any] = []  # a stack, for it may be entered inside itself
+        self._before: list[Any] = []  # a stack, because the same object may be entered again inside itself
 
     @property
     def waits(self) -> list[float]:
@@ -65,13 +65,13 @@ class NoWaits:
     # python-fixtures' protocol
 
     def setUp(self) -> None:
-        """Begin, for ``useFixture``."""
+        """Start recording, for ``useFixture``."""
         self.__enter__()
 
     def cleanUp(self) -> None:  # noqa: N802
-        """End, for ``useFixture``."""
+        """Stop recording, for ``useFixture``."""
         self.__exit__()
 
     def getDetails(self) -> dict[str, object]:  # noqa: N802
-        """Nothing to add to a failing test's report, for ``useFixture``."""
+        """Return nothing to add to the report of a failing test, for ``useFixture``."""
         return {}

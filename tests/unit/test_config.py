@@ -357,7 +357,7 @@ def test_a_bad_value_that_is_mutated_in_is_logged_and_the_last_good_ones_hold(fi
     assert attempts_and_waits(recorded) == (2, [4.0])  # and it is the client's error that is raised
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert errors
-    assert all("the previous values hold" in error and said in error for error in errors)
+    assert all("the previous values stay in force" in error and said in error for error in errors)
     files.mutate("[timeouts]\nretries_number = 0\n")
     assert attempts_and_waits(recorded) == (1, [])
 

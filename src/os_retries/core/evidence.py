@@ -19,11 +19,11 @@ class GiveUp(enum.StrEnum):
     """Why no further attempt was made."""
 
     ATTEMPTS = "no attempts left"
-    PERMANENT = "the last error is not one that a repeat can help"
+    PERMANENT = "a repeat cannot help with the last error"
     MAX_WAIT = "the service asks for a longer wait than retry_max_wait allows"
     BODY = "the request's body cannot be read a second time"
     CLIENT = "the client itself has repeated the request already"
-    PACED = "the service is in trouble, and retry_max_wait is over"
+    PACED = "the service is in trouble, and retry_max_wait is used up"
     STOPPED = "the program has ended the wait"
     NOT_REPEATABLE = "the service may have done it, and a repeat could do it twice"
 
