@@ -1,4 +1,4 @@
-"""``attach`` and ``detach``: find the session that an object carries, and put ourselves in its way."""
+"""``attach`` and ``detach``: find the session that an object carries, and replace or restore its methods."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from os_retries.session.seam import put_in_place, take_away
 
 T = TypeVar("T")
 
-_lock = forks.Lock()  # attaching and detaching look first and then act
+_lock = forks.Lock()  # attach and detach first check and then act
 
 
 def attach(to: T, policy: RetryPolicy | None = None) -> T:
-    """Repeat every request of a session that fails, where a repeat is safe, from now on.
+    """Repeat every failed request of a session from now on, if a repeat is safe.
 
-    A session that is attached already stays attached, and gets the newer policy.
+    A session that is already attached stays attached and gets the new policy.
 
     :param to: a keystoneauth Session, or an object that carries one: an openstacksdk Connection, a client, an adapter
-    :param policy: the policy; None for the one that ``configure`` was given, which is read again after every failure
+    :param policy: the policy; None for the one set by ``configure``, which is read again after every failure
     :returns: ``to``
     :raises TypeError: if ``to`` carries no Session or more than one, or if ``policy`` is not a RetryPolicy
     """
@@ -33,9 +33,10 @@ def attach(to: T, policy: RetryPolicy | None = None) -> T:
 
 
 def detach(to: object) -> None:
-    """Undo ``attach``: the session is exactly as it was before.  A session that is not attached stays as it is.
+    """Undo ``attach``: restore the session to what it was before.  Do nothing if it is not attached.
 
-    :raises TypeError: if no Session can be found, or more than one
+    :param to: the object that was attached, or any other that carries the same session
+    :raises TypeError: if ``to`` carries no Session or more than one
     """
     session = session_of(to)
     with _lock:
@@ -45,8 +46,8 @@ def detach(to: object) -> None:
 def session_of(thing: object) -> Any:
     """Find the one keystoneauth Session that ``thing`` is or carries.
 
-    Only instance dictionaries are searched, because asking a client for an attribute may send a request.  An
-    openstacksdk Connection is asked for its session, which it makes when it is first asked for it; that sends nothing.
+    Only instance dictionaries are searched, because reading an attribute of a client may send a request.  The exception
+    is an openstacksdk Connection, which makes its session when ``session`` is first read; that sends no request.
 
     :raises TypeError: if there is none, or more than one
     """
@@ -75,7 +76,7 @@ def session_of(thing: object) -> Any:
 
 
 def _makes_its_session(thing: Any) -> bool:
-    """Return whether this is a Connection of openstacksdk, of any release."""
+    """Return whether ``thing`` is a Connection of any release of openstacksdk."""
     of_the_sdk = any(kind.__module__.partition(".")[0] == "openstack" for kind in type(thing).__mro__)
     return of_the_sdk and isinstance(getattr(type(thing), "session", None), property)
 

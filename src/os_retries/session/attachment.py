@@ -1,4 +1,4 @@
-"""What an attached session carries with it."""
+"""The state that an attached session carries."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ if TYPE_CHECKING:
     from os_retries.policy import RetryPolicy
 
 _NO_ADAPTERS: Mapping[str, Any] = {}
-_BY_DEFAULT = (503,)  # keystoneauth's retriable_status_codes, where the caller gives none
+_BY_DEFAULT = (503,)  # keystoneauth's retriable_status_codes, if the caller gives none
 
 
 class Attachment:
-    """What an attached session knows of being attached: its policy, and what was there before.
+    """The policy of an attached session, and what ``detach`` must restore.
 
-    It does not know the session.  A copy of an attached session (``copy.copy``) is attached as well and shares this
-    object, but sends its own requests with its own credentials.  Nothing keeps a session alive that nobody uses.
+    It has no reference to the session.  So a copy of an attached session (``copy.copy``) can share this object and
+    still send its own requests with its own credentials, and a session that is no longer used can be freed.
     """
 
     def __init__(self, policy: RetryPolicy | None) -> None:
         self.policy = policy
-        #: Methods that attributes of the instance had replaced before, and which would hide ours.
+        #: Attributes of the instance that had replaced methods before ``attach``.  They would hide our methods.
         self.shadows: dict[str, Any] = {}
-        #: Transport adapters, and the retries of urllib3 that they had before.
+        #: Transport adapters, each with the urllib3 retries that it had before.
         self.adapters: list[tuple[Any, Any]] = []
 
     def policy_for(self, service: str | None) -> RetryPolicy:
-        """Return the policy that holds now for requests to ``service``."""
+        """Return the present policy for requests to ``service``."""
         return self.policy or policy_for(service)
 
     def silence_layers_below(self, session: Any, kwargs: dict[str, Any]) -> None:
-        """Set the retries of keystoneauth and of urllib3 to zero, because each request has one owner of its retries.
+        """Set the retries of keystoneauth and of urllib3 to zero, so that only one layer repeats each request.
 
-        Statuses that the caller wants repeated, and that the policy does not repeat, stay keystoneauth's.
+        If the caller wants a status repeated that the policy does not repeat, keystoneauth still repeats it.
+
+        :param kwargs: the arguments of the request, which are changed
         """
         theirs = kwargs.get("status_code_retries")
         kwargs["connect_retries"] = kwargs["status_code_retries"] = 0
@@ -49,5 +51,5 @@ class Attachment:
             below: Any = getattr(adapter, "max_retries", None)
             if getattr(below, "total", 0):
                 self.adapters.append((adapter, below))
-                # requests' own default: no retries, and a read error is an error.
+                # The default of requests: no retries, and a read error is raised.
                 adapter.max_retries = type(below)(0, read=False)

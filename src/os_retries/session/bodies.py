@@ -1,4 +1,4 @@
-"""Request bodies that are used up by sending them, and how they are sent again from where they started."""
+"""Request bodies that can be read only once, and how they are rewound to be sent again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WHOLE = (str, bytes, bytearray, memoryview, list, tuple, dict, type(None))
 
 
 def body_of(kwargs: Mapping[str, Any]) -> Body | None:
-    """Return the body if it is used up by sending it; None if it is not."""
+    """Return the body of a request if it can be read only once; None if it can be sent any number of times."""
     if kwargs.get("files"):
         return Files(kwargs["files"])
     data = kwargs.get("data")
@@ -25,13 +25,13 @@ def body_of(kwargs: Mapping[str, Any]) -> Body | None:
 
 
 class Body(Stream):
-    """A request's body that is used up by sending it."""
+    """A request's body that can be read only once."""
 
-    #: The argument of Session.request that carries it.
+    #: The argument of Session.request that carries the body.
     argument = "data"
 
     def fresh(self) -> Any:
-        """Return what to send."""
+        """Return the value to send for the next attempt."""
         return self.stream
 
 
@@ -41,26 +41,27 @@ class Files(Body):
     argument = "files"
 
     def __init__(self, files: Any) -> None:
-        # A list of our own, because an iterator is used up by looking at it.
+        # A list of our own, because ``files`` may be an iterator, which can be read only once.
         self.stream = list(files.items() if hasattr(files, "items") else files)
         values = [value for _name, value in self.stream]
         parts = [part for value in values for part in (value if isinstance(value, tuple | list) else [value])]
         self._streams = [Stream(part) for part in parts if is_stream(type(part))]
 
     def rewind(self) -> bool:
-        """Go back to the start of every file, and return whether that was possible."""
+        """Rewind every file; return whether that was possible."""
         return all(stream.rewind() for stream in self._streams)
 
 
 class GlanceChunks(Body):
-    """glanceclient's generator around the caller's file, which is made again for each attempt around the rewound file.
+    """The generator in which glanceclient wraps the caller's file.
 
-    glanceclient passes ``_BaseHTTPClient._chunk_body(file)``.  A generator cannot be rewound, but its file can.
+    glanceclient passes ``_BaseHTTPClient._chunk_body(file)``.  A generator cannot be rewound, but its file can.  So the
+    file is rewound, and each attempt gets a new generator around it.
     """
 
     @staticmethod
     def are(data: Any) -> bool:
-        """Return whether ``data`` is that generator, before its first step."""
+        """Return whether ``data`` is that generator, not yet started."""
         frame = getattr(data, "gi_frame", None)
         return (
             isinstance(data, types.GeneratorType)
@@ -77,6 +78,6 @@ class GlanceChunks(Body):
         self._make = types.FunctionType(chunks.gi_code, frame.f_globals)
 
     def fresh(self) -> Any:
-        """Return the generator, or after the first attempt a new one."""
+        """Return glanceclient's own generator for the first attempt, and a new one for each later attempt."""
         chunks, self._first = self._first, None
         return chunks if chunks is not None else self._make(self.stream)

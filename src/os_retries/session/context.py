@@ -1,8 +1,9 @@
-"""The mark of the request that runs in this context: a request that is made while it is set belongs to that one.
+"""The context mark: it shows that a request is made inside another request.
 
-keystoneauth asks for tokens and discovery documents inside a request, and look-ups are made inside a create.  They must
-not be retried on their own: keystoneauth holds a lock meanwhile, and attempts would multiply.  A context variable tells
-them from requests of the caller's, in threads, greenlets and asyncio tasks alike.
+keystoneauth asks for tokens and discovery documents inside a request, and os_retries makes look-ups inside a create.
+These inner requests must not be retried on their own: keystoneauth holds a lock while they run, and attempts would
+multiply.  A context variable is set while the outer request runs.  It tells inner requests from the caller's, in
+threads, greenlets and asyncio tasks alike.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class Inside:
-    """The request that runs in this context, as the requests made inside it see it."""
+    """The outer request of this context.
+
+    ``error``
+        The error of the inner request that failed last.
+    """
 
     __slots__ = ("error",)
 
@@ -27,7 +32,7 @@ inside: ContextVar[Inside | None] = ContextVar("os_retries.session", default=Non
 
 
 def send_inside(original: Callable[..., Any], /, **kwargs: Any) -> Any:
-    """Send a request that belongs to another one; the other one decides whether it is repeated."""
+    """Send a request inside another one, which decides whether it is repeated."""
     token = inside.set(Inside())
     try:
         return original(**kwargs)

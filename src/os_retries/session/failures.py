@@ -1,6 +1,6 @@
-"""How a request of a session failed: read off the answer, or off the exceptions down to the socket.
+"""How a request of a session failed, according to the answer, or to the exceptions down to the socket.
 
-A session sees what its clients do not: the headers, the body of a load balancer, how a connection broke.
+A session sees more than its clients do: the headers, the body of a load balancer, how a connection broke.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from os_retries.core.protocols import Policy
 
-_BODY = 4096  # characters of an error's body that are looked at
-_TOLD_BY_BODY = frozenset({409, 413, 503})  # the statuses whose body makes a difference
-_READ_AHEAD = 65_536  # bytes of an error that is read although the caller wants a stream
-_READ_TIME = 5.0  # seconds for each read of it
+_BODY = 4096  # characters of an error's body that are searched
+_TOLD_BY_BODY = frozenset({409, 413, 503})  # the statuses whose kind depends on the body
+_READ_AHEAD = 65_536  # bytes of the longest error body that is read if the caller wants a stream
+_READ_TIME = 5.0  # seconds for each read of such a body
 
-# How a connection broke, told from the exceptions below keystoneauth's.  They are known by name, for requests and
-# urllib3 have classes of the same names.  A request may have been processed if the exception is not listed.
+# How a connection broke, by the names of the exceptions below keystoneauth's own.  Names are compared and not classes,
+# because requests and urllib3 have classes of the same names.
 _NOT_SENT = {
     "NameResolutionError": "name not resolved",
     "gaierror": "name not resolved",
     "ConnectionRefusedError": "connection refused",
     "NewConnectionError": "no connection",
     "ConnectTimeoutError": "no connection in time",
-    "ConnectTimeout": "no connection in time",  # requests'; keystoneauth's class of that name is any timeout
+    "ConnectTimeout": "no connection in time",  # of requests; keystoneauth's own ConnectTimeout stands for any timeout
     "ProxyError": "no connection to the proxy",
     "EmptyPoolError": "no connection free",
 }
@@ -52,31 +52,35 @@ _MAYBE_PROCESSED = {
 }
 
 
-# A 503 whose body says that the service did nothing (docs/design/creates.md).  Any other 503 may come from a gateway in
-# front of a service that goes on working.
+# A 503 with such a body says that the service did nothing (docs/design/creates.md).  Any other 503 may come from a
+# gateway whose service is still processing the request.
 _NOT_PROCESSED = (
-    r"The Keystone service is temporarily unavailable"  # keystonemiddleware, before the service
+    r"The Keystone service is temporarily unavailable"  # keystonemiddleware, which runs before the service
     r"|Unable to lock the project"  # octavia
     r"|\bNoNetworkAvailable\b|\bHostMacAddressGenerationFailure\b"  # neutron, inside the transaction
     r"|\bNoFreeConductorWorker\b|\bConcurrentActionLimit\b|(?i:(no|lack of) free conductor workers)"  # ironic
 )
 _NODE_LOCKED = (
-    r"\bNode \S+ is locked by host\b"  # ironic's 409, of any verb, and openstacksdk's and ironicclient's loops
+    r"\bNode \S+ is locked by host\b"  # ironic's 409 to any verb; openstacksdk and ironicclient repeat it too
 )
-_NO_SERVER = "No server is available to handle this request"  # HAProxy, where no service has answered
+_NO_SERVER = "No server is available to handle this request"  # HAProxy, which has no service to pass the request to
 
-# A 413 is more often a quota (cinder, manila, designate, glance) or a body that is too large (oslo.middleware) than a
-# limit on the rate.  Its reason phrase, "Request Entity Too Large", says none of these.
+# A 413 more often means a quota (cinder, manila, designate, glance) or a body that is too large (oslo.middleware) than
+# a rate limit.  Its reason phrase, "Request Entity Too Large", does not tell which.
 _QUOTA = r"(?i)quota|limit ?exceeded|exceeds|maximum|request is too large"
 
 
 def read_inside(
     error: Exception, inside: Exception | None, policy: Policy, handled: BaseException | None
 ) -> Failure | None:
-    """Read the failure of a request made inside, if that is why the outer one has failed; return None if it is not.
+    """Return the failure of an inner request, if it is why the outer request failed; None if it is not.
 
-    keystoneauth raises the error of a token's request as it is.  For a discovery document it raises an error of its own
-    that has no status, or none at all.
+    keystoneauth raises the error of a token request unchanged.  If a discovery document fails, keystoneauth raises an
+    error of its own without a status, or continues without the document.
+
+    :param error: the error of the outer request
+    :param inside: the error of the inner request that failed last
+    :param handled: the exception that the caller was handling when it made the call; not part of the failure
     """
     if inside is None:
         return None
@@ -97,23 +101,29 @@ def read_inside(
 
 
 def read_answer(response: Any, policy: Policy, *, streaming: bool) -> Failure:
-    """Class a failed answer by its status, its headers, and as much of its body as may be read."""
+    """Classify a failed answer by its status, its headers, and the beginning of its body.
+
+    :param streaming: whether the caller wants to read the body itself
+    """
     headers = {name.lower(): value for name, value in response.headers.items()}
     kind = kind_of(response.status_code, policy.retry_codes)
     retry_after = None
     if kind is not Kind.PERMANENT or response.status_code == 409:
         kind = kind_of_answer(response.status_code, headers, _text(response, streaming=streaming), policy.retry_codes)
         date = parse_date(headers.get("date", ""))
-        # 0, and a date that is past, are no wait: nova and cinder say 0 where they have none to offer.
+        # 0 and a date in the past ask for no wait: nova and cinder send 0 if they have no time to offer.
         retry_after = parse_retry_after(headers.get("retry-after"), time.time() if date is None else date) or None
     ids = (headers.get(name) for name in ("x-openstack-request-id", "x-compute-request-id", "x-trans-id"))
     return Failure(response.status_code, retry_after, plausible_id(*ids), kind)
 
 
 def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_codes: Container[int]) -> Kind:
-    """Class an answer by all that it says: the status, the headers (in lower case) and the first kilobytes of the body.
+    """Classify an answer by its status, its headers and the first kilobytes of its body.
 
-    409 is not one of the specification's statuses.  A 409 whose body says that it will pass is repeated all the same.
+    409 is not one of the specification's statuses.  A 409 whose body names a temporary conflict is repeated all the
+    same.
+
+    :param headers: the headers, with names in lower case
     """
     kind = kind_of(status, retry_codes)
     if status == 409 and re.search(_NODE_LOCKED, body):
@@ -132,10 +142,10 @@ def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_cod
 
 
 def _text(response: Any, *, streaming: bool) -> str:
-    """Return the beginning of an error's body.
+    """Return the beginning of an error's body; an empty string if it should not or cannot be read.
 
-    Of a streamed answer nothing is read that is long, or may be, or is compressed.  requests keeps what is read of a
-    stream, so that the caller can read it again.
+    If the caller asked for a stream, the body is read only if it is known to be short and is not compressed.  requests
+    keeps the content, so that the caller can read it again.
     """
     try:
         if streaming and not response._content_consumed:  # noqa: SLF001
@@ -165,12 +175,12 @@ def _within(response: Any, seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # closed meanwhile
+        with contextlib.suppress(OSError):  # the socket was closed by the read
             socket.settimeout(before)
 
 
 def read_connection(error: Exception, handled: BaseException | None) -> Failure:
-    """Class a request that has no answer."""
+    """Classify the failure of a request that got no answer."""
     broke = _how_it_broke(error, handled)
     return Failure(None) if broke is None else Failure(None, kind=broke[0], what=broke[1])
 
@@ -185,7 +195,7 @@ def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[
                 found = Kind.MAYBE_PROCESSED, "connection failed"
             continue
         if "ValueError" in names and type(part).__module__.startswith("requests."):
-            return None  # InvalidURL, InvalidHeader, ...: a mistake of the caller's, which requests did not send
+            return None  # InvalidURL, InvalidHeader, ...: a mistake of the caller; requests did not send the request
         if "SSLCertVerificationError" in names:
             return Kind.PERMANENT, "certificate not accepted"
         if "SSLError" in names:
@@ -200,7 +210,7 @@ def _how_it_broke(error: BaseException, handled: BaseException | None) -> tuple[
 
 
 def _down_to_the_socket(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
-    """Yield the chain of exceptions, and those that urllib3 carries in ``reason`` and requests in ``args``."""
+    """Yield the chain of exceptions, and the ones that urllib3 keeps in ``reason`` and requests in ``args``."""
     waiting, seen = list(chain(error, handled)), set[int]()
     while waiting and len(seen) < 32:
         part = waiting.pop(0)

@@ -1,6 +1,6 @@
-"""Which requests may be repeated without a look at the service: by verb, by path, and a PATCH by its body.
+"""Which requests may be repeated without a look-up: this depends on the verb and the path, and for a PATCH on its body.
 
-Plain values in, plain values out.
+The functions take and return plain values.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import json
 import re
 from typing import Any
 
-#: RFC 9110 §9.2.2: a repeat of these does what the first one did.
+#: The idempotent methods of RFC 9110 §9.2.2: several identical requests have the same effect as one.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
-# An account of object storage, at the beginning of the path or below one more segment.  Clients send to its URL as it
-# is, without a service type: the `openstack` command does.
+# An account of object storage, at the beginning of the path or below one more segment.  Clients such as the `openstack`
+# command use the full URL, without a service type.
 _ACCOUNT = re.compile(r"(/[^/]+)?/v1(\.0)?/AUTH_[^/]+(/|$)")
 
-# Where the verb does not tell: verb, path, and whether a repeat is harmless.  The first entry that matches holds.
-# The reasons are in docs/design/creates.md#repeats-by-verb; most of them were tried on the services.
+# Exceptions to the rule by verb: verb, path, and whether a repeat is harmless.  The first match decides.
+# The reasons are in docs/design/creates.md#repeats-by-verb; most of them were tested on the services.
 _REPEATS: tuple[tuple[str, str, bool], ...] = (
-    ("POST", r"/v3/auth/tokens$|/v2\.0/tokens$", True),  # one token more
+    ("POST", r"/v3/auth/tokens$|/v2\.0/tokens$", True),  # a second token does no harm
     ("POST", r"/images/[^/]+/actions/(de|re)activate$", True),  # glance sets a state
     # The service refuses a repeat although the first request has taken effect.  Only a look-up can tell.
     ("PUT", r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$", False),
@@ -27,16 +27,20 @@ _REPEATS: tuple[tuple[str, str, bool], ...] = (
     ("PUT", r"/address-groups/[^/]+/(add|remove)_addresses$", False),
     ("PUT", r"/images/[^/]+/(file|stage)$", True),
     ("PUT", r"/nodes/[^/]+/(states|management/inject_nmi)", False),  # ironic reboots twice
-    ("PUT", r"/vendor_passthru(/|$)", False),  # whatever the driver makes of it
+    ("PUT", r"/vendor_passthru(/|$)", False),  # the effect depends on the driver
     ("PUT", r"/os-services/failover(_host)?$", False),  # cinder may go on to the next target
-    ("DELETE", r"/queues/[^/]+/messages$", False),  # zaqar's pop takes the next ones
-    ("DELETE", r"/stacks/.+/abandon$", False),  # heat tells once what it has abandoned
+    ("DELETE", r"/queues/[^/]+/messages$", False),  # with pop, zaqar removes the next messages
+    ("DELETE", r"/stacks/.+/abandon$", False),  # heat returns only once what it has abandoned
     ("PUT", r"/(loadbalancers|amphorae)/[^/]+/failover$", False),  # octavia fails over twice
 )
 
 
 def is_repeatable(verb: str, path: str, service: str | None = None) -> bool:
-    """Return whether a repeat of this request does no more than the request itself, even if that has taken effect."""
+    """Return whether a repeat of this request does no harm, even if the first request has taken effect.
+
+    :param path: the path of the URL, without the query
+    :param service: the service type; None if it is not known
+    """
     verb = verb.upper()
     if service == "object-store" or (service is None and _ACCOUNT.match(path)):
         return verb in IDEMPOTENT | {"POST", "COPY"}  # POST replaces or merges metadata, COPY overwrites
@@ -46,17 +50,17 @@ def is_repeatable(verb: str, path: str, service: str | None = None) -> bool:
     return verb in IDEMPOTENT
 
 
-# Services whose PATCH merges a mapping of new values, so that a repeat sets the same ones: keystone, designate.
+# Services whose PATCH merges a mapping of new values, so that a repeat sets the same values: keystone, designate.
 _MERGING = frozenset({"identity", "dns"})
 # Services whose PATCH is a list of operations (RFC 6902): glance, ironic.
 _OPERATING = frozenset({"image", "baremetal"})
 
 
 def is_absolute(service: str | None, body: Any) -> bool:
-    """Return whether a PATCH with this body only sets values, so that a repeat changes no more than the first one.
+    """Return whether a PATCH with this body only sets values, so that a repeat changes nothing more.
 
-    Not repeatable are ``add`` to a list, which inserts once more; ``remove``, which is refused the second time; and a
-    password, because keystone may refuse one that was used before.
+    Three kinds of PATCH cannot be repeated: ``add`` to a list, which would insert twice; ``remove``, which is refused
+    the second time; and a change of a password, because keystone may refuse a password that was used before.
     """
     if isinstance(body, str | bytes):
         try:
@@ -79,7 +83,7 @@ def _sets(operation: Any) -> bool:
 
 
 def only_member(body: Any) -> Any:
-    """Return the object in an envelope such as ``{"volume": {...}}``; a body that is not an envelope as it is."""
+    """Return the object inside an envelope such as ``{"volume": {...}}``, or the body itself if it has no envelope."""
     if isinstance(body, dict) and len(body) == 1:
         (inner,) = body.values()
         return inner if isinstance(inner, dict) else body

@@ -1,4 +1,4 @@
-"""One request of an attached session: sent, judged, and sent again where that is safe."""
+"""One request of an attached session: it is sent, its failure is classified, and it is repeated if that is safe."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 def send_request(
     session: Any, attachment: Attachment, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Take the place of ``Session.request``."""
+    """Send a request in the place of ``Session.request``, and repeat it if it fails and a repeat is safe.
+
+    :param original: the session's own ``request``
+    :returns: the response
+    """
     names: tuple[str, ...] = ("url", "method", "json")
-    if len(args) > len(names):  # few callers do that
+    if len(args) > len(names):  # few callers pass more by position
         names = _names_of_arguments(session.request)
         if len(args) > len(names):
             return original(*args, **kwargs)
@@ -50,7 +54,7 @@ def send_request(
     if target.verb in ("POST", "PUT") and target.begin_create(original):
         attempt = functools.partial(_create, target, original)
     elif stream is None and not pacers.watching:
-        # A request that succeeds at once, as nearly all do, needs no loop.
+        # Nearly all requests succeed at once, and then need no loop.
         try:
             return _attempt(target, original, None)
         except Exception as error:
@@ -68,7 +72,7 @@ def send_request(
 
 
 class _Repeated:
-    """A request whose first attempt has failed already.  For the loop that failure is the first attempt."""
+    """A request whose first attempt was made before the loop.  Its first call raises the error of that attempt."""
 
     def __init__(self, error: Exception, target: RequestTarget, original: Callable[..., Any]) -> None:
         self._errors = [error]
@@ -107,7 +111,7 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
 
 
 def _has_failed(response: Any) -> bool:
-    """Return whether an answer is an error.  A mock that a test uses as a response may have any status, or none."""
+    """Return whether an answer is an error.  A test's mock of a response may have any status, or none."""
     status = getattr(response, "status_code", None)
     return isinstance(status, int) and status >= 400
 
@@ -115,19 +119,19 @@ def _has_failed(response: Any) -> bool:
 def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
     """Send a create that has a recipe, and look it up if its answer is lost."""
     creation, handled = target.creation, sys.exception()
-    if creation is None:  # it is sent without its marker
+    if creation is None:  # the service has refused the marker, and the create is sent without it
         return _attempt(target, original, None)
     if target.judged is not None:
         error, failure = target.judged
         response, failure = creation.before_send(failure, target.kwargs)
         if response is not None:
             return response
-        if not failure.repeatable:  # it cannot be told, or there is more than was asked for
+        if not failure.repeatable:  # the look-up was unclear, or found more than was asked for
             target.judged = error, replace(failure, held_back=True)
             raise_again([error])
     try:
         response = _attempt(target, original, None)
-        _ = response.content  # a streamed one too: what matters is whether it is complete
+        _ = response.content  # read a streamed answer too, to make sure that it is complete
     except Exception as error:
         if deadline_in(error) is not None:
             raise
@@ -147,10 +151,10 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
 
 
 def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body) -> Any:
-    """Send a request with a body that is used up by sending it.
+    """Send a request whose body can be read only once.
 
-    After a 401 keystoneauth sends the request again, with a new token and with what is left of the body: nothing.  So
-    the request is sent again here, with the body rewound.
+    After a 401 keystoneauth would get a new token and repeat the request with an empty body, because the body has been
+    read already.  So this function repeats the request itself, after it has rewound the body.
     """
     kwargs = target.kwargs | {stream.argument: stream.fresh(), "allow_reauth": False}
     this = inside.get()

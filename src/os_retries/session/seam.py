@@ -1,10 +1,10 @@
-"""The seam: how an attached session gets our methods, and how it gets its own ones back.
+"""The seam: how an attached session gets our methods, and how it gets its own methods back.
 
 ``attach`` changes the class of one session object (its ``__class__``) to a subclass that has our ``request`` and our
 versions of the methods that may ask for a token.  Nothing else changes.  Other sessions of the same class are not
-touched, ``isinstance`` holds, and patches of the original class go on working, because our methods look the original
-ones up at each call.  A method that an attribute of the session had replaced is called in the place of the original
-one.
+touched, ``isinstance`` gives the same results, and patches of the original class continue to work, because our methods
+look the original methods up at each call.  If an attribute of the session had replaced one of these methods, our method
+calls that attribute instead of the original method.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _KEY = "_os_retries"  # in the Session's __dict__
 
 
 def put_in_place(session: Any, policy: RetryPolicy | None) -> None:
-    """Make the session an instance of a subclass of its class, whose methods are ours."""
+    """Change the class of the session to the subclass with our methods, and store the policy in the session."""
     own, attachment, kind = vars(session), Attachment(policy), session.__class__
     if _KEY not in vars(kind):
         kind = _attached_class(kind)
     before = own.get(_KEY)
-    if before is not None:  # attached already, or a copy of one that is; the policy is this session's alone
+    if before is not None:  # the session is attached already, or is a copy of one that is; it gets a policy of its own
         attachment.shadows, attachment.adapters = dict(before.shadows), before.adapters
     else:
         attachment.shadows = {name: own.pop(name) for name in ("request", *OWNERS) if name in own}
@@ -43,9 +43,10 @@ def put_in_place(session: Any, policy: RetryPolicy | None) -> None:
 
 
 def take_away(session: Any) -> None:
-    """Restore what was there.
+    """Restore the class, the attributes and the adapters of the session.
 
-    A wrapper that somebody has put around our methods since then stays, and calls the session's own.
+    If the program has since put a wrapper around one of our methods, the wrapper stays, and calls the session's own
+    method.
     """
     own = vars(session)
     attachment = own.pop(_KEY, None)
@@ -59,34 +60,38 @@ def take_away(session: Any) -> None:
     attachment.adapters.clear()
 
 
-@functools.lru_cache(maxsize=64)  # do not keep classes alive that a program makes as it goes
+@functools.lru_cache(maxsize=64)  # a program that makes classes dynamically must not leak them
 def _attached_class(base: type) -> type:
-    """Return the subclass of a Session's class that all its attached sessions get."""
+    """Return the subclass with our methods for a class of sessions; all attached sessions of the class share it."""
     names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
     kind: type = type(base)(base.__name__, (base,), {**names, "__slots__": (), _KEY: base})
     for name, function in (("__copy__", _copy), ("__deepcopy__", _deepcopy), ("__reduce_ex__", _reduce)):
         type.__setattr__(kind, name, function)
     type.__setattr__(kind, "request", _method(kind, "request", send_request))
     for name in OWNERS:
-        if hasattr(base, name):  # keystoneauth's older releases lack some
+        if hasattr(base, name):  # older releases of keystoneauth lack some of them
             type.__setattr__(kind, name, _method(kind, name, functools.partial(ask_owner, name=name)))
     return kind
 
 
 def _method(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
-    """Make the method that takes the place of the one of the session's own class.
+    """Return the method that takes the place of the method ``name`` of the session's own class.
 
-    That one is looked up at each call, because somebody may replace it, and put it back, while sessions are attached.
+    It looks the original method up at each call, because the program may replace and restore the original while
+    sessions are attached.
+
+    :param kind: the subclass with our methods
+    :param ours: what to call while the session is attached
     """
     is_owner = name in OWNERS
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         attachment = self.__dict__.get(_KEY)
-        if attachment is None:  # somebody has kept this method, and the session has been detached
+        if attachment is None:  # the program has kept this method, and the session has been detached
             return _bound(kind.__mro__[1], name, self)(*args, **kwargs)
         original = getattr(super(kind, self), name)
         is_inside = inside.get() is not None
-        if is_inside and is_owner and not attachment.shadows:  # three times in each request
+        if is_inside and is_owner and not attachment.shadows:  # a short cut, taken three times in each request
             return original(*args, **kwargs)
         if attachment.shadows:
             original = attachment.shadows.get(name, original)
@@ -99,7 +104,7 @@ def _method(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., An
     plain = getattr(kind.__mro__[1], name)
     if isinstance(plain, types.FunctionType):
         return functools.wraps(plain)(method)
-    method.__name__, method.__qualname__ = name, f"{kind.__qualname__}.{name}"  # of a mock's attributes it takes none
+    method.__name__, method.__qualname__ = name, f"{kind.__qualname__}.{name}"  # a mock has no attributes to copy
     return method
 
 
@@ -109,7 +114,7 @@ def _copy(self: Any) -> Any:
 
 
 def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
-    """Copy an attached session and all that it has: the copy is attached too."""
+    """Copy an attached session and everything that it refers to: the copy is attached too."""
     return _attached_again(functools.partial(copy.deepcopy, memo=memo), self)
 
 
@@ -121,7 +126,7 @@ def _attached_again(make: Callable[[Any], Any], session: Any) -> Any:
 
 
 def _plain(session: Any) -> Any:
-    """Return an object of the session's own class with its own attributes."""
+    """Return an object of the session's original class with the session's attributes."""
     base = vars(type(session))[_KEY]
     plain = base.__new__(base)
     vars(plain).update({name: value for name, value in vars(session).items() if name != _KEY})
@@ -129,23 +134,23 @@ def _plain(session: Any) -> Any:
 
 
 def _reduce(self: Any, _protocol: Any) -> Any:
-    """Pickle the session as if it were not attached: the class of an attached one cannot be found by its name."""
+    """Pickle the session as if it were not attached: pickle cannot find the subclass by its name."""
     plain = _plain(self)
     vars(plain).update(vars(self)[_KEY].shadows)
-    return plain.__reduce_ex__(1)  # by the newer protocols pickle asks for an object of the attached class
+    return plain.__reduce_ex__(1)  # with the newer protocols pickle would ask for an object of the subclass
 
 
 def _bound(base: type, name: str, session: Any) -> Any:
-    """Return a method of ``base`` as ``session``, an instance of it, has it by its class."""
+    """Return the method ``name`` that ``session`` would have if its class were ``base``."""
     found = next(vars(kind)[name] for kind in base.__mro__ if name in vars(kind))
     return found.__get__(session, base) if hasattr(type(found), "__get__") else found
 
 
 def _by_position(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Give the URL and the verb by position, as keystoneauth's get() does.
+    """Pass the URL and the verb by position, as keystoneauth's get() does.
 
-    Others may have other names for them, or read them off the positional arguments.
+    A replacement of ``request`` may have other names for these parameters, or read them from ``*args``.
     """
-    if args or not ("url" in kwargs and "method" in kwargs):  # as it came; the error is the session's own
+    if args or not ("url" in kwargs and "method" in kwargs):  # unchanged: the session itself raises any error
         return original(*args, **kwargs)
     return original(kwargs.pop("url"), kwargs.pop("method"), **kwargs)

@@ -1,9 +1,10 @@
-"""The second answer: an error, the answer to a repeat, which shows that the first attempt has taken effect.
+"""Second answers: errors in answer to a repeat, which show that the first attempt has taken effect.
 
-A PUT or a DELETE is repeated after an answer that was lost.  The service may then answer with an error although all is
-done: the volume is being deleted already, the image has its bytes.  docs/design/creates.md has the rules.
+A PUT or a DELETE is repeated after a lost answer.  The service may answer the repeat with an error, because the first
+request has done its work: the volume is already being deleted, or the image already has its data.
+docs/design/creates.md has the rules.
 
-Pure: how to ask the service is an argument.
+The functions are pure: the function that sends a GET is an argument.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from os_retries.session.repeatable import only_member
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    #: Sends a GET to a URL and returns the status and the JSON, None where there is none.
+    #: Sends a GET to a URL; returns the status, and the JSON of the body or None.
     Ask = Callable[[str], tuple[int, Any]]
 
-# The states of a resource that is being deleted, in whichever field: nova, cinder, heat, octavia, designate.
+# The states of a resource that is being deleted, and the fields that hold it: nova, cinder, heat, octavia, designate.
 _LEAVING = frozenset({"deleting", "deleted", "soft_deleted", "pending_delete", "delete_in_progress", "delete_complete"})
 _STATES = ("status", "stack_status", "provisioning_status", "OS-EXT-STS:task_state")
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The answer that the first attempt would have had: a status, and a body or None."""
+    """The answer that was lost, as the service would send it: a status, and a body or None."""
 
     status: int
     body: Any = None
@@ -36,7 +37,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class Sent:
-    """The request.  ``content`` returns its body again from the start, in pieces; None where that is impossible."""
+    """The request that was repeated.
+
+    ``content``
+        Returns the body in pieces, from its start; None if it cannot be read again.
+    """
 
     verb: str
     url: str
@@ -45,7 +50,7 @@ class Sent:
 
 
 def _is_leaving(sent: Sent, ask: Ask) -> Answered | None:
-    """A DELETE of what is gone, or being deleted."""
+    """Return a success if the resource of a DELETE is gone or is being deleted."""
     status, body = ask(sent.url)
     if status == 404:
         return Answered(204)
@@ -55,11 +60,11 @@ def _is_leaving(sent: Sent, ask: Ask) -> Answered | None:
 
 
 def _cannot_tell(_sent: Sent, _ask: Ask) -> None:
-    """A resource that a look does not show may be there all the same."""
+    """Return None: this resource may exist even if a GET answers 404, so a GET proves nothing."""
 
 
 def _has_the_bytes(sent: Sent, ask: Ask) -> Answered | None:
-    """An upload to an image that has these bytes already."""
+    """Return a success if the image of an upload already has this data, by its hash and its size."""
     status, image = ask(re.sub(r"/(file|stage)(\?.*)?$", "", sent.url))
     if status != 200 or not isinstance(image, dict) or image.get("status") != "active" or sent.content is None:
         return None
@@ -75,7 +80,7 @@ def _has_the_bytes(sent: Sent, ask: Ask) -> Answered | None:
 
 
 def _is_as_wanted(sent: Sent, ask: Ask) -> Answered | None:
-    """A PUT of values that the resource has already."""
+    """Return a success if the resource of a PUT already has the values that were sent."""
     wanted = only_member(sent.json)
     if not isinstance(wanted, dict) or not wanted:
         return None
@@ -87,13 +92,13 @@ def _is_as_wanted(sent: Sent, ask: Ask) -> Answered | None:
     return Answered(200, body) if same else None
 
 
-# placement refuses a write that names an older generation than the present one, and each write makes it one larger.
-# What placement fills in where an inventory leaves it out:
+# placement refuses a write with an outdated generation, and each write increments the generation.
+# The defaults that placement fills in for fields that an inventory omits:
 _INVENTORY = {"reserved": 0, "min_unit": 1, "max_unit": 0x7FFFFFFF, "step_size": 1, "allocation_ratio": 1.0}
 
 
 def _has_been_provided(sent: Sent, ask: Ask) -> Answered | None:
-    """Compare what a resource provider has: inventories, one inventory, traits or aggregates."""
+    """Return a success if a resource provider already has the inventories, traits or aggregates that were sent."""
     status, shown = ask(sent.url)
     if status != 200 or not isinstance(shown, dict) or not isinstance(sent.json, dict):
         return None
@@ -101,9 +106,9 @@ def _has_been_provided(sent: Sent, ask: Ask) -> Answered | None:
 
 
 def _provided(body: dict[str, Any], *, now: bool = False) -> dict[str, Any]:
-    """Return a body in one form: with the generation after the write, and with what placement fills in.
+    """Return a body in a form that can be compared: with the generation after the write, and with the defaults.
 
-    :param now: whether it shows what is there now
+    :param now: True for a body that a GET has returned, False for a body that was sent
     """
     whole = dict(body)
     generation = whole.pop("resource_provider_generation", None)
@@ -119,7 +124,7 @@ def _provided(body: dict[str, Any], *, now: bool = False) -> dict[str, Any]:
 
 
 def _has_been_allocated(sent: Sent, ask: Ask) -> Answered | None:
-    """Compare what a consumer has been given, and by whom."""
+    """Return a success if a consumer already has the allocations that were sent, for the same project and user."""
     status, shown = ask(sent.url)
     wanted = sent.json
     if status != 200 or not isinstance(shown, dict) or not isinstance(wanted, dict):
@@ -130,7 +135,7 @@ def _has_been_allocated(sent: Sent, ask: Ask) -> Answered | None:
 
 
 def _resources(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the resources by their provider, as placement shows them, and takes them from 1.12 on."""
+    """Return the resources by their provider: the form that placement returns, and accepts from 1.12 on."""
     allocations = body.get("allocations")
     if isinstance(allocations, list):
         return {each["resource_provider"]["uuid"]: each["resources"] for each in allocations}
@@ -139,23 +144,25 @@ def _resources(body: dict[str, Any]) -> dict[str, Any]:
 
 _OF_A_PROVIDER = r"/resource_providers/[^/]+/(inventories(/[^/?]+)?|traits|aggregates)$"
 
-# Verb, path, the statuses of the second answer, and what proves that the first attempt has taken effect.  The first
-# entry that matches holds.
+# Verb, path, the statuses of the second answer, and the function that checks whether the first attempt has taken
+# effect.  The first match decides.
 _ROWS: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | None]], ...] = (
     ("DELETE", r"/os-volume_attachments/", (400, 409), _cannot_tell),  # from 2.89 on, a 404 until it is attached
     ("DELETE", r".", (400, 409), _is_leaving),
     ("PUT", r"\bimages/[^/?]+/file$", (409,), _has_the_bytes),
     ("PUT", _OF_A_PROVIDER, (409,), _has_been_provided),
     ("PUT", r"/allocations/[^/?]+$", (409,), _has_been_allocated),
-    ("PUT", r".", (409, 412), _is_as_wanted),  # 412: neutron's If-Match, which is never dropped
+    ("PUT", r".", (409, 412), _is_as_wanted),  # 412: neutron's If-Match, which is kept in each repeat
 )
 
 
 def read_second(sent: Sent, status: int, ask: Ask) -> Answered | None:
-    """Return the answer of the first attempt if this error, the answer to a repeat, shows that it has taken effect.
+    """Return the lost answer of the first attempt, if the error in answer to a repeat shows that it has taken effect.
 
-    :param status: the status of the answer to the repeat; an earlier attempt may have been processed
-    :returns: None if the error does not show it
+    :param sent: the request
+    :param status: the status of the answer to the repeat
+    :param ask: sends a GET
+    :returns: None if nothing shows that an earlier attempt has taken effect
     """
     for verb, path, statuses, proof in _ROWS:
         if sent.verb == verb and status in statuses and re.search(path, sent.url):

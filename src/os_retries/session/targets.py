@@ -1,4 +1,4 @@
-"""What is called on a session, as the loop sees it: a request, or one of the methods that may ask for a token."""
+"""The targets of the loop on a session: a request, or a method of the session that may ask for a token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("os_retries")
 
-# Of a request with a body, and of no GET that looks at what became of it.
+# The arguments and headers of the request that a GET for the same resource must not have.
 _OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"})
 # Modules whose ``get_access`` asks for a token while it holds the lock of its auth plugin.
 _LOCKING = frozenset({"keystoneauth1.identity.base", "keystoneclient.auth.identity.base"})
@@ -45,7 +45,7 @@ _HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-
 
 
 class Answered(Exception):  # noqa: N818
-    """Carries a failed answer through the loop, where the caller wants the response itself (``raise_exc=False``)."""
+    """Carries a failed answer through the loop, if the caller wants a response, not an error (``raise_exc=False``)."""
 
     def __init__(self, response: Any) -> None:
         super().__init__(response.status_code)
@@ -53,9 +53,9 @@ class Answered(Exception):  # noqa: N818
 
 
 class OwnerTarget:
-    """A method of Session that needs a token or a discovery document, and nothing else."""
+    """A method of Session that sends nothing but requests for a token or a discovery document."""
 
-    #: The error of the request made inside that failed last.
+    #: The error of the inner request that failed last.
     inside: Exception | None = None
 
     def __init__(self, session: Any, attachment: Attachment, name: str) -> None:
@@ -64,24 +64,24 @@ class OwnerTarget:
         self._name = name
 
     def name(self) -> str:
-        """Return the name of the method, for people."""
+        """Return the name of the method for the log."""
         return f"Session.{self._name}"
 
     def service(self) -> str | None:
-        """Return the service that failed: identity, or whatever serves the discovery document."""
+        """Return the service type identity, although another service may serve the discovery document."""
         return "identity"
 
     def endpoint(self, outcome: object) -> str | None:
-        """Return the endpoint that an outcome comes from: its host and the service, for services may share a host."""
+        """Return the endpoint of an outcome: its host and the service type, because services may share a host."""
         inside = isinstance(outcome, BaseException) and any(part is self.inside for part in chain(outcome))
         return _endpoint(_url(outcome), "identity" if inside else self.service())
 
     def policy(self) -> RetryPolicy:
-        """Return the policy that holds now."""
+        """Return the present policy."""
         return self.attachment.policy_for(self.service())
 
     def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
-        """Class the failure.  If a request made inside has failed, the caller's own request was not sent."""
+        """Classify the failure.  If an inner request has failed, the caller's own request was not sent."""
         inside = read_inside(error, self.inside, policy, handled)
         return inside or replace(read_failure(error, handled=handled), kind=Kind.PERMANENT)
 
@@ -90,7 +90,7 @@ class OwnerTarget:
         _add_evidence(error, evidence)
 
     def repeated_by_client(self, status: int) -> bool:  # noqa: ARG002
-        """Return False: nothing below us repeats anything."""
+        """Return False: the retries of the layers below are turned off."""
         return False
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
@@ -103,8 +103,8 @@ class RequestTarget(OwnerTarget):
 
     ambiguous = False
     creation: Creation | None = None
-    begun: Creation | None = None  # the same; it stays when the create is sent again without its marker
-    judged: tuple[Exception, Failure] | None = None  # an error, and how a look-up has read it
+    begun: Creation | None = None  # as ``creation``, but kept when the create is sent again without its marker
+    judged: tuple[Exception, Failure] | None = None  # an error, and the failure after its look-up
 
     def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
         self.session = session
@@ -114,34 +114,34 @@ class RequestTarget(OwnerTarget):
 
     @property
     def path(self) -> str:
-        """The path of the URL that the caller gave, without query, host and credentials.
+        """The path of the caller's URL, without query, host and credentials.
 
-        It begins with a slash, also where the caller leaves it out, as openstacksdk does.
+        It begins with a slash, even if the caller omits the slash, as openstacksdk does.
         """
         return "/" + urlsplit(str(self.kwargs.get("url", ""))).path.lstrip("/")
 
     @property
     def is_discovery(self) -> bool:
-        """Whether this asks for a discovery document, as keystoneauth's discover module does.
+        """Whether this request asks for a discovery document, as keystoneauth's discover module does.
 
-        It says explicitly whether a token is to be sent: False, or None if that is left to the session.
+        That module always passes ``authenticated``: False, or None to let the session decide.
         """
         asked = self.verb == "GET" and not self.kwargs.get("authenticated", True)
         return asked and not self.kwargs.get("endpoint_filter")
 
     def name(self) -> str:
-        """Return the name of the request, for people."""
+        """Return the verb and the path of the request for the log."""
         return f"{self.verb} {self.path}"
 
     def service(self) -> str | None:
-        """Return the service type that the caller's endpoint filter asks for."""
+        """Return the service type of the caller's endpoint filter; None if there is none."""
         asked = (self.kwargs.get("endpoint_filter") or {}).get("service_type")
         if isinstance(asked, str):
             return service_type(asked)
         return "identity" if self.path.endswith("/auth/tokens") else None
 
     def set_timeout(self) -> None:
-        """Set the policy's ``attempt_timeout`` where neither the caller nor the session has set a timeout."""
+        """Set the policy's ``attempt_timeout`` if neither the caller nor the session has set a timeout."""
         if self.kwargs.get("timeout") is None and self.session.timeout is None:
             mine = self.attachment.policy
             timeout = attempt_timeout_for(self.service) if mine is None else mine.attempt_timeout
@@ -149,7 +149,7 @@ class RequestTarget(OwnerTarget):
                 self.kwargs["timeout"] = timeout
 
     def may_authenticate_again(self) -> bool:
-        """Return whether a 401 leads to a new token, by keystoneauth's rules; if so, discard the old one."""
+        """Return whether keystoneauth would get a new token after a 401; if so, discard the old token."""
         auth = self.kwargs.get("auth")
         if not self.kwargs.get("allow_reauth", True) or self.kwargs.get("authenticated") is False:
             return False
@@ -158,9 +158,9 @@ class RequestTarget(OwnerTarget):
         return bool(self.session.invalidate(auth))
 
     def had_worked(self, response: Any, original: Callable[..., Any], stream: Body | None) -> bool:
-        """Return whether this error, the answer to a repeat, says that an earlier attempt has taken effect.
+        """Return whether the error in answer to a repeat shows that an earlier attempt has taken effect.
 
-        If so, the response is changed into the one of a success.
+        If so, the response is changed into that of a success.
         """
         if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
             return False
@@ -170,9 +170,9 @@ class RequestTarget(OwnerTarget):
         try:
             sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
             answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
-        except Exception as error:  # the look has failed: the error stands
+        except Exception as error:  # the GET has failed: the answer stays an error
             let_through(error)
-            log.debug("%s answered %d to a repeat, and could not be looked at", self.name(), response.status_code)
+            log.debug("%s answered %d to a repeat; the resource could not be read", self.name(), response.status_code)
             return False
         if answered is None:
             return False
@@ -186,7 +186,7 @@ class RequestTarget(OwnerTarget):
         return True
 
     def _json(self) -> Any:
-        """Return the JSON of the body, which neutronclient and others serialise themselves; None if it is not JSON."""
+        """Return the JSON of the body, even if the client has serialised it itself; None if the body is not JSON."""
         body, data = self.kwargs.get("json"), self.kwargs.get("data")
         if body is not None or not isinstance(data, str | bytes):
             return body
@@ -195,17 +195,17 @@ class RequestTarget(OwnerTarget):
         return None
 
     def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
-        """Send a GET of the same session inside this request; it is not repeated on its own."""
+        """Send a GET with the same session inside this request; it is not repeated on its own."""
         kwargs = {name: value for name, value in self.kwargs.items() if name not in _OF_A_BODY}
         headers = kwargs.get("headers") or {}
         kwargs["headers"] = {name: headers[name] for name in headers if str(name).lower() not in _HEADERS_OF_A_BODY}
         response = original(**kwargs | {"url": url, "method": "GET", "raise_exc": False})
         if response.status_code == 404 and not is_from_service(response.headers, response.json):
-            raise ValueError("a gateway has answered, and not the service")
+            raise ValueError("a gateway has answered instead of the service")
         return response.status_code, response.json() if response.status_code == 200 else None
 
     def _content(self, stream: Body | None) -> Iterable[bytes] | None:
-        """Return the request's body again, from its start; None if that is impossible."""
+        """Return the request's body from its start; None if it cannot be read again."""
         if stream is None:
             data = self.kwargs.get("data")
             return [data] if isinstance(data, bytes) else None
@@ -215,22 +215,22 @@ class RequestTarget(OwnerTarget):
         return iter(functools.partial(body.read, 1 << 20), b"") if hasattr(body, "read") else body
 
     def begin_create(self, original: Callable[..., Any]) -> bool:
-        """Mark the request if there is a recipe for it, and return whether there is one."""
+        """Mark the request if there is a recipe for it; return whether there is one."""
         service = self.service()
         if service is None:
             return False
         send = functools.partial(send_inside, original)
         try:
             creation = creation_for(self.session, service, self.kwargs, send=send, policy=self.policy)
-        except Exception as error:  # a fault of ours must not keep the request from being sent
+        except Exception as error:  # a bug of ours must not prevent the request
             let_through(error)
-            log.exception("a create could not be prepared, and is sent as it is")
+            log.exception("a create could not be marked, and is sent unchanged")
             return False
         self.creation = self.begun = creation
         return creation is not None
 
     def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:
-        """Class the failure, by all that the session knows of it."""
+        """Classify the failure by everything that the session knows about it."""
         if self.judged is not None and self.judged[0] is error:
             return self.judged[1]
         failure = read_inside(error, self.inside, policy, handled)
@@ -241,8 +241,8 @@ class RequestTarget(OwnerTarget):
             else:
                 failure = read_connection(error, handled)
         repeatable = is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch()
-        # The policy of an outer call may repeat a status that this one does not.  What it must not repeat gets a mark
-        # too.
+        # The policy of an outer call may repeat a status that this policy does not.  If a repeat is not safe, the
+        # failure gets the evidence too, so that the outer call does not repeat it.
         left_out = failure.kind is Kind.PERMANENT and failure.status in RETRY_CODES - {413, 429} and not repeatable
         if failure.kind is Kind.MAYBE_PROCESSED or left_out:
             self.ambiguous = True
@@ -258,12 +258,12 @@ class RequestTarget(OwnerTarget):
 
 @contextlib.contextmanager
 def _outside_the_lock() -> Iterator[None]:
-    """Release the lock of an auth plugin that this thread holds, and acquire it again in the end.
+    """Release the lock of an auth plugin if this thread holds it, and acquire it again at the end.
 
-    ``auth.get_access(session)`` asks for a token while it holds the lock that every request of all threads needs.
-    openstacksdk's ``current_user_id``, cinderclient and keystoneclient call it.  A thread that gets the lock meanwhile
-    asks for a token of its own, as it would if this request had failed.  A lock does not say which thread holds it, so
-    the function that holds it is looked for on the stack of this thread.
+    ``auth.get_access(session)`` asks for a token while it holds a lock that the requests of all threads need.
+    openstacksdk's ``current_user_id``, cinderclient and keystoneclient call it.  A thread that gets the lock during the
+    wait asks for a token itself, as it would if this request had failed.  A lock does not tell which thread holds it,
+    so the stack of this thread is searched for ``get_access``.
     """
     locks = []
     frame: types.FrameType | None = sys._getframe()  # noqa: SLF001
@@ -289,7 +289,7 @@ def _endpoint(url: object, service: str | None) -> str | None:
 
 
 def _url(outcome: object) -> object:
-    """Return the URL of a request, read off its response, or off the exception where there is none."""
+    """Return the URL of a request, from its response, or from the exception if there is no response."""
     for part in chain(outcome) if isinstance(outcome, BaseException) else (outcome,):
         for owner in (get(part, "response"), part, get(part, "request")):
             url = get(owner, "url")
@@ -310,7 +310,7 @@ def _add_evidence(error: Exception, evidence: Evidence) -> None:
 
 
 def _make(response: Any, status: int, body: Any = None) -> None:
-    """Change an error's response into the one of a success."""
+    """Change the response of an error into that of a success."""
     response.status_code, response.reason = status, http.HTTPStatus(status).phrase
     response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
     response._content_consumed = True  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Tokens and discovery documents: requests that a Session makes inside another request, or for one of its methods."""
+"""Tokens and discovery documents: the inner requests that a Session sends for a request or for one of its methods."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from os_retries.session.attachment import Attachment
     from os_retries.session.targets import RequestTarget
 
-#: Methods of a Session that may ask for a token or a discovery document.  The outermost of them repeats the requests
-#: that are made inside, because keystoneauth holds a lock while they are made, and nobody must wait while holding it.
+#: Methods of a Session that may ask for a token or a discovery document.  The outermost of them repeats its inner
+#: requests, because keystoneauth holds a lock while it sends them, and no thread may wait while it holds that lock.
 OWNERS = (
     "get_auth_headers",
     "get_token",
@@ -32,10 +32,13 @@ OWNERS = (
 
 
 def send_made_inside(original: Callable[..., Any], target: RequestTarget, around: Inside | None) -> Any:
-    """Send the request for a token or a discovery document.
+    """Send an inner request for a token or a discovery document.
 
-    It is not repeated on its own: whoever asked for it waits, outside keystoneauth's lock.  A discovery document that
-    fails is asked for once more, at once, because clients can do without it.
+    It is not repeated after a wait: the outer request waits, outside keystoneauth's lock, and then repeats both.  A
+    discovery document that fails is asked for once more at once, because keystoneauth may continue without it, so that
+    the outer request does not fail.
+
+    :param around: the outer request, which is told of the error
     """
     quick_repeats = 1 if target.is_discovery else 0
     while True:
@@ -53,7 +56,7 @@ def send_made_inside(original: Callable[..., Any], target: RequestTarget, around
             policy = target.policy()
             transient = kind_of(response.status_code, policy.retry_codes) is not Kind.PERMANENT
             if not (transient and quick_repeats):
-                if transient and around is not None:  # some plugins want the response itself (raise_exc=False)
+                if transient and around is not None:  # some plugins pass raise_exc=False and read the response
                     around.error = Answered(response)
                 return response
         quick_repeats -= 1
@@ -68,7 +71,11 @@ def ask_owner(
     *,
     name: str,
 ) -> Any:
-    """Take the place of a method of Session that may ask for a token or a discovery document."""
+    """Call a method of Session that may ask for a token or a discovery document, and repeat it if that fails.
+
+    :param original: the session's own method
+    :param name: the name of the method
+    """
     if inside.get() is not None:
         return original(*args, **kwargs)
     target = OwnerTarget(session, attachment, name)
