@@ -263,7 +263,7 @@ def test_a_late_duplicate_is_reported_with_both_ids_and_deleted_if_that_is_asked
     service.plan = [502, twice]
     with caplog.at_level(logging.WARNING, "os_retries"):
         assert create(session).json()["volume"]["id"] == "id1"
-    (record,) = [each for each in caplog.records if "landed late" in each.getMessage()]
+    (record,) = [each for each in caplog.records if "also taken effect" in each.getMessage()]
     assert record.os_retries.ids == ("id0",)
     assert "id0" in record.getMessage()
     assert "id1" in record.getMessage()
@@ -351,7 +351,7 @@ def test_a_fault_of_ours_sends_the_create_as_it_is(
     monkeypatch.setattr("os_retries.session.targets.creation_for", lambda *_, **__: 1 / 0)
     assert create(session).status_code == 202
     assert KEY not in str(service.sent("POST")[0].body)
-    assert "sent as it is" in caplog.text
+    assert "sent unchanged" in caplog.text
 
 
 @pytest.mark.parametrize("gateways", [None, {}, {"X-Request-ID": "8a6c1f"}, {"x-amz-request-id": "4442587FB7D0A2F9"}])
@@ -469,7 +469,7 @@ def test_a_description_that_cannot_be_given_back_is_said_to_stay_and_why(
 ) -> None:
     service.puts = [403]
     session.post("/v2.0/networks", json={"network": {"name": "x"}}, endpoint_filter=NETWORK)
-    assert "the marker stays in the description of id0 (403" in caplog.text
+    assert "the marker is still in the description of id0 (403" in caplog.text
     assert naps == []
 
 
@@ -664,7 +664,7 @@ def test_a_marker_that_stays_is_told_without_the_url_and_its_password(
 ) -> None:
     service.plan, service.puts = [], [409]
     session.post("http://user:s3cr3t@cloud/v2.0/networks", json={"network": {"name": "x"}}, endpoint_filter=NETWORK)
-    assert "the marker stays in the description of id0 (409)" in caplog.text
+    assert "the marker is still in the description of id0 (409)" in caplog.text
     assert "s3cr3t" not in caplog.text
 
 
@@ -705,7 +705,7 @@ def test_the_time_of_the_look_ups_counts_against_retry_max_wait(
     service.plan = [504] * 9
     with pytest.raises(GatewayTimeout) as caught:
         create(session)
-    assert "retry_max_wait leaves no time" in str(caught.value.response.os_retries)
+    assert "retry_max_wait is used up" in str(caught.value.response.os_retries)
     assert now[0] <= 4.0
     assert sum(naps) <= 3.0
 

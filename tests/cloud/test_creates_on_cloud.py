@@ -205,7 +205,7 @@ def test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_e
     (evidence,) = given_up
     assert evidence.reason is GiveUp.NOT_REPEATABLE
     assert evidence.attempts[-1].status == 502
-    assert ("what there was before could not be asked for" if kind.asks_before else "looked up") in evidence.detail
+    assert ("the existing resources could not be listed" if kind.asks_before else "looked up") in evidence.detail
     assert "502" in str(caught.value) or "502" in repr(caught.value.__dict__)
     there = [kind.id_of(each) for each in kind.listed(clean, setting, name)]
     for each in there:
@@ -536,7 +536,7 @@ def test_where_novas_log_cannot_be_read_before_it_is_done_once_and_a_lost_answer
         )
     assert world.sent(kind) == 1
     assert len(records(world, server)) == len(before) + 1
-    assert "what there was before could not be asked for" in given_up[-1].detail
+    assert "the existing resources could not be listed" in given_up[-1].detail
     world.clean["demo"].until(lambda: world.clean["demo"].state(server) == ("active", None))
 
 

@@ -565,7 +565,7 @@ def test_a_live_migration_is_looked_up_only_where_nova_answers_before_it_tries()
 
 
 @pytest.mark.parametrize(
-    ("status", "found", "problem"), [(201, ("1",), ""), (401, (), ""), (503, (), "does not say whose it is")]
+    ("status", "found", "problem"), [(201, ("1",), ""), (401, (), ""), (503, (), "do not show which create made them")]
 )
 def test_an_application_credential_is_ours_if_it_takes_our_secret(status: int, found: Any, problem: str) -> None:
     asked: list[Get] = []
@@ -921,7 +921,7 @@ def test_a_backup_is_refused_where_it_has_no_metadata() -> None:
     [
         ({"size": 2, "status": "available"}, (True, "")),
         ({"size": 1, "status": "available"}, (False, "")),
-        ({"size": 1, "status": "extending"}, (False, "what the service lists does not say whose it is")),
+        ({"size": 1, "status": "extending"}, (False, "the listed resources do not show which create made them")),
     ],
 )
 def test_a_volume_has_been_extended_when_it_has_the_size(volume: Any, there: tuple[bool, str]) -> None:

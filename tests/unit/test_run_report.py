@@ -190,7 +190,7 @@ def test_an_error_that_may_be_one_of_the_trouble_is_told_as_given_up(status, ret
         ),
         # What follows says it: the line of the retry, or of the give-up.
         (looked_up("not there", ()), ""),
-        (looked_up("unclear", ("id0", "id1"), "2 are there, and 1 were asked for"), ""),
+        (looked_up("unclear", ("id0", "id1"), "2 exist, but 1 were asked for"), ""),
     ],
 )
 def test_what_became_of_a_create_is_told_in_an_operator_s_words(told, line):
@@ -205,7 +205,7 @@ def test_a_summary_names_what_was_found_and_counts_no_answer_twice():
         messages.retry_event(retry(failed(1, 504, None, 1.0), **post)),
         messages.look_up_event(looked_up(ids=("id2",), detail="before the repeat")),
         messages.look_up_event(looked_up("late duplicate", ("id3",), "beside id4")),
-        messages.look_up_event(looked_up("unclear", ("id5", "id6"), "2 are there, and 1 were asked for")),
+        messages.look_up_event(looked_up("unclear", ("id5", "id6"), "2 exist, but 1 were asked for")),
         messages.give_up_event(given_up(failed(1, 502, None, None), reason=GiveUp.NOT_REPEATABLE, **post)),
     ]
     head, line = summary(events).splitlines()

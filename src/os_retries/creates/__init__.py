@@ -1,5 +1,6 @@
-"""Creates that are never made twice and never lost: marked, looked up when an answer is lost, and answered.
+"""Safe creates: no create is made twice or lost, even if its answer is lost.
 
-``recipe`` says what is known of one kind of create, ``recipes`` holds them all, ``engine`` has the rules, and
-``creation`` stands between the engine and a session.  Nothing of ``session`` may be imported here.
+Each create gets a marker.  If its answer is lost, a look-up finds out whether it took effect.  ``recipe`` describes one
+kind of create, ``recipes`` holds the recipes of all services, ``engine`` has the rules, and ``creation`` connects the
+engine with a session.  Nothing of ``session`` may be imported here.
 """

@@ -1,4 +1,4 @@
-"""The answer to a create that was looked up: the response that the service would have sent."""
+"""The answer to a create that a look-up has found: the response that the service would have sent."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("os_retries")
 
-# Headers of a look-up's answer that the create's answer would have with other values.
+# Headers of the look-up's response that must not be copied: in the create's response they would have other values.
 _OF_THE_LOOKUP = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "etag"})
 
 
 def make_response(create: Create, hits: list[Item], look_up: Any, microversion: Microversion | None) -> Any:
-    """Make the response that the create would have had.
+    """Return the response that the service would have sent for the create.
 
-    :param hits: the resources, in the order in which they were asked for
+    :param hits: the resources, in the order in which the request asked for them
     :param look_up: the response to the look-up that has found them
-    :param microversion: that of the caller's request
+    :param microversion: the microversion of the caller's request
     """
     item = create.answer(hits)
     made = create.made(item)
@@ -50,7 +50,7 @@ def make_response(create: Create, hits: list[Item], look_up: Any, microversion: 
 
 
 def _headers(create: Create, look_up: Any) -> dict[str, str]:
-    """Return those headers of the look-up's answer that the create's answer would have too."""
+    """Return the headers of the look-up's response that the create's response would have too."""
     dropped = set(_OF_THE_LOOKUP)
     if create.look.microversion is not None or create.look.service is not None:
         dropped.update(MICROVERSION_HEADERS)
@@ -60,10 +60,13 @@ def _headers(create: Create, look_up: Any) -> dict[str, str]:
 def remove_markers(
     create: Create, items: list[Item], around: Around, *, who: str, sleep: Callable[[float], object] | None
 ) -> bool:
-    """Remove the marker from the field that people read, as far as possible; return whether any item has changed.
+    """Remove the marker from a field that people read, such as the description; return whether any item has changed.
 
-    :param items: the resources, which are brought up to date
-    :param who: the name of the create, for the log
+    A marker that cannot be removed stays, and the log says so.
+
+    :param items: the resources, which are updated
+    :param who: the name of the create for the log
+    :param sleep: the policy's ``sleep``; None for ``time.sleep``
     """
     carrier, key = create.recipe.carrier, create.recipe.body
     if carrier is None or carrier.taken_away is None:
@@ -79,9 +82,9 @@ def remove_markers(
             changed = True
         except Exception as error:
             let_through(error)
-            # Not the error's text, which has the URL in it, and so perhaps a password.
+            # The text of the error is not logged: it contains the URL, which may contain a password.
             why = getattr(getattr(error, "response", None), "status_code", None) or type(error).__name__
-            log.warning("%s: the marker stays in the %s of %s (%s)", who, carrier.taken_away, name_of(item), why)
+            log.warning("%s: the marker is still in the %s of %s (%s)", who, carrier.taken_away, name_of(item), why)
     return changed
 
 
@@ -100,7 +103,7 @@ def _put(path: str, body: Any, around: Around, sleep: Callable[[float], object] 
 
 
 def with_items(create: Create, answer: Any, items: list[Item]) -> Any:
-    """Return the body of a create's answer with these items in the place of its own."""
+    """Return the body of a create's response with its items replaced by ``items``."""
     recipe = create.recipe
     if create.bulk:
         return answer | {recipe.bulk: items}
@@ -108,7 +111,7 @@ def with_items(create: Create, answer: Any, items: list[Item]) -> Any:
 
 
 def fill_in(response: Any, body: Any) -> None:
-    """Give a response a JSON body, or none, as if it had been read already."""
+    """Set the JSON body of a response, or an empty body, as if it had been read already."""
     response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
     response._content_consumed = True  # noqa: SLF001
     response.encoding = "utf-8"

@@ -1,4 +1,4 @@
-"""One create, as the engine sees it: what is sent instead of the caller's body, and how its resource is recognised."""
+"""One create as the engine sees it: what is sent instead of the caller's body, and how its resource is recognised."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from os_retries.creates.markers import Item
     from os_retries.creates.recipe import Look, Microversion, Recipe, Value
 
-_CLOCK = 2.0  # seconds by which the clocks of a service's hosts may differ, and which whole seconds take away
+_CLOCK = 2.0  # seconds allowed for clocks that differ between a service's hosts, and for times in whole seconds
 
 Query = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """A GET to be sent: what is None is as it was for the create.  With a ``body`` it is a POST without a token."""
+    """A GET of a look-up.  A field that is None has the value of the create's own request.
+
+    With a ``body`` it is not a GET but a POST without a token.
+    """
 
     path: str
     query: Query
@@ -34,7 +37,19 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A create that a recipe knows: what to send instead of the caller's body, and how to find it."""
+    """A create for which there is a recipe: what to send instead of the caller's body, and how to find its resource.
+
+    ``body``
+        The whole body to send.
+    ``sent``
+        The items of that body, with their markers.
+    ``groups``
+        The named groups of the recipe's path.
+    ``bulk``
+        Whether the body asks for a list of resources.
+    ``low``, ``high``
+        How many resources the request makes, at least and at most.
+    """
 
     recipe: Recipe
     body: Any
@@ -46,28 +61,28 @@ class Create:
     bulk: bool
     low: int
     high: int
-    #: What was there before it was first sent, by the look's ``baseline``.
+    #: The resources that existed before the first attempt, by the look's ``baseline`` field.
     known: frozenset[object] = frozenset()
-    #: What of that matched already, where the request takes it away.
+    #: For a request that removes something: the resources that matched before the first attempt.
     was: tuple[Item, ...] = ()
 
     @property
     def look(self) -> Look:
-        """How it is looked up."""
+        """How the recipe looks the create up."""
         assert self.recipe.look is not None
         return self.recipe.look
 
     def knowing(self, there: Iterable[Item]) -> Create:
-        """Return the create with what is there before it is first sent."""
+        """Return a copy of the create that knows which resources existed before the first attempt."""
         there = list(there)
         if self.look.gone:
             return replace(self, was=tuple(item for item in there if self.is_ours(item)))
         return replace(self, known=frozenset(item[self.look.baseline or ""] for item in there))
 
     def is_ours(self, found: Item, since: float | None = None) -> bool | None:
-        """Whether this resource was made by this create; None if it cannot be told.
+        """Return whether this create made the resource ``found``; None if it is not known.
 
-        :param since: when the create was first sent, by the service's clock
+        :param since: when the create was first sent, in seconds since the epoch by the service's clock
         """
         if self.look.baseline is not None and found.get(self.look.baseline) in self.known:
             return False
@@ -80,7 +95,7 @@ class Create:
         return None if None in answers else False
 
     def in_order(self, hits: Iterable[Item]) -> list[Item]:
-        """Put what a bulk request has made into the order in which it was asked for."""
+        """Return the resources of a bulk request in the order in which the request asked for them."""
         hits = list(hits)
         if not self.bulk:
             return hits
@@ -88,38 +103,41 @@ class Create:
         return [hit for sent, marker in pairs for hit in hits if self.recipe.shows(hit, sent, marker)]
 
     def answer(self, hits: list[Item]) -> Any:
-        """Answer as the create would have; ``hits`` are in order."""
+        """Return the body of the create's response.
+
+        :param hits: the resources, in the order in which the request asked for them
+        """
         if self.bulk:
             return {self.recipe.bulk: hits}
         item = self.recipe.view(self.sent, hits)
         return item if item is None or self.recipe.body is None or not self.recipe.wrapped else {self.recipe.body: item}
 
     def made(self, answer: Any) -> list[Item]:
-        """Read the resources off the answer to a create; none if it is not as it should be."""
+        """Return the resources in the body of a create's response; an empty list if the body has another form."""
         item = answer
-        if not self.recipe.wrapped:  # it is told in words of its own
+        if not self.recipe.wrapped:  # the response of this recipe has a form of its own
             return []
         if self.bulk or self.recipe.body is not None:
             item = answer.get(self.recipe.bulk if self.bulk else self.recipe.body) if isinstance(answer, dict) else None
         return [each for each in (item if isinstance(item, list) else [item]) if isinstance(each, dict)]
 
     def before(self, field: str, marker: object) -> object:
-        """Return what the caller wrote in a field that shows the marker now; an empty text where it wrote nothing."""
+        """Return what the caller sent in a field that now shows the marker; an empty string if it sent nothing."""
         held = (
             asked.get(field) for asked, sent in zip(self.asked, self.sent, strict=True) if sent.get(field) == marker
         )
         return next(held, None) or ""
 
     def member(self, item: Item) -> str:
-        """Where one of the resources is."""
+        """Return the path of a resource."""
         return fill(self.recipe.member, {**texts(item), **self.groups})
 
     def values(self) -> dict[str, str]:
-        """Return what the templates of the recipe stand for."""
+        """Return the values for the templates of the recipe."""
         return {**texts(self.sent[0]), **self.groups, "marker": self.markers[0]}
 
     def get(self, path: str, query: Mapping[str, Value], **how: Any) -> Get:
-        """Fill in a GET."""
+        """Return a GET with the templates of its path and its query filled in."""
         values = self.values()
         pairs: Query = []
         for name, value in query.items():
@@ -130,7 +148,11 @@ class Create:
 
 
 def _is_younger(made: object, since: float | None) -> bool | None:
-    """Compare two times of one clock; services tell it in whole seconds."""
+    """Return whether a resource is younger than its request; None if it is not known.
+
+    :param made: the time of creation that the service shows, in whole seconds
+    :param since: when the request was first sent, in seconds since the epoch by the service's clock
+    """
     if since is None or not isinstance(made, str):
         return None
     try:
@@ -141,13 +163,15 @@ def _is_younger(made: object, since: float | None) -> bool | None:
 
 
 def texts(item: Item) -> dict[str, str]:
-    """Return the fields whose values can stand in a template."""
+    """Return the fields that templates may use: strings and numbers."""
     return {name: str(value) for name, value in item.items() if isinstance(value, str | int)}
 
 
 def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: Microversion | None) -> Create | None:
-    """Mark a copy of a request's body if the recipe applies to it.  The body itself is not touched.
+    """Return a create with a marked copy of the body, if the recipe applies to it.  The body itself is not changed.
 
+    :param groups: the named groups of the recipe's path
+    :param microversion: the microversion of the request; None if it has none
     :returns: None if the recipe does not apply
     """
     if recipe.since is not None and (microversion is None or microversion < recipe.since):
@@ -171,7 +195,10 @@ def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: 
 
 
 def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:
-    """Return the items that the body asks for; none if the body has any key that the recipe does not know."""
+    """Return the items that the body asks for, and whether it is a bulk request.
+
+    The list is empty if the body has any key that the recipe does not know.
+    """
     if not isinstance(body, dict):
         return [], False
     if recipe.body is None:
@@ -179,7 +206,7 @@ def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:
     if recipe.bulk is not None and set(body) == {recipe.bulk}:
         items = body[recipe.bulk]
         if not isinstance(items, list) or len(items) > 100 or not all(isinstance(item, dict) for item in items):
-            return [], True  # a look-up of more than a hundred is longer than a URL may be
+            return [], True  # the URL of a look-up for more than a hundred items would be too long
         return items, True
     item = body.get(recipe.body)
     if recipe.optional and item is None and recipe.body in body:

@@ -1,6 +1,6 @@
-"""A create of a session: marked, sent, looked up when its answer is lost, and answered as the service would have.
+"""A create of a session: it is marked, sent, looked up if its answer is lost, and answered as by the service.
 
-It stands between a keystoneauth session and the engine.
+This module connects a keystoneauth session with the engine.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ log = logging.getLogger("os_retries")
 
 
 def _clock() -> float:
-    """Return the time in seconds from any beginning; the time that the machine was suspended counts."""
-    # time.monotonic stands still while Linux is suspended.  A resource would then seem older than its request.
+    """Return the seconds since an arbitrary instant, including the time during which the machine was suspended."""
+    # time.monotonic stops while Linux is suspended.  A resource would then seem older than its request.
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
@@ -52,24 +52,24 @@ class Creation:
         self._policy = policy
         self._reply: Any = None  # the response of the last look-up
         self._begun = _clock()
-        self._failure: Failure | None = None  # the last one that was looked into
-        self._told = False  # whether the log says that the present look-up takes time
-        #: The create as it was, while it is refused because what was there before could not be listed.
+        self._failure: Failure | None = None  # the last failure that led to a look-up
+        self._told = False  # whether the present look-up has been logged
+        #: The original create, while it is refused because the existing resources could not be listed.
         self._without: Create | None = None
-        #: Whether an equal create was in flight in this process, where only being new tells whose a resource is.
+        #: Whether an equal create was in flight in this process, so that a new resource may belong to either.
         self.crowded = False
         self._keeper = Keeper(create, Tools(self._get, self._wait, _clock))
 
     def mark(self, kwargs: dict[str, Any]) -> None:
-        """Put the marked body into the arguments of the request, where the recipe has a marker."""
+        """Put the marked body into the arguments of the request, if the recipe has a marker."""
         recipe = self.create.recipe
         if not recipe.refused and not recipe.harmless and self._note_what_is_there():
             write_body(kwargs, self.create.body)
 
     def _note_what_is_there(self) -> bool:
-        """List what is there before the first attempt, where the recipe needs that; return whether it worked.
+        """List the existing resources before the first attempt, if the recipe needs that; return whether it worked.
 
-        If it did not, the create is sent as it is, and a lost answer is handed to the caller.
+        If it did not, the create is sent unchanged, and is given up if its answer is lost.
         """
         if not self._has_baseline:
             return True
@@ -79,11 +79,11 @@ class Creation:
         except BaseException:
             self.close()
             raise
-        # Told by the token, which the request before has got.
+        # The token shows this, and the request above has already got one.
         whose = None if known is None else self._whose(self.create.look.holds)
         if known is None or whose is None:
             self._without = self.create
-            refused = replace(self.create.recipe, refused="what there was before could not be asked for")
+            refused = replace(self.create.recipe, refused="the existing resources could not be listed")
             self.create = replace(self.create, recipe=refused)
             return False
         self.create = replace(self.create, groups={**self.create.groups, **whose}).knowing(known)
@@ -91,7 +91,7 @@ class Creation:
         return True
 
     def _whose(self, holds: Mapping[str, str]) -> dict[str, str] | None:
-        """Return the user and the project that the recipe compares; None where one of them cannot be told."""
+        """Return the user and the project, as far as the recipe compares them; None if one of them is not known."""
         sent = self.create.sent[0]
         given = {"project": sent.get("project_id") or sent.get("tenant_id")}
         whose: dict[str, str] = {}
@@ -104,7 +104,7 @@ class Creation:
         return whose
 
     def close(self) -> None:
-        """End the create."""
+        """End the create: equal creates that start later need not consider it."""
         if self._has_baseline:
             twins.remove(self)
 
@@ -113,25 +113,28 @@ class Creation:
         look = self.create.recipe.look
         return look is not None and look.baseline is not None
 
-    # -- what the session asks, in the order of an attempt
+    # -- called by the session, in the order of an attempt
 
     def unmark(self, kwargs: dict[str, Any]) -> bool:
-        """Put the caller's own body back after a refusal, and return whether the body was marked.
+        """Put the caller's own body back after the service has refused it; return whether the body was marked.
 
-        The service may have refused the marker: a quota of metadata, a protected property, an attribute that it does
-        not know.  A call that works without us must work with us.
+        The service may have refused the marker, because of a quota of metadata, a protected property or an unknown
+        attribute.  A call that works without os_retries must work with it.
         """
         recipe = self.create.recipe
         if self._keeper.ambiguous or recipe.refused or recipe.harmless or not (recipe.carrier or recipe.chosen):
             return False
-        log.info("%s is refused; sent once more without the marker", self._who)
+        log.info("%s was refused; it is sent again without the marker", self._who)
         kwargs.update(self.around.body())
         return True
 
     def before_send(self, failure: Failure, kwargs: dict[str, Any]) -> tuple[Any, Failure]:
-        """Look once more before a re-send; return what :meth:`after_failure` returns, for the previous attempt.
+        """Look up the create once more before it is sent again.
 
-        Where what was there before could not be listed, and nothing has been processed yet, it is listed again.
+        If the existing resources could not be listed, and no attempt was processed, they are listed now.
+
+        :param failure: the failure of the previous attempt
+        :returns: as :meth:`after_failure`, for the previous attempt
         """
         if self._without is not None:
             self.create, self._without = self._without, None
@@ -139,9 +142,10 @@ class Creation:
         return self._guarded(self._before_repeat, failure)
 
     def after_failure(self, failure: Failure, policy: RetryPolicy) -> tuple[Any, Failure]:
-        """Find out what became of an attempt.
+        """Find out whether a failed attempt took effect.
 
-        :returns: the response of the create if the attempt took effect, else None; and the failure, as it is to be read
+        :returns: the response of the create if the attempt took effect, else None; and the failure, updated with what
+            the look-up has shown
         """
         self._policy = policy
         if self.create.recipe.refused:
@@ -156,7 +160,7 @@ class Creation:
     def _guarded(self, find_out: Callable[[Failure], tuple[Any, Failure]], failure: Failure) -> tuple[Any, Failure]:
         try:
             return find_out(failure)
-        except Exception as error:  # a fault of ours must not hide the client's own error
+        except Exception as error:  # a bug of ours must not hide the client's own error
             if self.woken:
                 raise
             let_through(error)
@@ -164,15 +168,15 @@ class Creation:
             return None, replace(failure, repeatable=False)
 
     def _sure(self, finding: Finding) -> Finding:
-        """Return the finding as unclear if an equal create was in flight, which may have made what was found."""
+        """Return the finding, marked as unclear if an equal create in flight may have made the resource."""
         return (
-            replace(finding, problem="this program makes an equal resource at the same time")
+            replace(finding, problem="this program creates an equal resource at the same time")
             if self.crowded
             else finding
         )
 
     def _limits(self) -> dict[str, float]:
-        """Return how long failing look-ups are repeated, and how long the look-ups may wait in all; in seconds."""
+        """Return how long failing look-ups are repeated, and how long all look-ups together may take; in seconds."""
         policy = self._policy
         return {
             "patience": sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
@@ -188,17 +192,17 @@ class Creation:
         if finding.found:
             return self._answer(finding), failure
         if finding.absent:
-            self._tell("not there", f"looked up for {waited:g} s and it is not there", detail=f"after {waited:g} s")
-            return None, replace(failure, repeatable=_listed(failure, policy), note="looked up, and it is not there")
+            self._tell("not there", f"looked up for {waited:g} s and not found", detail=f"after {waited:g} s")
+            return None, replace(failure, repeatable=_listed(failure, policy), note="looked up and not found")
         return None, self._unclear(failure, finding)
 
     def _before_repeat(self, failure: Failure) -> tuple[Any, Failure]:
-        """Look once more if an earlier attempt may have been processed, and until a look succeeds."""
+        """Look up the create if an earlier attempt may have been processed; repeat look-ups that fail."""
         self._failure, self._told = failure, False
         return self._looked(failure, self._keeper.before_send(**self._limits()), "before the repeat")
 
     def _after_other(self, failure: Failure) -> tuple[Any, Failure]:
-        """Look once if an earlier attempt may have been processed."""
+        """Look up the create once if an earlier attempt may have been processed."""
         self._failure = failure
         return self._looked(failure, self._keeper.one_look())
 
@@ -212,7 +216,10 @@ class Creation:
         return None, self._unclear(failure, finding)
 
     def after_success(self, response: Any, policy: Callable[[], RetryPolicy]) -> Any:
-        """Report what has landed twice, and remove the marker where people would read it."""
+        """Report duplicates, and remove the marker from a field that people read; return the response.
+
+        :param policy: returns the present policy
+        """
         carrier, alias, base = self.create.recipe.carrier, self.create.recipe.extension, self.create.groups["base"]
         unshown = alias is not None and not self.around.keeps(base, alias)
         if not (self._keeper.ambiguous or unshown) and (carrier is None or carrier.taken_away is None):
@@ -224,21 +231,21 @@ class Creation:
                 kept = all(self.create.is_ours(each) for each in made)
                 self.around.has_shown(base, str(alias), kept=kept)
                 if not kept:
-                    log.warning("%s: the service advertises %s and does not keep the marker", self._who, alias)
+                    log.warning("%s: the service advertises %s but does not keep the marker", self._who, alias)
             late = self._keeper.after_success(made)
             if late:
                 self._late(made, late, self._policy)
             if self._remove_markers(made):
                 fill_in(response, with_items(self.create, response.json(), made))
-        except Exception as error:  # it has succeeded: that is what the caller is to know
+        except Exception as error:  # the create has succeeded, and the caller must get its response
             let_through(error)
-            log.exception("%s: what became of it could not be looked after", self._who)
+            log.exception("%s succeeded, but the check for duplicates and the removal of the marker failed", self._who)
         return response
 
     # -- answering
 
     def _answer(self, finding: Finding, when: str = "") -> Any:
-        hits = [dict(hit) for hit in self.create.in_order(finding.hits)]  # by their markers, while they have them
+        hits = [dict(hit) for hit in self.create.in_order(finding.hits)]  # the order needs the markers
         self._remove_markers(hits)
         response = make_response(self.create, hits, self._reply, self.around.microversion)
         self._tell("found", "looked up and found, taken as the answer", finding.ids, when)
@@ -253,12 +260,12 @@ class Creation:
         began = _clock()
         try:
             return self._ask(get)
-        finally:  # a look-up's own time is extra waiting too
+        finally:  # the time of a look-up counts against retry_max_wait too
             current_scope().extra_waited += _clock() - began
 
     def _ask(self, get: Get) -> Reply:
         try:
-            if get.body is not None:  # it holds a secret, which must not be logged
+            if get.body is not None:  # the body holds a secret, which must not be logged
                 response = self.around.request("POST", get.path, json=get.body, authenticated=False, log=False)
             else:
                 response = self.around.request(
@@ -271,8 +278,8 @@ class Creation:
                 )
             status = response.status_code
             if status == 404 and not is_from_service(response.headers, response.json):
-                return Reply(None, what="404, and not from the service itself", again=True)
-            if status in (200, 404):  # 404 may be the answer: after a delete
+                return Reply(None, what="404 from a gateway, not from the service", again=True)
+            if status in (200, 404):  # after a delete, 404 may be the expected answer
                 self._reply = response
             if status != 200:
                 return Reply(status, again=status in self._policy.retry_codes)
@@ -283,21 +290,21 @@ class Creation:
             return Reply(None, what=type(error).__name__, again=True)
 
     def _since(self, response: Any) -> float | None:
-        """Return when the create was first sent, by the clock of the service that answers now."""
+        """Return when the create was first sent, in seconds since the epoch by the service's clock; None if unknown."""
         now = parse_date(response.headers.get("Date", ""))
         return None if now is None else now - (_clock() - self._begun)
 
     def _wait(self, seconds: float) -> bool:
         if not self._told:
             self._told = True
-            self._tell("looking", "looking up what became of it")
+            self._tell("looking", "looking up whether it took effect")
         try:
             return pause(seconds, self._policy.sleep)
         except BaseException:
             self.woken = True
             raise
 
-    # -- telling
+    # -- log records
 
     @property
     def _who(self) -> str:
@@ -305,7 +312,7 @@ class Creation:
 
     def _tell(self, outcome: str, words: str, ids: Iterable[str] = (), detail: str = "") -> None:
         failure = self._failure
-        named_ones = tuple(each for each in ids if each != "?")  # what was deleted has no id
+        named_ones = tuple(each for each in ids if each != "?")  # a resource that was deleted has no id
         record = LookedUp(self.name, self.around.service, outcome, named_ones, detail)
         lost = "an answer was lost"
         if failure is not None:
@@ -326,7 +333,7 @@ class Creation:
 
     def _late(self, made: list[Item], late: tuple[str, ...], policy: RetryPolicy) -> None:
         own = ", ".join(Finding(tuple(made)).ids)
-        words = f"the repeat made {own}, and an earlier attempt has landed late beside it"
+        words = f"the repeat created {own}, but an earlier attempt has also taken effect"
         self._tell("late duplicate", words, late, f"beside {own}")
         if policy.reap_late_duplicates and len(made) == self.create.high and self.create.look.baseline is None:
             for each in late:
@@ -335,16 +342,15 @@ class Creation:
 
 
 def _listed(failure: Failure, policy: RetryPolicy) -> bool:
-    """Return whether the policy repeats at all after such a failure."""
+    """Return whether the policy repeats requests after such a failure at all."""
     return failure.status is None or failure.status in policy.retry_codes
 
 
 def settle_time(failure: Failure, policy: RetryPolicy) -> float:
-    """Return how long, in seconds, "not there" means "not yet" after this failure (docs/design/creates.md, T2).
+    """Return how long, in seconds, a resource that is not found may still appear (docs/design/creates.md, T2).
 
-    A 504 or a timeout says that nobody waits any more, not that nobody works on the request.  A 503 whose body is not
-    recognised comes from something in front of the service that has most likely not passed the request on: one look is
-    enough.
+    After a 504 or a timeout the service may still be working on the request.  A 503 whose body is not recognised comes
+    from a gateway, which most likely has not passed the request on, so one look-up is enough.
     """
     if failure.status == 503:
         return 0.0

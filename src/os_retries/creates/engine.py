@@ -1,16 +1,17 @@
-"""The engine: keeps one logical create from being done twice, or lost, over all its attempts.
+"""The engine: the rules that prevent a create from being made twice or lost, over all its attempts.
 
-Pure: how to send a GET, how to wait and what time it is are arguments, so that the rules can be tried on a model of a
+The functions that send a GET, wait and tell the time are arguments, so that the rules can be tested on a model of a
 service.  The rules:
 
-* One marker for the request and all its re-sends.  What a look-up finds is compared here, whatever the filter did.
-* "Not there" means "not yet" until the settle time is over.  One resource found, or as many as were asked for, is the
-  answer.  More, or fewer, or a look-up that fails, prove nothing, and then nothing is sent again.
-* Before each re-send there is one more look, and no re-send without it: an attempt may have landed meanwhile.  The same
-  holds after any other failure that follows a lost answer.
-* After a re-send that succeeded there is a look for what has landed later than the settle time: a late duplicate, which
-  is
-  reported.
+* The request and all its repeats have the same marker.  What a look-up finds is compared here, because a service may
+  ignore the filter of the look-up.
+* A resource that is not found may still appear until the settle time is over.  If a look-up finds one resource, or as
+  many as were asked for, they are the answer.  If it finds more or fewer, or if it fails, it proves nothing, and the
+  create is not sent again.
+* The create is looked up again before each repeat, because an attempt may have taken effect since.  The same applies
+  after any other failure that follows a lost answer.
+* The create is looked up after a repeat that succeeded.  A resource that has appeared after the settle time is a late
+  duplicate, and is reported.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Keeper:
-    """Keeps one logical create from being done twice, or lost, over all its attempts."""
+    """Prevents one create from being made twice or lost, over all its attempts."""
 
     def __init__(self, create: Create, tools: Tools) -> None:
         self.create = create
@@ -35,15 +36,17 @@ class Keeper:
         self.ambiguous = False
 
     def after_ambiguous(self, *, settle: float, patience: float, allowance: float) -> tuple[Finding, float]:
-        """Find out what became of an attempt that may have been processed; see :func:`find_out`."""
+        """Find out whether an attempt that may have been processed took effect; see :func:`find_out`."""
         self.ambiguous = True
         return find_out(self.create, self.tools, settle=settle, patience=patience, allowance=allowance)
 
     def before_send(self, *, patience: float, allowance: float) -> Finding | None:
-        """Look before a re-send; None if it may go: no attempt may have been processed, or it is still not there.
+        """Look up the create before a repeat.
 
-        A look that fails is made again as :func:`find_out` does.  If it keeps failing nothing may go: after a 503 "not
-        there" was true of one moment alone.
+        A look-up that fails is repeated, as by :func:`find_out`.  If it keeps failing, the create must not be sent
+        again, because the last successful look-up shows only that nothing was there at that time.
+
+        :returns: None if the create may be sent again: no attempt may have been processed, or nothing is there
         """
         if not self.ambiguous:
             return None
@@ -51,9 +54,9 @@ class Keeper:
         return None if finding.absent else finding
 
     def one_look(self) -> Finding | None:
-        """Look once after a failure of another kind than a lost answer: a conflict may be one's own success.
+        """Look up the create once after a failure that is no lost answer, such as a conflict with its own success.
 
-        None if no attempt may have been processed, if nothing is there, and if the look fails: nothing follows of it.
+        :returns: None if no attempt may have been processed, if nothing is there, or if the look-up fails
         """
         if not self.ambiguous:
             return None
@@ -61,12 +64,15 @@ class Keeper:
         return finding if finding.hits else None
 
     def after_success(self, made: list[Item]) -> tuple[str, ...]:
-        """Return the ids of what has landed beside it after all, from an attempt that was taken for lost."""
+        """Return the ids of late duplicates: resources of earlier attempts that have appeared after all.
+
+        :param made: the resources in the response of the attempt that succeeded
+        """
         if not self.ambiguous:
             return ()
         found = look(self.create, self.tools.send).ids
         if len(found) <= self.create.high:
             return ()
         own = Finding(tuple(made)).ids
-        # Of several servers nova's answer names the first: then it cannot be told which of them are too many.
+        # If a request creates several servers, nova's response names only the first.  Then all of them are returned.
         return tuple(each for each in found if each not in own) if len(own) == self.create.high else found

@@ -1,6 +1,6 @@
-"""Look-ups: what became of a create whose answer was lost.
+"""Look-ups: how to find out whether a create whose answer was lost took effect.
 
-Pure: how to send a GET, how to wait and what time it is are arguments.
+The functions that send a GET, wait and tell the time are arguments.
 """
 
 from __future__ import annotations
@@ -19,24 +19,33 @@ if TYPE_CHECKING:
     from os_retries.creates.markers import Item
     from os_retries.creates.recipe import Look, Proof
 
-_PAGES = 100  # of a list; if there are more, the service has ignored the filter, and it cannot be told
-_LONGEST_ID = 200  # characters of an id, in a log
-# The fields that may identify a resource; the first one that it has is used.
+_PAGES = 100  # pages of a list; if there are more, the service has ignored the filter, and the look-up is unclear
+_LONGEST_ID = 200  # characters of an id in the log
+# The fields that may identify a resource; the first that it has is used.
 _IDS = "id", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"
 
 
 def name_of(item: Item) -> str:
-    """Return the id of a resource, or what else identifies it, as it can stand in a log: one line, and not long."""
+    """Return the id of a resource, or another field that identifies it, as a short text of one line for the log."""
     text = str(next((item[name] for name in _IDS if name in item), "?"))
     return "".join(each if each.isprintable() else "?" for each in text[:_LONGEST_ID])
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a GET: ``status`` None and ``body`` None where nothing came; ``again`` if asking again may help.
+    """The result of a GET.
 
-    ``since`` is when the create was first sent, by the service's own clock, in seconds since the epoch; None where the
-    answer does not tell the time.  ``endless``: it is the last page that is asked for, and the service has more.
+    ``status``, ``body``
+        The status and the JSON of the response; None if there is none.
+    ``what``
+        What happened instead of a response.
+    ``again``
+        Whether a repeat of the GET may help.
+    ``since``
+        When the create was first sent, in seconds since the epoch by the service's clock; None if the response has no
+        date.
+    ``endless``
+        Whether the service has more pages than a look-up reads.
     """
 
     status: int | None
@@ -49,9 +58,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look, or a settle time full of them, has shown.
+    """What one or more look-ups have shown.
 
-    ``hits`` are resources of ours; ``problem`` says why they prove nothing.  Neither: surely not there.
+    ``hits``
+        The resources that the create has made.
+    ``problem``
+        Why the look-up is unclear.  If there are neither hits nor a problem, the create did not take effect.
+    ``again``
+        Whether a further look-up may help.
     """
 
     hits: tuple[Item, ...] = ()
@@ -60,30 +74,30 @@ class Finding:
 
     @property
     def found(self) -> bool:
-        """Whether the create has taken effect, as it was asked for."""
+        """Whether the create has taken effect completely."""
         return bool(self.hits) and not self.problem
 
     @property
     def absent(self) -> bool:
-        """Whether nothing is there."""
+        """Whether the create has made nothing."""
         return not self.hits and not self.problem
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of what was found."""
+        """The ids of the resources that were found."""
         return tuple(name_of(hit) for hit in self.hits)
 
 
 @dataclass(slots=True)
 class Tools:
-    """How the engine reaches the world.
+    """The functions through which the engine does I/O.
 
     ``send``
         Sends a GET.
     ``wait``
         Waits that many seconds, and returns True if the program has ended the wait.
     ``clock``
-        Returns the time in seconds, from any beginning.
+        Returns the seconds since an arbitrary instant.
     """
 
     send: Callable[[Get], Reply]
@@ -92,7 +106,10 @@ class Tools:
 
 
 def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
-    """Look once: every page, compared here, whatever the service has made of the filter."""
+    """Look up a create once.
+
+    Every listed resource is compared here, because a service may ignore the filter.
+    """
     how = create.look
     hits: list[Item] = []
     unclear = False
@@ -110,17 +127,17 @@ def look(create: Create, send: Callable[[Get], Reply]) -> Finding:
             if ours:
                 hits.append(item)
         if reply.endless:
-            return Finding(tuple(hits), "the service lists too many to look through")
+            return Finding(tuple(hits), "the service lists too many resources to search")
     if unclear and not hits:
-        return Finding((), "what the service lists does not say whose it is", again=True)
+        return Finding((), "the listed resources do not show which create made them", again=True)
     finding = _judged(create, hits)
     return _in_full(create, finding, send) if how.then is not None and finding.found else finding
 
 
 def there_before(create: Create, send: Callable[[Get], Reply]) -> list[Item] | None:
-    """Return what there is before the create is sent; None if that cannot be told.
+    """Return the resources that exist before the create is sent; None if they cannot be listed.
 
-    A GET that fails is made once more, at once: a wait here would hold the create up.
+    A GET that fails is repeated once, without a wait, because a wait would delay the create.
     """
 
     def twice(get: Get) -> Reply:
@@ -150,7 +167,7 @@ def _pages(create: Create, send: Callable[[Get], Reply]) -> Iterator[Reply]:
 
 
 def _with_second_get(create: Create, reply: Reply, send: Callable[[Get], Reply]) -> Reply:
-    """Add what the look's second GET shows."""
+    """Return the reply, with the result of the look's second GET added if it has one."""
     how = create.look
     if how.also is None or reply.status != 200:
         return reply
@@ -165,7 +182,7 @@ def _proved(create: Create, proof: Proof, item: Item, send: Callable[[Get], Repl
 
 
 def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> Finding:
-    """Ask for each of those found, where a list shows less than the create's answer."""
+    """Return the finding with each resource in full, because a list shows less than the create's response."""
     how = create.look
     whole: list[Item] = []
     assert how.then is not None
@@ -188,19 +205,19 @@ def _judged(create: Create, hits: list[Item]) -> Finding:
     if not hits:
         return Finding()
     if len(hits) > create.high:
-        return Finding(tuple(hits), f"{len(hits)} are there, and {create.high} were asked for")
+        return Finding(tuple(hits), f"{len(hits)} exist, but {create.high} were asked for")
     if len(hits) < create.high and (create.bulk or len(hits) < create.low):
-        return Finding(tuple(hits), f"{len(hits)} are there, and {create.high} were asked for", again=True)
+        return Finding(tuple(hits), f"{len(hits)} exist, but {create.high} were asked for", again=True)
     if create.bulk and any(
         sum(create.recipe.shows(hit, *each) is True for hit in hits) != 1
         for each in zip(create.sent, create.markers, strict=True)
     ):
-        return Finding(tuple(hits), "some are there twice")
+        return Finding(tuple(hits), "some of them exist twice")
     return Finding(tuple(hits))
 
 
 def _listed(how: Look, reply: Reply) -> list[Item] | None:
-    """Return what the answer lists; None if it lists nothing because it is no such answer."""
+    """Return the resources in a reply; None if the reply is not such a list or resource."""
     if reply.status != 200 or not isinstance(reply.body, dict):
         return None
     if how.list is None:
@@ -215,9 +232,9 @@ def _failed(reply: Reply) -> str:
 
 
 def _next(body: Any, collection: str | None) -> Query | None:
-    """Return the query of the next page, in any of the services' ways to say it.
+    """Return the query of the next page, in any of the forms that services use; None if there is no next page.
 
-    The address in front of it is the service's own idea of itself, and may not be the one by which it is reached.
+    Only the query of the link is used, because its host may be an internal one that the client cannot reach.
     """
     if collection is None:
         return None
@@ -233,19 +250,21 @@ def _next(body: Any, collection: str | None) -> Query | None:
 def find_out(
     create: Create, tools: Tools, *, settle: float, patience: float, allowance: float
 ) -> tuple[Finding, float]:
-    """Look at 0, 1, 2, 4, 8, ... seconds until it is clear; return what was found, and the seconds waited.
+    """Look up a create until the result is clear; return the result, and the seconds waited.
 
-    :param settle: seconds during which "not there" means "not yet"
-    :param patience: seconds during which look-ups that fail are made again, from the first that fails after one that
-        did not; and not less than ``settle`` from the beginning
-    :param allowance: seconds that all of it may take, the GETs included; without them it stays unclear
+    The first look-up is made at once.  The waits between the look-ups are 1, 1, 2, 4, 8, ... seconds.
+
+    :param settle: seconds during which a resource that is not found may still appear
+    :param patience: seconds during which failing look-ups are repeated, counted from the first failure in a row; they
+        are repeated until ``settle`` is over in any case
+    :param allowance: seconds that everything may take, including the GETs; the result stays unclear if they are used up
     """
     begun, waited, pause = tools.clock(), 0.0, 1.0
     before: tuple[str, ...] = ()
     failing: float | None = None  # since when
 
     def passed() -> float:
-        # By the waits as well as by the clock: where a test has taken the waiting out of sleep, nothing must spin.
+        # The waits count even if the clock does not advance: with a sleep that a test has replaced, nothing must spin.
         return max(tools.clock() - begun, waited)
 
     while True:
@@ -261,7 +280,7 @@ def find_out(
             if failing is None:
                 failing, pause = at, 1.0
             limit = max(settle, failing + patience)
-        if (finding.problem and not finding.again) or at >= limit:  # absent too: that was confirmed
+        if (finding.problem and not finding.again) or at >= limit:  # if it is absent, this was confirmed
             return finding, waited
         before = finding.ids
         pause, this = pause * 2 if waited else pause, max(0.0, min(pause, limit - passed()))
@@ -273,16 +292,16 @@ def find_out(
 
 
 _STOPPED = "the program has ended the wait"
-_NO_TIME = "not there yet, and retry_max_wait leaves no time to wait until that is sure"
+_NO_TIME = "not found, but retry_max_wait is used up before the settle time is over"
 
 
 def _confirmed(create: Create, tools: Tools) -> Finding:
-    """Make sure that a service which lists nothing sees everything."""
+    """Check that a service which lists nothing can see all its resources at present."""
     blind = create.look.blind
     if blind is None:
         return Finding()
     reply = tools.send(create.get(blind.path, blind.query, microversion=blind.microversion))
-    if reply.status == 406:  # older than that microversion: it cannot say, and never could
+    if reply.status == 406:  # the service is older than this microversion, and cannot answer
         return Finding()
     items = reply.body.get(blind.list) if reply.status == 200 and isinstance(reply.body, dict) else None
     if not isinstance(items, list):

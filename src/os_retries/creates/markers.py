@@ -1,6 +1,6 @@
-"""Markers: where one goes in a request, and how the resource that was made of the request shows it.
+"""Markers: which field of a request takes the marker, and how the resource shows it.
 
-A marker is a text that no other request has.  A *carrier* says which field of the request takes it.
+A marker is a text that no other request has.  A *carrier* describes the field that takes it.
 """
 
 from __future__ import annotations
@@ -9,45 +9,48 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-#: The key of a marker in metadata, and the name of the attribute where a service keeps attributes that it does not
-#: know.
+#: The key of a marker in metadata, and the name of its attribute in a service that keeps unknown attributes.
 KEY = "os-retries"
 
 Item = dict[str, Any]
 
 
 def new_marker() -> str:
-    """Make the marker of one logical request, which keeps it over all its attempts.
+    """Return a new marker for a request and all its attempts.
 
-    It has 43 characters that every carrier takes.
+    It has 43 characters, all of which every carrier accepts.
     """
     return f"{KEY}-{uuid.uuid4().hex}"
 
 
 class Carrier:
-    """Where a marker goes in the request, and how the resource that was made of the request shows it."""
+    """A field of the request that takes a marker, and how the resource shows the marker."""
 
-    #: The field to be emptied by one PUT after the create has succeeded; None where the marker stays.
+    #: The field that a PUT restores after the create has succeeded; None if the marker stays.
     taken_away: ClassVar[str | None] = None
 
     def put(self, item: Item, marker: str) -> Item | None:
-        """Return a copy of ``item`` with the marker; None if the caller has left no room for it."""
+        """Return a copy of ``item`` with the marker; None if the caller's own values leave no room for it."""
         raise NotImplementedError
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
-        """Return whether ``found`` was made of ``sent``; None if ``found`` does not say."""
+        """Return whether the resource ``found`` was made from the item ``sent``; None if ``found`` does not show it."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Tag(Carrier):
-    """One more entry of a list of texts."""
+    """A marker as one more entry of a list of strings.
+
+    ``most``
+        The longest list that the service accepts.
+    """
 
     field: str = "tags"
     most: int = 50
 
     def put(self, item: Item, marker: str) -> Item | None:
-        """Append the marker to the caller's own."""
+        """Append the marker to the caller's own tags."""
         tags = item.get(self.field)
         tags = [] if tags is None else tags
         if not isinstance(tags, list) or len(tags) >= self.most or not all(isinstance(tag, str) for tag in tags):
@@ -55,19 +58,19 @@ class Tag(Carrier):
         return item | {self.field: [*tags, marker]}
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
-        """Look among the tags."""
+        """Look for the marker among the tags."""
         tags = found.get(self.field)
         return marker in tags if isinstance(tags, list) else None
 
 
 @dataclass(frozen=True)
 class Metadata(Carrier):
-    """One more key of a mapping of texts."""
+    """A marker as the value of one more key of a mapping of strings."""
 
     field: str = "metadata"
 
     def put(self, item: Item, marker: str) -> Item | None:
-        """Add our key to the caller's own."""
+        """Add our key to the caller's own metadata."""
         metadata = item.get(self.field)
         metadata = {} if metadata is None else metadata
         if not isinstance(metadata, dict) or KEY in metadata:
@@ -75,14 +78,14 @@ class Metadata(Carrier):
         return item | {self.field: metadata | {KEY: marker}}
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
-        """Look for our key."""
+        """Look for our key in the metadata."""
         metadata = found.get(self.field)
         return metadata.get(KEY) == marker if isinstance(metadata, dict) else None
 
 
 @dataclass(frozen=True)
 class Attribute(Carrier):
-    """An attribute of its own, where the service keeps attributes that it does not know."""
+    """A marker as an attribute of its own, for a service that keeps unknown attributes."""
 
     field: str = KEY
 
@@ -91,36 +94,36 @@ class Attribute(Carrier):
         return None if self.field in item else item | {self.field: marker}
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
-        """Look for the attribute; what others have made does not have it."""
+        """Look for the attribute.  A resource without it was made by another request."""
         return bool(found.get(self.field) == marker)
 
 
 @dataclass(frozen=True)
 class Description(Carrier):
-    """The description, where the caller sent none and the API has no place that people do not read.
+    """A marker as the description, if the caller sent none and the API has no less visible field.
 
     A description that repeats the name counts as none, because ``openstack security group create`` sends that.  After
-    success the marker is removed again.
+    the create has succeeded, the marker is removed again.
     """
 
     field: str = "description"
     taken_away = "description"
 
     def put(self, item: Item, marker: str) -> Item | None:
-        """Use the description if it is empty."""
+        """Set the description if the caller sent none."""
         return item | {self.field: marker} if item.get(self.field) in (None, "", item.get("name")) else None
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
-        """Compare the description."""
+        """Compare the description with the marker."""
         description = found.get(self.field, ...)
         return None if description is ... else bool(description == marker)
 
 
 @dataclass(frozen=True)
 class DescriptionEnd(Description):
-    """The end of a description of the caller's own, where nothing else can carry a marker.
+    """A marker at the end of the caller's own description, if no other field can take it.
 
-    After success the caller's text is put back.
+    After the create has succeeded, the caller's text is restored.
     """
 
     most: int = 255
@@ -140,20 +143,21 @@ class DescriptionEnd(Description):
 
 @dataclass(frozen=True)
 class ClientId(Carrier):
-    """An id that the client may choose: the digits of the marker, as a UUID, where the caller has chosen none.
+    """An id that the client may choose: the marker's digits as a UUID, if the caller has chosen no id.
 
-    With an id of the caller's own the fields ``same`` of the recipe decide, for the resource may be an older one.
+    An id that the caller has chosen proves nothing, because the resource may be older than the request.  Then the
+    fields ``same`` of the recipe are compared.
     """
 
     field: str = "id"
     none: tuple[object, ...] = (None, "")
 
     def put(self, item: Item, marker: str) -> Item | None:
-        """Choose the id."""
+        """Set the id if the caller has chosen none."""
         return item | {self.field: self.chosen(marker)} if item.get(self.field) in self.none else item
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
-        """Compare the id; an id of the caller's own proves nothing."""
+        """Compare the id; return None if the caller has chosen it."""
         if sent[self.field] != self.chosen(marker):
             return None
         return bool(found.get(self.field) == sent[self.field])

@@ -1,6 +1,6 @@
-"""A recipe: how one kind of create is told from every other, marked, and found again.
+"""Recipes: how one kind of create is recognised, marked and looked up.
 
-Plain values and small functions.  Nothing is sent from here.  The package ``recipes`` holds the recipes of each
+This module holds plain values and small functions, and sends nothing.  The package ``recipes`` has the recipes of each
 service, and :mod:`os_retries.creates.engine` follows them.
 """
 
@@ -20,78 +20,78 @@ if TYPE_CHECKING:
     from os_retries.creates.markers import Carrier
 
 Microversion = tuple[int, int]
-#: The microversion "latest": newer than any recipe asks for.
+#: The microversion "latest", which is newer than any that a recipe asks for.
 LATEST: Microversion = (999, 0)
 
 
 # -- looking up --------------------------------------------------------------------------------------------------------
 
-#: What a query's value may be: a template, or a function of the request's item and the markers.
+#: The value of a query parameter: a template, or a function of the request's item and the markers.
 Value = str | Callable[[Item, list[str]], "str | list[str] | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The GET that finds what a create has made.
+    """The GET that looks a create up.
 
-    Templates may use the groups of the recipe's path (``{base}`` is whatever precedes it), ``{marker}``, and the texts
-    of the request's own fields, such as ``{name}``.
+    Templates may use the groups of the recipe's path (``{base}`` is the part in front of it), ``{marker}``, and the
+    fields of the request, such as ``{name}``.
     """
 
     path: str
-    #: The member of the answer that holds the list; None where the answer is a single resource, and a 404 says that it
-    #: is not there.
+    #: The member of the answer that holds the list.  None if the answer is a single resource; then a 404 shows that the
+    #: resource does not exist.
     list: str | None = None
-    #: The member of the answer that holds the single resource; None where the answer is the resource itself.  With
-    #: ``then`` it is the member of that GET's answer; None where it has the name of the request's member.
+    #: The member of the answer that holds the single resource; None if the answer is the resource itself.  With
+    #: ``then`` it is the member in the answer of that GET; None if it is the same as in the request.
     one: str | None = None
     query: Mapping[str, Value] = field(default_factory=dict)
-    #: Where a list shows less than the create's answer: the GET that shows one of those found, by ``{id}``.
+    #: The path of a GET for one resource, by its ``{id}``, if a list shows less than the create's answer.
     then: str | None = None
-    #: The microversion of the look-up; None for that of the caller's request.
+    #: The microversion of the look-up; None for the microversion of the caller's request.
     microversion: str | None = None
-    #: Whether the request takes something away.  Then a 404 shows that it has taken effect.  With a list and a
-    #: ``baseline``, what matched before the request was sent is the answer when nothing matches any longer.
+    #: Whether the request removes something.  Then a 404 shows that it has taken effect.  With a list and a
+    #: ``baseline``, it has taken effect if nothing matches any longer, and the answer is what matched before.
     gone: bool = False
-    #: A second GET, where one does not show enough: the members of both answers are compared as one resource.
+    #: The path of a second GET, if one GET does not show enough.  Both answers are compared as one resource.
     also: str | None = None
-    #: The service type to ask, where it is not the service of the create.
+    #: The service type to ask, if it is not the service of the create.
     service: str | None = None
-    #: Fields that must have these values (templates), whatever the filter of the list did.
+    #: Fields that must have these values (templates).  They are compared here, because a service may ignore a filter.
     holds: Mapping[str, str] = field(default_factory=dict)
-    #: The field with the time of creation, where no marker tells whose a resource is.  A resource that is older than
-    #: the request was not made by it.
+    #: The field with the time of creation, if no marker identifies the resource.  A resource that is older than the
+    #: request was not made by it.
     born: str | None = None
     #: The version of that service's API.
     version: str | None = None
-    #: When a list without the resource does not prove its absence; asked before anything is sent again.
+    #: A check that the service can see all resources at present.  It is made before a create is sent again.
     blind: Blind | None = None
-    #: Asked where a listed resource does not say whose it is.
+    #: A check for a listed resource that does not show which create made it.
     proof: Proof | None = None
-    #: The field that identifies resources that were there before the create, where nothing else tells them from a new
-    #: one. They are listed before the create is sent.  If that fails, a lost answer is handed to the caller.
+    #: The field by which older resources are told from a new one, if nothing else does that.  The existing resources
+    #: are listed before the create is sent.  If that fails, the create is given up when its answer is lost.
     baseline: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
-    """A GET that tells whether the service itself cannot see all resources at present."""
+    """A GET that shows whether the service is at present unable to see all its resources."""
 
     path: str
     list: str
     query: Mapping[str, Value] = field(default_factory=dict)
     microversion: str | None = None
-    #: Returns whether a listed entry says so; the second argument is what was sent.
+    #: Returns whether a listed entry shows that; the second argument is what was sent.
     where: Callable[[Item, Sequence[Item]], bool]
     words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A POST without a token, to which the service answers ``yes`` if the found resource is ours, and ``no`` if not."""
+    """A POST without a token that tests a resource: the status ``yes`` shows that it is ours, ``no`` that it is not."""
 
     path: str
-    #: Makes the body of what was found and what was sent.
+    #: Returns the body of the POST, given the resource that was found and the item that was sent.
     body: Callable[[Item, Item], Item]
     yes: int = 201
     no: int = 401
@@ -116,71 +116,70 @@ def _no_headers(_answer: Item, _found: list[Item]) -> dict[str, str]:
 class Recipe:
     """One kind of create: how it is marked, found, compared and answered.
 
-    A recipe applies when all of ``verb``, ``path``, ``body``, ``since``, ``given``, ``not_given`` and ``extension``
-    hold, and its carrier has room.  The first recipe that applies is used.  Where none applies, the create is sent as
-    it is and never repeated blindly.
+    A recipe applies if ``verb``, ``path``, ``body``, ``since``, ``given``, ``not_given`` and ``extension`` all match,
+    and its carrier has room for a marker.  The first recipe that applies is used.  If none applies, the create is sent
+    unchanged, and it is not repeated if its answer is lost.
     """
 
     # the request
     verb: str = "POST"
     #: The end of the request's path, as a regular expression.  Its named groups are values for the templates.
     path: str
-    #: The one member of the request's body; None where the body is the resource itself.
+    #: The only member of the request's body; None if the body is the resource itself.
     body: str | None
-    #: Where ``body`` is None: the one key that the body has, whatever its value is.
+    #: If ``body`` is None: the only key of the body, with any value.
     key: str | None = None
-    #: Whether null as the value of that member means the same as an empty object.
+    #: Whether a null value of the member ``body`` means the same as an empty object.
     optional: bool = False
-    #: Further members that may stand beside it.
+    #: Further members that the body may have.
     beside: frozenset[str] = frozenset()
-    #: In a body that asks for several resources at once: the member that holds the list.
+    #: The member that holds the list in a body that asks for several resources at once.
     bulk: str | None = None
-    #: The lowest microversion that takes the marker.
+    #: The lowest microversion that accepts the marker.
     since: Microversion | None = None
     #: Fields of the item that must be given, and fields that must not.
     given: tuple[str, ...] = ()
     not_given: tuple[str, ...] = ()
-    #: neutron: the alias of an extension that the endpoint must have; asked once for each endpoint.
+    #: The alias of a neutron extension that the endpoint must have.  Each endpoint is asked once.
     extension: str | None = None
-    #: Why a create of this kind cannot be made safe.  Such a recipe has no other fields below.
+    #: Why a create of this kind cannot be made safe.  Such a recipe sets none of the fields below.
     refused: str = ""
-    #: Whether a second request does no more than the first, so that no look-up is needed.  Such a recipe has no other
-    #: fields below.
+    #: Whether a repeat does no harm, so that no look-up is needed.  Such a recipe sets none of the fields below.
     harmless: bool = False
-    #: Whether it is used only with ``single_writer``: no other client creates resources of this kind in the project.
+    #: Whether the recipe is used only with ``single_writer``.
     single_writer: bool = False
 
     # the marker
     carrier: Carrier | None = None
-    #: Fields that the service would choose, or that its answer shows only once.  They are chosen here where they are
-    #: absent.
+    #: Fields that the service would choose, or that only the lost answer would show.  If the caller has not set them,
+    #: they are chosen here.
     chosen: Mapping[str, Callable[[], object]] = field(default_factory=dict)
 
-    # finding it again
+    # the look-up
     look: Look | None = None
-    #: Fields that must be equal where no marker proves whose a resource is: a natural key, and what makes an equal
-    #: resource as good as one's own.
+    #: Fields that must be equal if no marker identifies the resource: a natural key, and the fields without which an
+    #: equal resource would not serve the caller as well as its own.
     same: tuple[str, ...] = ()
-    #: Where equal fields are not enough: returns whether what was found is what was asked for; None if it cannot be
-    #: told.
+    #: If equal fields are not enough: returns whether the resource that was found is what was asked for; None if that
+    #: is not known.
     match: Callable[[Item, Item], bool | None] | None = None
     #: How many resources one request makes, at least and at most.
     count: Callable[[Item], tuple[int, int]] = _one
-    #: Seconds during which "not there" means "not yet", at least; for a service that answers first and acts later.
+    #: The least settle time in seconds, for a service that answers first and acts later.
     lag: float = 0.0
 
     # the answer
     status: int | Callable[[Microversion | None], int] = 201
-    #: Makes the item of the answer, of what was sent and found; None where the answer has no body.
+    #: Returns the item of the answer, given what was sent and what was found; None if the answer has no body.
     view: Callable[[list[Item], list[Item]], Item | None] = _as_found
-    #: Whether the item has the same member in the answer as in the request; if not, it is the whole answer.
+    #: Whether the answer holds the item in the same member as the request; if not, the item is the whole answer.
     wrapped: bool = True
     headers: Callable[[Item, list[Item]], dict[str, str]] = _no_headers
-    #: The path of one resource, to remove a marker or to delete a late duplicate.
+    #: The path of one resource, by which a marker is removed or a late duplicate is deleted.
     member: str = "{path}/{id}"
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
-        """Return whether ``found`` was made of ``sent``, or is as good; None if it cannot be told."""
+        """Return whether ``found`` was made from ``sent``, or is as good as what was asked for; None if not known."""
         if self.match is not None:
             return self.match(found, sent)
         proof = None if self.carrier is None else self.carrier.shows(found, sent, marker)
@@ -190,10 +189,10 @@ class Recipe:
 
 
 def fingerprint(*key: str) -> Callable[[Item, Item], bool | None]:
-    """Make a comparison of all fields that were asked for, where there is no room for a marker.
+    """Return a comparison of all fields that were asked for, for a request without room for a marker.
 
-    A new resource with the same ``key`` whose other fields differ may be ours, as the service has rewritten it.  Then
-    it cannot be told.
+    The comparison returns None for a new resource with the same ``key`` whose other fields differ, because the service
+    may have changed the fields of our resource.
     """
 
     def match(found: Item, sent: Item) -> bool | None:
@@ -207,7 +206,12 @@ def fingerprint(*key: str) -> Callable[[Item, Item], bool | None]:
 def members(
     shown: Callable[[Item], set[object]], asked: Callable[[Item], set[object]], *, there: bool
 ) -> Callable[[Item, Item], bool]:
-    """Make a comparison for a change of members: either all that were asked for are ``there``, or none of them is."""
+    """Return a comparison for a change of members.
+
+    :param shown: returns the members that the resource has
+    :param asked: returns the members in the request
+    :param there: True if the request adds members, so that all must be present; False if it removes them
+    """
 
     def match(found: Item, sent: Item) -> bool:
         have, wanted = shown(found), asked(sent)
@@ -221,23 +225,23 @@ def _same(found: object, sent: object) -> bool:
 
 
 def equal(found: object, sent: object) -> bool:
-    """Return whether a service has kept what it was sent.  Clients send numbers as texts, and services strip blanks."""
+    """Return whether two values are equal, apart from numbers sent as strings and from blanks that services strip."""
     return found == sent or str(found).strip() == str(sent).strip()
 
 
-# -- small tools of the recipes ----------------------------------------------------------------------------------------
+# -- helpers of the recipes --------------------------------------------------------------------------------------------
 
 
 def no_body(_sent: list[Item], _found: list[Item]) -> None:
     """Return no body."""
 
 
-# As the module secrets does it.  A script of the user's that is called secrets.py would hide that module.
+# As in the module secrets, which is not imported, because a user's script named secrets.py would hide it.
 _random = random.SystemRandom()
 
 
 def password() -> str:
-    """Make a password as nova makes one: twelve letters and digits, some of each kind."""
+    """Return a random password as nova makes them: twelve letters and digits, at least one of each kind."""
     kinds = string.ascii_lowercase, string.ascii_uppercase, string.digits
     characters = [_random.choice(kind) for kind in kinds] + [_random.choice("".join(kinds)) for _ in range(9)]
     _random.shuffle(characters)
@@ -245,7 +249,7 @@ def password() -> str:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Fill in the template of a path.  Each value is quoted as one segment; ``base`` and ``path`` stay as they are."""
+    """Fill in the template of a path.  Each value is quoted as one segment, except for ``base`` and ``path``."""
     quoted = {name: value if name in ("base", "path") else quote(value, safe="") for name, value in values.items()}
     return template.format_map(quoted)
 

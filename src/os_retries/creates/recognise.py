@@ -1,4 +1,4 @@
-"""Which create a request is: the first recipe that is made for it, and a marked copy of its body."""
+"""Which create a request is: find the first recipe that applies to it, and mark a copy of its body."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def creation_for(
     send: Callable[..., Any],
     policy: Callable[[], RetryPolicy],
 ) -> Creation | None:
-    """Return what keeps a request from being done twice; None if no recipe is made for it.
+    """Return the Creation that makes a request safe; None if no recipe applies to the request.
 
-    :param kwargs: the arguments of the request; a marked copy takes the place of the body
-    :param send: sends a request of the same session, inside this one
-    :param policy: returns the policy that holds now
+    :param kwargs: the arguments of the request; the body is replaced by a marked copy
+    :param send: sends a request with the same session, inside this one
+    :param policy: returns the present policy
     """
     url, verb = str(kwargs.get("url", "")), str(kwargs["method"]).upper()
     path = url if "://" in url else "/" + url.lstrip("/")
@@ -57,14 +57,14 @@ def creation_for(
             creation = Creation(create, around, now, f"{verb} {groups['path'] if '://' not in url else _path(url)}")
             creation.mark(kwargs)
             return creation
-    except Exception as error:  # a fault of ours must not keep the request from being sent
+    except Exception as error:  # a bug of ours must not prevent the request
         let_through(error)
-        log.exception("a create could not be read, and is sent as it is")
+        log.exception("a create could not be read, and is sent unchanged")
     return None
 
 
 def _informed(recipe: Recipe, base: str, around: Around) -> Recipe:
-    """Return the recipe as it is for an endpoint that has shown that it keeps what is sent by the extension."""
+    """Return the recipe, without its check for blindness if the endpoint is known to keep the extension's fields."""
     if recipe.extension is None or recipe.look is None or not around.keeps(base, recipe.extension):
         return recipe
     return replace(recipe, look=replace(recipe.look, blind=None))

@@ -1,6 +1,6 @@
-"""The request of a create, and the further requests that are made around it: look-ups, and putting a description back.
+"""The request of a create, and the further requests around it, such as look-ups and the removal of a marker.
 
-They are requests of the same session, made inside the create, and nobody retries them on their own.
+They are sent with the same session inside the create, and are not retried on their own.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("os_retries")
 
-# Arguments and headers of the create's own request that no look-up gets.
+# Arguments and headers of the create's own request that a look-up must not have.
 _OF_THE_CREATE = frozenset({"json", "data", "files", "params", "stream", "original_ip", "allow", "cookies"})
 _HEADERS_OF_THE_CREATE = frozenset({"content-type", "content-length", "accept", "idempotency-key"})
 #: The headers that carry a microversion.
 MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"
-# The name of a service in that header, where it is not the service type.
+# The name of a service in that header, if it is not the service type.
 _NAME_IN_HEADER = {"block-storage": "volume"}
 
-# By session: whether an endpoint has an extension, and whether it keeps what is sent by it.
+# By session: whether an endpoint has an extension, and whether it keeps the extension's fields.
 _extensions: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
 _kept: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
 
 
 def read_body(kwargs: Mapping[str, Any]) -> Any:
-    """Return the request's JSON; None where the body is not JSON, or where the request has files or a query too."""
+    """Return the request's JSON; None if the body is not JSON, or if the request also has files or a query."""
     if kwargs.get("files") or kwargs.get("params"):
         return None
     headers = {str(name).lower(): value for name, value in (kwargs.get("headers") or {}).items()}
@@ -45,12 +45,15 @@ def read_body(kwargs: Mapping[str, Any]) -> Any:
         return as_json if data is None else None
     try:
         return json.loads(data) if isinstance(data, str | bytes) and data else None
-    except ValueError:  # not JSON: no create that a recipe knows
+    except ValueError:  # not JSON, so no recipe applies
         return None
 
 
 def write_body(kwargs: dict[str, Any], body: Any) -> None:
-    """Put another JSON body into a request, in the form of the present one."""
+    """Replace the JSON body of a request, in the same form: an object, a string or bytes.
+
+    :param kwargs: the arguments of the request, which are changed
+    """
     if kwargs.get("json") is not None:
         kwargs["json"] = body
     else:
@@ -59,7 +62,7 @@ def write_body(kwargs: dict[str, Any], body: Any) -> None:
 
 
 class Around:
-    """The request of a create, and further requests like it: to the same endpoint, with the same token and timeout."""
+    """Sends further requests around a create: to the same endpoint, with the same token and timeout."""
 
     def __init__(self, session: Any, service: str, kwargs: dict[str, Any], send: Callable[..., Any]) -> None:
         self.session = session
@@ -78,9 +81,11 @@ class Around:
         microversion: str | None = None,
         **more: Any,
     ) -> Any:
-        """Send a request, and return the response whatever its status is.
+        """Send a request, and return the response with any status.
 
-        :param service: the type of another service to ask, at ``version`` of its API
+        :param service: the type of another service to ask; None for the service of the create
+        :param version: the version of that service's API
+        :param microversion: the microversion to ask for; None for the microversion of the create
         :raises Exception: if there is no response
         """
         kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_CREATE}
@@ -112,23 +117,24 @@ class Around:
         return self._send(**kwargs, **more)
 
     def whose(self, what: str) -> object:
-        """Return the id of the ``user`` or the ``project`` that sends the create; None where it cannot be told."""
+        """Return the id of the ``user`` or the ``project`` that sends the create; None if it is not known."""
         ask = self.session.get_user_id if what == "user" else self.session.get_project_id
         try:
             return ask(self._kwargs.get("auth"))
         except Exception as error:
             let_through(error)
-            log.debug("the %s could not be asked for: %s", what, error)
+            log.debug("the id of the %s is not known: %s", what, error)
             return None
 
     def body(self) -> dict[str, Any]:
-        """Return the body as the caller has written it, as arguments of the request."""
+        """Return the arguments of the request that hold the caller's own body."""
         return {name: self._kwargs[name] for name in ("json", "data") if name in self._kwargs}
 
     def has_extension(self, base: str, alias: str) -> bool:
         """Return whether the endpoint has an extension.
 
-        The endpoint is asked once.  While it cannot be told, the extension counts as absent.
+        The endpoint is asked once.  If it does not answer, the extension counts as absent, and the endpoint is asked
+        again the next time.
         """
         known, key = _extensions.setdefault(self.session, {}), self._key(base, alias)
         if key not in known:
@@ -136,7 +142,7 @@ class Around:
                 status = self.request("GET", f"{base}/extensions/{alias}").status_code
             except Exception as error:
                 let_through(error)
-                log.debug("extension %s could not be asked for: %s", alias, error)
+                log.debug("the endpoint does not tell whether it has the extension %s: %s", alias, error)
                 return False
             if status not in (200, 404):
                 return False
@@ -144,11 +150,11 @@ class Around:
         return known[key]
 
     def keeps(self, base: str, alias: str) -> bool:
-        """Return whether the endpoint has shown that it keeps what is sent by this extension."""
+        """Return whether an earlier create has shown that the endpoint keeps the fields of this extension."""
         return _kept.get(self.session, {}).get(self._key(base, alias), False)
 
     def has_shown(self, base: str, alias: str, *, kept: bool) -> None:
-        """Remember what a success has shown.
+        """Remember whether a create that succeeded has kept the fields of an extension.
 
         An extension that is advertised but has no effect counts as absent (docs/design/creates.md, T3).
         """
@@ -163,7 +169,7 @@ class Around:
 
 
 def _microversion(kwargs: Mapping[str, Any]) -> Microversion | None:
-    """Return the microversion that the caller asks for; None where it does not ask for one."""
+    """Return the microversion that the caller asks for; None if it asks for none."""
     given = kwargs.get("microversion")
     if given is not None:
         return parse_microversion(given)

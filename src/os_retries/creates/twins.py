@@ -1,4 +1,4 @@
-"""Creates of this process that could be taken for each other, because nothing but their fields tells them apart."""
+"""Equal creates in flight in this process, which a look-up without a marker cannot tell apart."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Member(Protocol):
 
 
 class Twins:
-    """The creates in flight, grouped by what they ask for."""
+    """The creates in flight, grouped by their path and their fields."""
 
     def __init__(self) -> None:
         self._lock = forks.Lock()
         self._groups: dict[str, set[Member]] = {}
 
     def add(self, member: Member) -> None:
-        """Register a create.  Identical creates in flight cannot be told apart by comparing fields."""
+        """Register a create, and set ``crowded`` on all equal creates in flight if there is more than one."""
         with self._lock:
             group = self._groups.setdefault(self._key(member), set())
             group.add(member)
@@ -45,7 +45,7 @@ class Twins:
                 self._groups.pop(key, None)
 
     def forget(self) -> None:
-        """Forget all creates: those of the parent are not in flight in a child process."""
+        """Forget all creates.  In a child process the creates of the parent are not in flight."""
         self._groups.clear()
 
     def _key(self, member: Member) -> str:
