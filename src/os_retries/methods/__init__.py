@@ -1,4 +1,4 @@
-"""``execute_with_retries``: one call of any client, and the clients that have loops of their own.
+"""``execute_with_retries``: repeat one call of any client; and ``client_options`` for clients with their own retries.
 
 No session may be imported here.
 """

@@ -1,4 +1,4 @@
-"""``client_options``: the clients that retry by themselves, and the constructor arguments that make them fit in."""
+"""``client_options``: constructor arguments for clients that retry by themselves, so that attempts do not multiply."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def _swift(policy: RetryPolicy) -> dict[str, Any]:
-    # swiftclient doubles its back-off up to max_backoff.  That is the longest of our own waits, which is the first one
-    # if they are constant.  It ignores Retry-After.
+    # swiftclient doubles its wait up to max_backoff, which is set to the longest wait of the policy.  It ignores
+    # Retry-After.
     return {
         "retries": policy.retries_number,
         "retry_on_ratelimit": 429 in policy.retry_codes,
@@ -24,12 +24,12 @@ def _swift(policy: RetryPolicy) -> dict[str, Any]:
 
 
 def _neutron(policy: RetryPolicy) -> dict[str, Any]:
-    # neutronclient repeats connection errors only, one second apart, and never a POST (neutronclient 14,
+    # neutronclient repeats only connection errors, one second apart, and never a POST (neutronclient 14,
     # v2_0/client.py).
     return {"retries": policy.retries_number}
 
 
-# Clients whose own loops would multiply the attempts, and the arguments that turn those loops off.
+# Clients whose own retries would multiply the attempts, and the arguments that turn these retries off.
 _LEFT_TO_US: dict[str, dict[str, Any]] = {
     "block-storage": {"retries": 0},  # cinderclient: repeats 413
     "baremetal": {"max_retries": 0},  # ironicclient: five times on 409, 503 and lost connections
@@ -48,17 +48,18 @@ _NAMES = {package.removesuffix("client"): service for package, service in SERVIC
 
 
 def client_options(client: str, conf: Any = None) -> dict[str, Any]:
-    """Return the constructor arguments that make a client which retries by itself fit in.
+    """Return constructor arguments for a client that retries by itself, so that attempts do not multiply.
 
-    The clients of swift and neutron repeat by themselves, as the specification says; their arguments make them follow
-    ``[timeouts]``.  (neutronclient repeats connection errors only.)  The loops of ironic, manila, cinder, trove and
-    openstacksdk are turned off.  A client that never retries gets no arguments::
+    swiftclient and neutronclient keep their own retries, as the specification says; the arguments make them follow
+    ``[timeouts]``.  (neutronclient repeats only connection errors.)  The retries of the clients of ironic, manila,
+    cinder and trove and of openstacksdk are turned off.  A client that never retries gets no arguments::
 
         swiftclient.Connection(session=session, **client_options("swift"))
 
     :param client: the client's name (``swift``, ``openstacksdk``) or its service type (``object-store``)
-    :param conf: the oslo.config object to read ``[timeouts]`` from; None for the one that ``configure`` was given, or
-        for the specification's numbers
+    :param conf: the oslo.config object to read ``[timeouts]`` from; None for the one that was passed to ``configure``,
+        or for the specification's numbers
+    :returns: the arguments; an empty dict for a client that does not retry by itself
     :raises ValueError: for an unknown client
     """
     name = client.strip().lower().replace("_", "-").removeprefix("python-").removesuffix("client")

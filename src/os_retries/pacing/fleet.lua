@@ -1,12 +1,12 @@
--- One step of the pacer that a fleet shares: os_retries.pacing.local.LocalPacer again, line by line.
--- A test runs both side by side.  The constants come from there, in front of this text (see fleet.py).
+-- One step of the pacer that a fleet shares.  It is os_retries.pacing.local.LocalPacer, translated line by line.
+-- A test runs both side by side.  fleet.py puts the constants of LocalPacer in front of this text.
 --
--- KEYS: of one endpoint, so they share a hash tag: the numbers, the queue (who waits, by the instant since which), and
--- by when each one in it will have asked again, or is dead.
--- ARGV: how many attempts have succeeded and failed, in how many seconds those who failed are back, whether they come
--- from a process that has not known of the trouble; then "ask" or "leave" or "", who does so, and since how many seconds
--- he has been asking.
--- Returns the seconds after which to ask again, as text (Redis would cut the fraction off), and 1 in trouble, else 0.
+-- KEYS, all of one endpoint, with the same hash tag: the numbers; the queue (the waiting calls, ordered by arrival); and
+-- for each waiting call the instant by which it must ask again, or is considered dead.
+-- ARGV: how many attempts have succeeded; how many have failed; the seconds after which the failed calls will try again;
+-- 1 if the process did not know of the trouble, else 0; "ask", "leave" or ""; the name of the call that asks or leaves;
+-- and the seconds for which it has been asking.
+-- Returns the seconds after which to ask again, as text (Redis would cut off the fraction), and 1 in trouble, else 0.
 
 local NUMBERS, QUEUE, ALIVE = KEYS[1], KEYS[2], KEYS[3]
 local succeeded, failed, back = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -66,7 +66,7 @@ end
 
 local function look_back()
   local took = s.now - s.second
-  -- Of those who were not aware of the trouble only the failures are known: no share can be made of them.
+  -- Processes that did not know of the trouble report failures but no successes, so their failures give no share.
   local bad = s.bad - s.unaware
   local outcomes = s.good + bad
   local failing = outcomes > 0 and (bad - 1 - 0.5 * math.sqrt(outcomes)) / outcomes or 0
@@ -105,7 +105,7 @@ local function advance()
     if passed < -JUMP then
       s.now, s.second, s.faded = now, now, now
       s.back = math.min(s.back, now + LONGEST_BACK)
-      redis.call('DEL', QUEUE, ALIVE)  -- their instants are in the future; whoever lives comes again
+      redis.call('DEL', QUEUE, ALIVE)  -- their instants are in the future; a call that still waits will ask again
     end
     return
   end
@@ -162,7 +162,7 @@ local function ask()
   end
   redis.call('ZADD', QUEUE, 'NX', text(s.now - age), who)
   local all = waiting()
-  local ahead = redis.call('ZRANK', QUEUE, who)  -- those of the same instant by their names
+  local ahead = redis.call('ZRANK', QUEUE, who)  -- calls of the same instant are ordered by their names
   local longest = math.min(math.max(NAP_FEW, all / MANY), NAP_MANY)
   if s.tokens >= 1 and ahead < s.tokens + s.rate * longest then
     s.tokens = s.tokens - 1

@@ -1,15 +1,15 @@
-"""The pacer that several processes share through Redis: the same as :class:`os_retries.pacing.local.LocalPacer`.
+"""The pacer that several processes share through Redis.
 
-Each decision is one run of ``fleet.lua``, atomic and by Redis's own clock.  Only failing calls talk to Redis.
-Successes are counted here, and reported with the next failure, with the next question, or when a call that had failed
-ends.
+It follows the same rules as :class:`os_retries.pacing.local.LocalPacer`.  Each decision is one run of ``fleet.lua``,
+which is atomic and uses Redis's own clock.  Only failing calls talk to Redis.  Successes are counted here, and reported
+with the next failure, with the next question, or when a call that had failed ends.
 
-Nothing depends on Redis.  Each endpoint has a local pacer too, which hears of all outcomes.  When Redis does not answer
-within ``TIMEOUT``, is away, full or misconfigured, the local pacer decides, and one call at a time tries Redis again
-after ever longer intervals.  Redis may be flushed or restarted at any time: what it knows is seconds old, and comes
-again with the next questions.  What could not be reported is not reported later, because it would be out of date.
+No call depends on Redis.  Each endpoint has a local pacer too, to which all outcomes are reported.  If Redis does not
+answer within ``TIMEOUT``, or is unavailable, full or misconfigured, the local pacer decides, and one call at a time
+tries Redis again at growing intervals.  Redis may be flushed or restarted at any time: its data are only seconds old,
+and the next questions restore them.  Outcomes that cannot be reported are dropped, because they are soon out of date.
 
-redis-py is imported when there is a ``pacing_url``, and not before.
+redis-py is imported only if there is a ``pacing_url``.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from os_retries.pacing.local import LocalPacer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TIMEOUT = 0.08  # seconds without a byte from Redis: the local pacer decides
+TIMEOUT = 0.08  # seconds without a byte from Redis after which the local pacer decides
 AGAIN = 1.0, 30.0  # seconds until Redis is tried again: at first, and at most
 GRACE = 5.0  # seconds by which a waiting call may be late with its next question before it loses its place
 FORGET = 120  # seconds without a report after which Redis forgets an endpoint
 PREFIX = "os-retries"
-#: Successes reported at once, at most, while the endpoint is at rest.  All would be too many: they may be hours old,
-#: and at the start of an outage each process would bring its own.
+#: How many successes are reported at once, at most, while the endpoint is not in trouble.  All of them would be too
+#: many: they may be old, and at the start of an outage every process would report its own.
 SUCCESSES = 4
-WATCH = 60.0  # seconds after a failure in which a process counts its successes
+WATCH = 60.0  # seconds after a failure during which a process counts its successes
 
 log = logging.getLogger("os_retries.fleet")
 
@@ -59,24 +59,24 @@ def _script() -> str:
 
 
 SCRIPT = _script()
-SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # by which Redis knows a script
+SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # by which Redis identifies a script
 
 
 def keys(endpoint: str) -> list[str]:
-    """Return the names in Redis of what is known of an endpoint.
+    """Return the keys of an endpoint in Redis: its numbers, its queue, and the signs of life of the waiting calls.
 
-    The names contain the hash of the script, because releases that decide in different ways must not share their
-    numbers. The braces put all three keys on the same node of a cluster.
+    The keys contain the hash of the script, because releases with different rules must not share their numbers.  The
+    braces are a hash tag, which puts all three keys on the same node of a cluster.
     """
-    tag = quote(endpoint, safe="/:.,@+")  # a brace in it would be another tag
+    tag = quote(endpoint, safe="/:.,@+")  # a brace in the endpoint would change the hash tag
     return [f"{PREFIX}:{SHA[:8]}:{{{tag}}}:{name}" for name in ("numbers", "queue", "alive")]
 
 
 def check(url: str) -> None:
-    """Check whether a ``pacing_url`` can be used here, without using it.
+    """Check whether a ``pacing_url`` can be used here, without a connection.
 
     :raises ImportError: if redis-py is not installed
-    :raises ValueError: for a text that is not the URL of a Redis
+    :raises ValueError: for a string that is not the URL of a Redis
     """
     _connect(url)
 
@@ -84,7 +84,7 @@ def check(url: str) -> None:
 def pacer_for(url: str, endpoint: str, now: float) -> FleetPacer:
     """Return the shared pacer of an endpoint.
 
-    Where ``url`` cannot be used, a warning says so once, and each process paces its own calls.
+    If ``url`` cannot be used, one warning is logged, and each process paces its own calls.
     """
     with _fleets_lock:
         fleet = _fleets.get(url)
@@ -105,10 +105,10 @@ def _connect(url: str) -> Any:
             url,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
-            retry=Retry(NoBackoff(), 0),  # redis-py's own would wait for seconds
-            protocol=2,  # with 3 it would ask for more than we need first
+            retry=Retry(NoBackoff(), 0),  # the default of redis-py would wait for seconds
+            protocol=2,  # protocol 3 would need one more request for each connection
         )
-    except Exception:  # not the cause: it may quote a part of the password
+    except Exception:  # the cause is dropped, because it may quote a part of the password
         raise ValueError(
             f"pacing_url: {_without_secrets(url)} is not the URL of a Redis, such as redis://host:6379/0, "
             "rediss://host or unix:///path"
@@ -116,13 +116,13 @@ def _connect(url: str) -> Any:
 
 
 def _without_secrets(url: str) -> str:
-    """Return where a Redis is, without the user and the password."""
+    """Return the URL of a Redis without the user and the password, or "its value" if it is not a URL."""
     try:
         parts = urlsplit(url)
         host = f"{parts.hostname or ''}:{parts.port or ''}".rstrip(":")
     except ValueError:
         return "its value"
-    # In a text that is not a URL any part may be the password.
+    # If the text is not a URL, any part of it may be the password.
     misplaced = "@" in parts.path + parts.query + parts.fragment
     if misplaced or not parts.scheme or (not parts.hostname and parts.scheme != "unix"):
         return "its value"
@@ -130,18 +130,21 @@ def _without_secrets(url: str) -> str:
 
 
 def _read(nap: Any, trouble: Any) -> tuple[float, bool]:
-    """Read the script's answer.
+    """Return the script's answer as the seconds until the next question, and whether there is trouble.
 
     :raises Exception: for an answer that the script cannot have given
     """
     seconds = float(nap)
-    if not 0.0 <= seconds <= FORGET:  # "nan" is not either
+    if not 0.0 <= seconds <= FORGET:  # true for "nan" too
         raise ValueError("not an answer of the script")
     return seconds, bool(int(trouble))
 
 
 def _described(error: Exception) -> str:
-    """Describe an error without what it may quote: a Redis that knows no AUTH repeats the password in its answer."""
+    """Return a description of an error without any quotation.
+
+    A Redis that does not support AUTH quotes the password in its error.
+    """
     name = type(error).__name__
     code = re.match(r"[A-Z]+(?= )", str(error))  # such as OOM, READONLY, NOPERM
     if isinstance(error, OSError) or name in ("ConnectionError", "TimeoutError"):
@@ -150,51 +153,60 @@ def _described(error: Exception) -> str:
 
 
 class Fleet:
-    """The connection of this process to one Redis: used by one call at a time, and not while Redis is away."""
+    """The connection of this process to one Redis.
+
+    One call at a time uses it.  While Redis is unavailable, it is tried only from time to time.
+    """
 
     def __init__(self, url: str) -> None:
         self.place = _without_secrets(url)
         self._url = url
         self._client: Any = None
         self._away = False
-        self._again = self._back = float("-inf")  # when to try again; since when Redis is back
+        self._again = self._back = float("-inf")  # when to try Redis again; since when it has been available again
         self._interval = AGAIN[0]
         self.renew()
         try:
             self._client = _connect(url)
-        except Exception as error:  # a call is failing now: that it is repeated is what matters
+        except Exception as error:  # a call is failing now, and must be repeated even without Redis
             log.warning("%s; until then each process paces its own retries", error)
             self._again = float("inf")
 
     def renew(self) -> None:
-        """Begin anew in a child process: a thread of the parent may hold the lock, and the socket is the parent's."""
+        """Reset the connection in a child process.
+
+        A thread of the parent may hold the lock, and the socket belongs to the parent.
+        """
         self.name = os.urandom(8).hex()
         self._lock = threading.Lock()
         self._client = None
 
     def close(self) -> None:
-        """Close the connection; the next call makes another."""
+        """Close the connection; the next decision opens a new one."""
         client, self._client = self._client, None
         with contextlib.suppress(Exception):
             client.close()
 
     def decide(self, now: float, keys: Sequence[str], arguments: Sequence[str | float]) -> tuple[float, bool] | None:
-        """Run the script, and return the seconds until the next question, and whether there is trouble.
+        """Run the script; return the seconds until the next question, and whether there is trouble.
 
-        :returns: None without Redis
+        :param now: the time in seconds by this process's monotonic clock
+        :param keys: the keys of the endpoint
+        :param arguments: the arguments of the script
+        :returns: None if Redis is unavailable
         """
         if now < self._again:
             return None
-        # While Redis is away, one call at a time finds out whether it is back, and no other call waits for that.
+        # While Redis is unavailable, one call at a time tries it again, and the other calls do not wait for that.
         if not self._lock.acquire(timeout=0 if self._away else TIMEOUT):
             return None
         try:
-            if now < self._again:  # another call has just found out
+            if now < self._again:  # another call has just tried it in vain
                 return None
             try:
                 nap, trouble = self._evaluate(keys, arguments)
                 answer = _read(nap, trouble)
-            except Exception as error:  # never an error for the caller, whatever it is
+            except Exception as error:  # no error of Redis may reach the caller
                 self._lost(now, error)
                 return None
             if self._away:
@@ -210,7 +222,7 @@ class Fleet:
         try:
             return self._client.evalsha(SHA, len(keys), *keys, *arguments)
         except Exception as error:
-            if type(error).__name__ != "NoScriptError":  # new, flushed or restarted: send the script itself
+            if type(error).__name__ != "NoScriptError":  # a new, flushed or restarted Redis needs the script itself
                 raise
         return self._client.eval(SCRIPT, len(keys), *keys, *arguments)
 
@@ -218,7 +230,7 @@ class Fleet:
         steady = not self._away and now - self._back > AGAIN[1]
         self._interval = AGAIN[0] if steady else min(2 * self._interval, AGAIN[1])
         self._again = now + self._interval
-        self.close()  # the next connection looks the name up again
+        self.close()  # the next connection resolves the host name again
         if not self._away:
             self._away = True
             log.warning(
@@ -229,7 +241,7 @@ class Fleet:
 
 
 class FleetPacer:
-    """The pacer of one endpoint, for all processes that use the same Redis.  May be used by several threads."""
+    """The pacer of one endpoint, for all processes that use the same Redis.  Several threads may use it."""
 
     def __init__(self, fleet: Fleet, endpoint: str, now: float) -> None:
         self.local = LocalPacer(now)
@@ -238,12 +250,12 @@ class FleetPacer:
         self._lock = forks.Lock()
         self._now = now
         self._failed_at: float | None = None
-        self._succeeded = 0  # not reported yet
+        self._succeeded = 0  # successes that are not reported yet
         self._trouble = False  # according to the last answer of Redis
         self._told = now
 
     def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
-        """Take note of outcomes; successes alone are not reported to Redis yet."""
+        """Record outcomes.  Successes are not reported to Redis until something fails or a call asks for a slot."""
         with self._lock:
             self._now = now
             self.local.note(now, succeeded, failed, back)
@@ -251,34 +263,34 @@ class FleetPacer:
             if not failed:
                 return
             last, self._failed_at = self._failed_at, now
-            # Successes were not counted since then.  What was all right is taken to be so still, and of a new endpoint
-            # nothing is known.
+            # Successes were not counted during that time.  If there were any before, the endpoint is assumed to have
+            # worked until now.  Nothing is known about a new endpoint.
             if last is None or now - last > WATCH:
                 self._succeeded = max(self._succeeded, SUCCESSES if self._succeeded else 1)
         self._tell(now, failed, back)
 
     def ask(self, now: float, who: int, age: float) -> float:
-        """Ask for a slot: 0, or the seconds after which to ask again."""
+        """Ask for a slot: return 0 if there is one, or the seconds after which to ask again."""
         nap = self._tell(now, what="ask", who=who, age=age)
         with self._lock:
             if nap is None:
                 return self.local.ask(now, who, age)
-            self.local.stop_waiting(now, who)  # the call may have waited there while Redis was away
+            self.local.stop_waiting(now, who)  # the call may have waited there while Redis was unavailable
             return nap
 
     def stop_waiting(self, now: float, who: int) -> None:
-        """Take note that a call waits no longer."""
+        """Record that a call no longer waits."""
         with self._lock:
             self.local.stop_waiting(now, who)
         self._tell(now, what="leave", who=who)
 
     def call_failed(self) -> None:
-        """Take note of a call that has failed for the first time."""
+        """Record that a call has failed for the first time."""
         with self._lock:
             self.local.call_failed()
 
     def call_ended(self) -> None:
-        """Take note that such a call has ended; if it succeeded in the end, the fleet must know."""
+        """Record that a call that had failed has ended, and report successes that Redis does not know yet."""
         with self._lock:
             self.local.call_ended()
             untold = self._succeeded
@@ -286,11 +298,11 @@ class FleetPacer:
             self._tell(self._now)
 
     def idle(self, now: float) -> bool:
-        """Return whether the pacer can be forgotten."""
+        """Return whether the pacer can be discarded."""
         return self.local.idle(now) and (self._failed_at is None or now - self._failed_at > WATCH)
 
     def _aware(self, now: float) -> bool:
-        """Return whether we know of trouble, and so have reported all successes in it."""
+        """Return whether this process knows of the trouble, and so has reported all its successes since it began."""
         return self._trouble and now - self._told < local.NAP[2] + GRACE  # a waiting call asks at least this often
 
     def _tell(
@@ -308,7 +320,7 @@ class FleetPacer:
         return answer[0]
 
 
-_fleets: dict[str, Fleet] = {}  # by URL: as many as there are in the configuration
+_fleets: dict[str, Fleet] = {}  # by URL: one for each pacing_url in the configuration
 _fleets_lock = forks.Lock()
 
 

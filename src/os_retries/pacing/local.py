@@ -1,26 +1,27 @@
 """The pacer: how fast the calls that have failed may ask a struggling service again.
 
-Pure: the clock is an argument, and nothing here waits, locks or logs.  There is one pacer for each endpoint.  It rests
-while most of what is sent succeeds, and then no call waits for it.  When the failures outnumber the successes by ten
-among the latest outcomes, the endpoint is *in trouble*.  A call whose own wait is over then asks for a *slot*, and
-waits until it gets one, or until its ``retry_max_wait`` is used up.  First attempts are never held.
+The clock is an argument, and nothing here waits, locks or logs.  There is one pacer for each endpoint.  While most
+attempts succeed, the pacer is at rest and no call waits for it.  If the failures outnumber the successes by ten among
+the latest outcomes, the endpoint is *in trouble*.  A call whose own wait is over then asks for a *slot*, and waits
+until it gets one, or until its ``retry_max_wait`` is used up.  First attempts never wait.
 
-The rules, and the reason of each:
+The rules, and the reason for each:
 
-* *The rate follows what the service carries.*  At the end of each second the pacer looks back at what was sent.  After
-  few failures the rate grows by a share of what has succeeded; at first it doubles, but by ten a second at most.  So
-  the whole load overshoots the capacity by no more than that share.  After too many failures the rate shrinks to 0.7 of
-  itself, or by the number of failures if that is more.
-* *Too many* means a little more than usual while the queue gets shorter, and three tenths while it gets longer.  What
-  is usual is learned from the seconds in which less was sent.  A service that fails a fifth of all requests at any load
-  must not starve the queue, and a service that drains the queue needs no failures to show its limit.
-* *Trouble lasts until the calls that failed in it have come back.*  Otherwise the end of an outage would be a stampede.
-* *A call that has used a slot in vain queues as if it had come 30 seconds later.*  While the service is down each slot
-  goes
-  to another call, and no call uses up its attempts.
+* *The rate follows the capacity of the service.*  At the end of each second the pacer evaluates the outcomes of that
+  second.  After few failures the rate grows by a share of the successes; at first it doubles, but grows by ten a second
+  at most.  So the load exceeds the capacity by no more than that share.  After too many failures the rate shrinks to
+  0.7 of its value, or by the number of failures if that is more.
+* *Too many* means a little more than the usual share of failures while the queue gets shorter, and three tenths while
+  it gets longer.  The usual share is learned from the seconds in which less was sent.  If a service fails a fifth of
+  all requests at any load, the queue must still advance.  If the queue gets shorter, few failures are enough to show
+  the limit of the service.
+* *Trouble lasts until the calls that failed in it have tried again.*  Otherwise all of them would try at the same time
+  at the end of an outage.
+* *A call that has used a slot in vain queues as if it had arrived 30 seconds later.*  So while the service is down each
+  slot goes to another call, and no call uses up its attempts.
 
-:class:`LocalPacer` is the pacer of one process.  A shared pacer has the same methods, which the loop calls with the
-monotonic clock of its own process; a shared pacer has a clock of its own and uses ours only when it has to do without.
+:class:`LocalPacer` is the pacer of one process.  A shared pacer has the same methods.  The loop calls them with the
+monotonic clock of its own process.  A shared pacer has its own clock, and uses ours only while Redis is unavailable.
 """
 
 from __future__ import annotations
@@ -29,70 +30,72 @@ import math
 from bisect import bisect_left, insort
 from typing import Protocol
 
-MARGIN = 10.0  # by which failures must outnumber successes for an endpoint to be in trouble
+MARGIN = 10.0  # an endpoint is in trouble if failures outnumber successes by this many
 MEMORY = 50.0  # outcomes that are remembered, at most
 FADING = 10.0  # seconds after which an outcome counts 1/e
-STEP = 0.05  # seconds between two computations of it, at least
+STEP = 0.05  # seconds between two updates of this weight, at least
 START = 10.0  # slots a second, when trouble begins
 LOWEST = 1.0  # slots a second
-BURST = 10.0  # slots that may be saved up; also calls in trouble that need none
-CUT = 0.7  # share of the rate that is left when too much has failed
+BURST = 10.0  # slots that may be saved up; also the number of failed calls that need no slots
+CUT = 0.7  # factor by which the rate shrinks after too many failures
 FAST, SLOW = 0.15, 0.03  # share of the last second's successes by which the rate grows
-DRAINING, GROWING = 0.03, 0.3  # share of failures that is too much, while the queue gets shorter, and longer
-LONGEST_BACK = 60.0  # seconds that trouble lasts, at most, for calls that have not come back
-LATER = 30.0  # seconds by which a slot used in vain puts a call back in the queue
+DRAINING, GROWING = 0.03, 0.3  # share of failures that is too many, while the queue gets shorter, and longer
+LONGEST_BACK = 60.0  # seconds that trouble lasts, at most, for calls that have not tried again
+LATER = 30.0  # seconds by which a call moves back in the queue after a slot used in vain
 NAP = 0.02, 0.5, 10.0  # seconds between two questions: at least; at most if few wait; at most if many wait
-MANY = 1000.0  # questions a second that are not too many
-JUMP = 5.0  # seconds: a clock that goes back further has been set, and was not just read by two threads at once
+MANY = 1000.0  # questions a second that the pacer accepts
+JUMP = 5.0  # seconds: a clock that goes back further was set; smaller steps back come from threads in a race
 
 
 class Pacer(Protocol):
-    """What the loop needs of a pacer.
+    """What the loop needs from a pacer.
 
-    No method raises an exception.  Several threads may call all of them, except for those of :class:`LocalPacer`, which
-    ``process.Locked`` locks.
+    No method raises an exception.  Every implementation except :class:`LocalPacer` is thread-safe; ``process.Locked``
+    makes a LocalPacer thread-safe.  ``now`` is the time in seconds by the monotonic clock of the process.
     """
 
     def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
-        """Take note that so many attempts have succeeded and failed.
+        """Record outcomes.
 
         A shared pacer may keep successes, and report them with the next failure or question.
 
-        :param back: seconds after which the calls that failed will ask again
+        :param succeeded: how many attempts have succeeded
+        :param failed: how many attempts have failed
+        :param back: seconds after which the calls that failed will try again
         """
 
     def ask(self, now: float, who: int, age: float) -> float:
-        """Ask for a slot: 0 if there is one, which is now taken, or the seconds after which to ask again.
+        """Ask for a slot, and take it if there is one.
 
-        :param who: a number that no other waiting call has
-        :param age: seconds since which the call has been asking for slots; see :class:`Turn`
+        :param who: a number that identifies the waiting call
+        :param age: seconds for which the call has been asking for slots; see :class:`Turn`
+        :returns: 0 if the call has got a slot, or the seconds after which to ask again
         """
 
     def stop_waiting(self, now: float, who: int) -> None:
-        """Take note that a call waits no longer: it was interrupted, or has given up."""
+        """Record that a call no longer waits, because it was interrupted or given up."""
 
     def call_failed(self) -> None:
-        """Take note of a call that has failed for the first time.
+        """Record that a call has failed for the first time.
 
-        Up to ten such calls in a process need no slots.  A shared pacer only passes this on to the local one that it
-        falls back on.
+        Up to ten such calls in a process need no slots.  A shared pacer only passes this to its local pacer.
         """
 
     def call_ended(self) -> None:
-        """Take note that such a call has ended."""
+        """Record that a call that had failed has ended."""
 
     def idle(self, now: float) -> bool:
-        """Return whether the pacer can be forgotten.
+        """Return whether the pacer can be discarded.
 
-        It can if no call waits, no call that has failed is under way, and nothing has failed for a while.
+        It can be if no call waits, no call that has failed is still in progress, and nothing has failed for a while.
         """
 
 
 class LocalPacer:
     """The pacer of one endpoint, for the calls of one process.
 
-    The state is the numbers below and the queue; each method is one step.  The queue holds the waiting calls, ordered
-    by arrival, as a sorted set in Redis does.
+    The state consists of the numbers below and the queue.  Each method is one step.  The queue holds the waiting calls,
+    ordered by arrival, like a sorted set in Redis.
     """
 
     __slots__ = (
@@ -117,10 +120,10 @@ class LocalPacer:
 
     def __init__(self, now: float) -> None:
         self.now = self.faded = now
-        self.calls = 0  # that have failed and have not ended
-        self.succeeded = self.failed = 0.0  # the latest outcomes, fading
-        self.places: dict[int, float] = {}  # by waiting call: minus the instant since which it waits
-        self.queue: list[float] = []  # the places; the first in the queue is last, where taking it is cheap
+        self.calls = 0  # calls that have failed and have not ended
+        self.succeeded = self.failed = 0.0  # the latest outcomes, weighted by their age
+        self.places: dict[int, float] = {}  # by waiting call: the negative of the instant of its arrival
+        self.queue: list[float] = []  # the places, with the first call at the end, where it is cheap to remove
         self._rest()
 
     def _rest(self) -> None:
@@ -128,10 +131,10 @@ class LocalPacer:
         self.back = self.second = self.now
         self.rate, self.tokens, self.fast = START, BURST, True
         self.good = self.bad = self.went = 0  # outcomes and slots of the present second
-        self.usual = 0.0  # the share of failures at any rate
+        self.usual = 0.0  # the usual share of failures, which does not depend on the rate
 
     def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
-        """Take note of outcomes; the calls that failed will ask again after ``back`` seconds."""
+        """Record outcomes; the calls that failed will try again after ``back`` seconds."""
         self._advance(now)
         self.succeeded += succeeded
         self.failed += failed
@@ -149,14 +152,14 @@ class LocalPacer:
                 self.back = max(self.back, self.now + min(back, LONGEST_BACK))
 
     def ask(self, now: float, who: int, age: float) -> float:
-        """Ask for a slot: 0, or the seconds after which to ask again."""
+        """Ask for a slot: return 0 if there is one, or the seconds after which to ask again."""
         self._advance(now)
         place = self.places.get(who)
         if not self.trouble or self.calls <= BURST:
             self.tokens = max(0.0, self.tokens - 1.0)
             return self._go(who, place)
         if place is None:
-            # No two places are equal: calls that come at the same instant queue by their numbers.
+            # No two places are equal: calls that arrive at the same instant are ordered by their numbers.
             place = self.places[who] = age - self.now - who % 1_000_000 * 1e-9
             insort(self.queue, place)
         waiting = len(self.queue)
@@ -165,29 +168,30 @@ class LocalPacer:
         if waiting > longest * MANY:
             longest = waiting / MANY if waiting < most * MANY else most
         tokens, rate = self.tokens, self.rate
-        # A call that would get a slot before it asks again may take a free one: the call in front may be asleep.
+        # A call that would get a slot before its next question may take a free slot now, even if other calls are in
+        # front, because they may be asleep.
         if tokens >= 1.0 and ahead < tokens + rate * longest:
             self.tokens = tokens - 1.0
             return self._go(who, place)
-        # Less than the time that it takes at this rate, for the rate may rise.
+        # The nap is shorter than the time until its slot at this rate, because the rate may rise.
         nap = 0.7 * (ahead + 1.0 - tokens) / rate
         return least if nap < least else min(longest, nap)
 
     def stop_waiting(self, now: float, who: int) -> None:
-        """Take note that a call waits no longer."""
+        """Record that a call no longer waits."""
         self._advance(now)
         self._remove(who, self.places.get(who))
 
     def call_failed(self) -> None:
-        """Take note of a call that has failed for the first time."""
+        """Record that a call has failed for the first time."""
         self.calls += 1
 
     def call_ended(self) -> None:
-        """Take note that such a call has ended."""
+        """Record that a call that had failed has ended."""
         self.calls -= 1
 
     def idle(self, now: float) -> bool:
-        """Return whether the pacer can be forgotten: a new one would do as well."""
+        """Return whether the pacer can be discarded, because a new one would behave in the same way."""
         return not self.calls and not self.queue and self.failed * math.exp((self.faded - now) / FADING) < 0.5
 
     def _go(self, who: int, place: float | None) -> float:
@@ -201,10 +205,10 @@ class LocalPacer:
             del self.queue[bisect_left(self.queue, place)]
 
     def _advance(self, now: float) -> None:
-        """Account for the time that has passed since the last step."""
+        """Update the state for the time that has passed since the last step."""
         passed = now - self.now
         if passed <= 0.0:
-            if passed < -JUMP:  # the clock was set back: go on from there, and lose this step only
+            if passed < -JUMP:  # the clock was set back: continue from there
                 self.now = self.second = self.faded = now
                 self.back = min(self.back, now + LONGEST_BACK)
             return
@@ -220,7 +224,7 @@ class LocalPacer:
             self._fade()
 
     def _fade(self) -> None:
-        """Let old outcomes fade, and see whether the trouble is over."""
+        """Reduce the weight of old outcomes, and end the trouble if it is over."""
         fade = math.exp((self.faded - self.now) / FADING)
         self.faded = self.now
         self.succeeded *= fade
@@ -229,10 +233,10 @@ class LocalPacer:
             self._rest()
 
     def _look_back(self) -> None:
-        """Set the rate by the outcomes of the second that has passed."""
+        """Set the rate according to the outcomes of the past second."""
         took = self.now - self.second
         outcomes = self.good + self.bad
-        # What chance can explain is no sign of overload.
+        # Failures that chance can explain are subtracted, because they are no sign of overload.
         failing = (self.bad - 1.0 - 0.5 * math.sqrt(outcomes)) / outcomes if outcomes else 0.0
         too_much = GROWING if self.bad > self.went else min(GROWING, DRAINING + 1.25 * self.usual)
         if outcomes and failing <= GROWING:
@@ -243,7 +247,7 @@ class LocalPacer:
             self.fast = self.rate == LOWEST
         elif (
             self.good and self.queue and self.went >= 0.5 * self.rate * took
-        ):  # the calls wait for the rate, and not only for the end of their naps
+        ):  # the rate limits the calls, and not only their naps
             carried = self.good / took
             self.rate += max(FAST * carried, min(self.rate, BURST)) if self.fast else SLOW * carried
         self.second = self.now
@@ -253,8 +257,11 @@ class LocalPacer:
 class Turn:
     """How one call asks for slots, over all its retries.
 
-    ``since`` is the instant of its first question.  Each slot that the call has used in vain makes it ``LATER`` seconds
-    later.
+    ``since``
+        The instant from which the call queues: that of its first question, plus ``LATER`` seconds for each slot that it
+        has used in vain.
+    ``until``
+        The instant at which it gives up.
     """
 
     __slots__ = ("since", "until", "who")
@@ -270,7 +277,10 @@ class Turn:
         self.until = now + extra_left
 
     def ask(self, pacer: Pacer, now: float) -> float | None:
-        """Ask for a slot: 0 if there is one, the seconds after which to ask again, or None when the time is used up."""
+        """Ask for a slot.
+
+        :returns: 0 if the call has got one, the seconds after which to ask again, or None if its time is used up
+        """
         nap = pacer.ask(now, self.who, now - (now if self.since is None else self.since))
         if nap == 0.0:
             return nap

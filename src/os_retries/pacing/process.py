@@ -1,9 +1,9 @@
-"""The pacers of this process: one for each endpoint that has failed lately.
+"""The pacers of this process: one for each endpoint that has failed recently.
 
-A call that succeeds looks at ``pacers.watching`` and no further, unless some call has failed in the last seconds.
-Nobody is woken up.  A call that waits for a slot sleeps, with whatever sleep the program has, and asks again.
+A call that succeeds only reads ``pacers.watching``, unless some call has failed in the last seconds.  A call that waits
+for a slot is not woken up: it sleeps, with the sleep function of the program, and asks again.
 
-This module is loaded with the package, so what only a failed call needs is imported where it is needed.
+This module is loaded with the package, so it imports what only a failed call needs inside the functions that need it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from os_retries.pacing.local import LocalPacer, Pacer, Turn
 
     class Target(Protocol):
-        """What is called."""
+        """The part of a target that the pacers use."""
 
         def endpoint(self, outcome: object) -> str | None:
-            """Return the endpoint that an outcome comes from; None where it cannot be told."""
+            """Return the endpoint that an outcome comes from; None if it is not known."""
 
 
-_LIMIT = 1000  # endpoints whose pacers are kept
+_LIMIT = 1000  # endpoints whose pacers are kept, at most
 
 
 class Locked:
@@ -38,32 +38,32 @@ class Locked:
         self._lock = forks.Lock()
 
     def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
-        """Take note of outcomes."""
+        """Record outcomes."""
         with self._lock:
             self._pacer.note(now, succeeded, failed, back)
 
     def ask(self, now: float, who: int, age: float) -> float:
-        """Ask for a slot: 0, or the seconds after which to ask again."""
+        """Ask for a slot: return 0 if there is one, or the seconds after which to ask again."""
         with self._lock:
             return self._pacer.ask(now, who, age)
 
     def stop_waiting(self, now: float, who: int) -> None:
-        """Take note that a call waits no longer."""
+        """Record that a call no longer waits."""
         with self._lock:
             self._pacer.stop_waiting(now, who)
 
     def call_failed(self) -> None:
-        """Take note of a call that has failed for the first time."""
+        """Record that a call has failed for the first time."""
         with self._lock:
             self._pacer.call_failed()
 
     def call_ended(self) -> None:
-        """Take note that such a call has ended."""
+        """Record that a call that had failed has ended."""
         with self._lock:
             self._pacer.call_ended()
 
     def idle(self, now: float) -> bool:
-        """Return whether the pacer can be forgotten."""
+        """Return whether the pacer can be discarded."""
         with self._lock:
             return self._pacer.idle(now)
 
@@ -71,13 +71,13 @@ class Locked:
 class Pacers:
     """The pacers of one process, by endpoint.
 
-    :param clock: returns the time in seconds, and never goes back
+    :param clock: returns the time in seconds; it must be monotonic
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        #: Whether any call has failed lately.
+        #: Whether any call has failed recently.
         self.watching = False
-        #: Makes the pacer of an endpoint that several processes share, given the endpoint and ``pacing_url``.
+        #: Returns the shared pacer of an endpoint, given the endpoint and the ``pacing_url``.
         self.shared: Callable[[str, str], Pacer] | None = None
         self.clock = clock
         # By endpoint, then by pacing_url: two policies whose pacing_url differ do not discard each other's pacer.
@@ -89,7 +89,7 @@ class Pacers:
     def pacer_of(self, endpoint: str, url: str | None) -> Pacer:
         """Return the pacer of an endpoint at which a call has just failed.
 
-        :param url: where several processes share it; None for a pacer of this process alone
+        :param url: the ``pacing_url`` through which several processes share it; None for a pacer of this process alone
         """
         now = self.clock()
         with self._lock:
@@ -105,7 +105,7 @@ class Pacers:
     def _new(self, endpoint: str, url: str | None, now: float) -> Pacer:
         for key in [key for key, its in self._pacers.items() if all(each.idle(now) for each in its.values())]:
             del self._pacers[key]
-        if len(self._pacers) >= _LIMIT:  # the oldest; a call that uses it keeps it until the call ends
+        if len(self._pacers) >= _LIMIT:  # discard the oldest; a call that uses it keeps it until the call ends
             del self._pacers[next(iter(self._pacers))]
         if url is not None and self.shared is not None:
             return self.shared(endpoint, url)
@@ -114,18 +114,18 @@ class Pacers:
         return Locked(LocalPacer(now))
 
     def note_answer(self, target: Target, outcome: object) -> None:
-        """Take note of a success, or of an error that shows a service at work; called while ``watching``."""
+        """Record a success, or an error that shows that the service works.  It is called while ``watching``."""
         try:
             endpoint = target.endpoint(outcome)
             if endpoint is not None:
                 self.note_success(endpoint)
-        except Exception:  # a fault of ours must not hide the client's result
+        except Exception:  # a bug of ours must not hide the client's result
             import logging
 
             logging.getLogger("os_retries").exception("a success could not be counted")
 
     def note_success(self, endpoint: str) -> None:
-        """Take note of an attempt that has succeeded; called while ``watching``."""
+        """Record an attempt that has succeeded.  It is called while ``watching``."""
         now = self.clock()
         for pacer in tuple(self._pacers.get(endpoint, {}).values()):
             pacer.note(now, 1, 0)
@@ -133,17 +133,17 @@ class Pacers:
 
         if now - self._last_failure > FADING:
             with self._lock:
-                # Calls that wait for a slot have not failed for a while, and still need to know.
+                # A call that waits for a slot has not failed recently, but the pacer must still hear of successes.
                 self.watching = not all(each.idle(now) for its in self._pacers.values() for each in its.values())
 
     def turn(self) -> Turn:
-        """Return a turn for a call that has failed for the first time."""
+        """Return a new Turn for a call that has failed for the first time."""
         from os_retries.pacing.local import Turn
 
         return Turn(next(self._numbers))
 
     def forget(self) -> None:
-        """Forget everything: the calls of the parent do not wait in a child process."""
+        """Discard all pacers.  In a child process the calls of the parent do not wait."""
         self._pacers.clear()
         self.watching = False
 
@@ -153,7 +153,7 @@ forks.in_child(pacers.forget)
 
 
 class Place:
-    """The place of a call in the queue of its endpoint; the call takes it when it has failed."""
+    """The place of a call in the queue of its endpoint.  The call gets it at its first failure."""
 
     def __init__(self, of: Pacers = pacers) -> None:
         self._pacers = of
@@ -161,9 +161,10 @@ class Place:
         self._turn: Turn | None = None
 
     def failed(self, endpoint: str, url: str | None, back: float) -> None:
-        """Take note of a failure whose call will be back in ``back`` seconds.
+        """Record a failure of the call.
 
         :param url: as for :meth:`Pacers.pacer_of`
+        :param back: seconds after which the call will try again
         """
         pacer = self._pacers.pacer_of(endpoint, url)
         if self._pacer is None:
@@ -172,13 +173,14 @@ class Place:
         pacer.note(self._pacers.clock(), 0, 1, back)
 
     def wait(self, sleep: Callable[[float], bool], extra_left: float, tell: Callable[[], object]) -> tuple[bool, float]:
-        """Wait for a slot, ``extra_left`` seconds at most; return whether there is one, and the seconds waited.
+        """Wait for a slot; return whether the call has got one, and the seconds waited.
 
-        A sleep that returns too early counts as the whole wait.  A sleep that a test has replaced must neither spin nor
-        hang.
+        If the sleep returns too early, the wait ends: with a sleep that a test has replaced, the loop must neither spin
+        nor hang.
 
-        :param sleep: sleeps, and returns whether time has passed
-        :param tell: called once, if there is anything to wait for
+        :param sleep: sleeps that many seconds, and returns whether time has passed
+        :param extra_left: seconds to wait at most
+        :param tell: called once, if the call has to wait
         """
         if self._pacer is None or self._turn is None:
             return True, 0.0
@@ -195,13 +197,13 @@ class Place:
                     tell()
                 asleep = not sleep(nap)
             finally:
-                if asleep:  # interrupted, or no sleep at all
+                if asleep:  # the sleep was interrupted, or did not wait
                     self._pacer.stop_waiting(clock(), self._turn.who)
             now = now + nap if asleep else clock()
             nap = 0.0 if asleep else self._turn.ask(self._pacer, now)
         return nap is not None, now - began
 
     def close(self) -> None:
-        """Give the place back: the call has ended."""
+        """Give up the place, because the call has ended."""
         if self._pacer is not None:
             self._pacer.call_ended()
