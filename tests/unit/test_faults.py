@@ -430,7 +430,7 @@ def test_swifts_own_connections_are_met_too() -> None:
         (lambda: Faults(Fault.reset()), "a rule is an AtRandom or a Script"),  # type: ignore[arg-type]
         (lambda: Faults(seed="x"), "seed must be a whole number, not 'x'"),  # type: ignore[arg-type]
         (lambda: only(verb="FETCH"), "unknown verb FETCH"),
-        (lambda: only(path="("), r"path is no regular expression: '\('"),
+        (lambda: only(path="("), r"path is not a regular expression: '\('"),
     ],
 )
 def test_a_mistake_is_named_at_once(make: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The adapter of requests that meets a request with its fault, where the connection would be."""
+"""The adapter of requests that injects a fault in the place of the connection."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from os_retries.faults.rules import Request
 
     class Source(Protocol):
-        """Where the adapter gets its faults, and what it reports to."""
+        """The object that chooses the faults, and to which the adapter reports."""
 
         #: The threads that send a request later.
         late: list[threading.Thread]
 
         def next_fault(self, prepared: requests.PreparedRequest) -> tuple[Request, Fault | None]:
-            """Return the request as the rules see it, and the fault that it meets."""
+            """Return the request as the rules see it, and its fault or None."""
 
         def done(self, request: Request, fault: Fault | None, response: requests.Response | None) -> None:
-            """Take note of how a request has ended."""
+            """Record how a request has ended."""
 
 
 class FaultyAdapter(BaseAdapter):
-    """Stands before an adapter, and lets through what meets no fault."""
+    """Wraps an adapter, and passes the requests without a fault to it."""
 
     def __init__(self, inner: BaseAdapter, faults: Source) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class FaultyAdapter(BaseAdapter):
         self.faults = faults
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send ``request`` on, or meet it with a fault, or both."""
+        """Pass ``request`` to the inner adapter, inject its fault, or do both."""
         seen, fault = self.faults.next_fault(request)
         response: requests.Response | None = None
         try:
@@ -54,7 +54,7 @@ class FaultyAdapter(BaseAdapter):
                 whole: requests.Response | None = None
                 if fault.processed:
                     with self.inner.send(request, *args, **kwargs) as whole:
-                        _ = whole.content  # until the end, so that the service is done
+                        _ = whole.content  # read to the end, so that the service has finished
                 elif fault.after is not None:
                     self._send_later(request, fault.after, args, kwargs)
                 elif fault.symptom is not Symptom.UNREACHABLE:
@@ -82,12 +82,12 @@ class FaultyAdapter(BaseAdapter):
         self.faults.late.append(thread)
 
     def close(self) -> None:
-        """Close the adapter inside."""
+        """Close the inner adapter."""
         self.inner.close()
 
 
 def _use_up(body: Any) -> None:
-    """Read a body that can be read once, as a service does before it refuses: what repeats must bring it anew."""
+    """Read a body that can be read only once, as a service does before it refuses, so that a retry must rewind it."""
     if hasattr(body, "read"):
         while body.read(1 << 16):
             pass
@@ -97,7 +97,10 @@ def _use_up(body: Any) -> None:
 
 
 def _meet(request: requests.PreparedRequest, fault: Fault, seen: Request) -> requests.Response:
-    """Answer, or raise what requests raises; the exceptions' insides are as measured on real sockets."""
+    """Return the response of a fault, or raise the exception that requests raises for it.
+
+    The exceptions are nested as they are on real sockets, where this was measured.
+    """
     if fault.symptom is Symptom.STATUS:
         return error_answer(request, fault, seen)
     url = urlsplit(request.url or "")
@@ -118,7 +121,7 @@ def _meet(request: requests.PreparedRequest, fault: Fault, seen: Request) -> req
 
 
 def _cut(request: requests.PreparedRequest, whole: Any) -> requests.Response:
-    """Make of a whole answer one whose body ends in the middle, though its header promises all of it."""
+    """Return a response whose body ends in the middle, although its Content-Length is that of the whole body."""
     length = {"content-length", "content-encoding", "transfer-encoding"}
     headers = {name: value for name, value in whole.headers.items() if name.lower() not in length}
     content = whole.content

@@ -1,4 +1,4 @@
-"""The answers that stand for a refusal: in the dialect of the service, or a load balancer's page."""
+"""The error responses of injected faults: in the format of the service, or as the page of a load balancer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def error_answer(request: requests.PreparedRequest, fault: Fault, seen: Request) -> requests.Response:
-    """Make the answer of a fault that has a status."""
+    """Return the response of a fault that has a status."""
     assert fault.status is not None
     reason = http.HTTPStatus(fault.status).phrase if fault.status in _PHRASED else "Error"
     if fault.html:
@@ -44,7 +44,7 @@ def error_answer(request: requests.PreparedRequest, fault: Fault, seen: Request)
     return HTTPAdapter().build_response(request, raw)
 
 
-# How each service words an error, read off their sources; what is not here speaks like keystone.
+# The format of each service's errors, from its source code.  All other services use keystone's format.
 def _plain(status: int, reason: str) -> str:
     return json.dumps({"error": {"code": status, "title": reason, "message": "A fault that os-retries injected."}})
 

@@ -1,4 +1,4 @@
-"""What can go wrong with one request."""
+"""The faults that a request may have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class Symptom(enum.StrEnum):
-    """What the caller meets."""
+    """What the caller sees of a fault."""
 
     STATUS = "status"
     UNREACHABLE = "unreachable"
@@ -21,9 +21,17 @@ class Symptom(enum.StrEnum):
 class Fault:
     """One fault.
 
-    Made by :meth:`refused`, :meth:`lost`, :meth:`unreachable`, :meth:`reset`, :meth:`stall`, :meth:`cut` and
-    :meth:`late`.  ``processed`` says whether the service got the request and did what it asks for before the fault;
-    ``after`` that it gets it so many seconds after the fault.
+    Make it with :meth:`refused`, :meth:`lost`, :meth:`unreachable`, :meth:`reset`, :meth:`stall`, :meth:`cut` or
+    :meth:`late`.
+
+    ``symptom``
+        What the caller sees.
+    ``processed``
+        Whether the service processes the request before the fault.
+    ``status``, ``retry_after``, ``html``
+        The status of the response, its Retry-After header, and whether it is the page of a load balancer.
+    ``after``
+        The seconds after which the service gets the request; None if it never does, or if it gets it before the fault.
     """
 
     symptom: Symptom
@@ -37,18 +45,20 @@ class Fault:
     def refused(cls, status: int = 503, *, retry_after: float | str | None = None, html: bool = False) -> Fault:
         """Answer with ``status`` instead of the service, which never sees the request.
 
-        :param retry_after: the header's value: seconds, or any text; None sends no header
-        :param html: a balancer's page instead of an error in the dialect of the service
-        :raises ValueError: for a status that is none of an error
+        :param retry_after: the value of the header: seconds, or any text; None for no header
+        :param html: whether the response is the page of a load balancer instead of an error in the service's format
+        :raises ValueError: for a status that is not an error
         """
         check_status(status)
         return cls(symptom=Symptom.STATUS, status=status, retry_after=header_text(retry_after), html=html)
 
     @classmethod
     def lost(cls, status: int = 504, *, retry_after: float | str | None = None, html: bool = True) -> Fault:
-        """Let the service process the request, and answer with ``status`` instead of its answer.
+        """Let the service process the request, and replace its answer by ``status``.
 
-        :raises ValueError: for a status that is none of an error
+        The parameters are those of :meth:`refused`.
+
+        :raises ValueError: for a status that is not an error
         """
         check_status(status)
         return cls(
@@ -57,20 +67,24 @@ class Fault:
 
     @classmethod
     def unreachable(cls) -> Fault:
-        """Refuse the connection: the request was never sent."""
+        """Refuse the connection, so that the request is never sent."""
         return cls(symptom=Symptom.UNREACHABLE)
 
     @classmethod
     def reset(cls, *, processed: bool = False) -> Fault:
-        """Reset the connection while the answer is awaited."""
+        """Reset the connection while the caller waits for the answer.
+
+        :param processed: whether the service processes the request first
+        """
         return cls(symptom=Symptom.RESET, processed=processed)
 
     @classmethod
     def stall(cls, *, processed: bool = False) -> Fault:
-        """Answer nothing until the request's timeout is over.
+        """Send no answer, so that the request times out.
 
-        Nobody waits: the timeout's error comes at once.  A request without a timeout would wait for ever; it gets
-        the same error.
+        The error of the timeout is raised at once, without a wait, even if the request has no timeout.
+
+        :param processed: whether the service processes the request first
         """
         return cls(symptom=Symptom.STALL, processed=processed)
 
@@ -78,18 +92,19 @@ class Fault:
     def cut(cls) -> Fault:
         """Let the service process the request, and close the connection in the middle of its answer's body.
 
-        An answer that is an error, or has no body, is lost altogether.
+        If the answer is an error or has no body, the connection is closed before the answer.
         """
         return cls(symptom=Symptom.CUT, processed=True)
 
     @classmethod
     def late(cls, seconds: float, status: int = 504) -> Fault:
-        """Answer with ``status`` at once, and hand the request to the service that many seconds later.
+        """Answer with ``status`` at once, and send the request to the service later.
 
-        As a proxy does that does not wait any longer for a service which goes on working.  The request is sent from a
-        thread; :meth:`Faults.wait` waits for it.
+        This is like a proxy that no longer waits for a service which continues to work.  A thread sends the request;
+        :meth:`Faults.wait` waits for the thread.
 
-        :raises ValueError: for a status that is none of an error, and for a time that is none
+        :param seconds: how long the request is held back
+        :raises ValueError: for a status that is not an error, or for negative or infinite seconds
         """
         check_status(status)
         given: object = seconds
@@ -105,7 +120,7 @@ class Fault:
 
 
 def check_status(status: object) -> None:
-    """Check that a value is the status of an error.
+    """Check that a value is the HTTP status of an error.
 
     :raises ValueError: if it is not
     """
@@ -114,7 +129,7 @@ def check_status(status: object) -> None:
 
 
 def header_text(value: object) -> str | None:
-    """Return the text of a Retry-After header for seconds, a text or None.
+    """Return the value of a Retry-After header for seconds or a text; None for None.
 
     :raises ValueError: for any other value
     """

@@ -1,4 +1,4 @@
-"""``Faults``: the rules, the dice, and a record of every request that came by."""
+"""``Faults``: choose the fault of each request by rules and random numbers, and record every request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request that came by: the fault that it met, or None, and the status that the caller saw, if any."""
+    """The record of one request.
+
+    ``fault``
+        The fault that was injected, or None.
+    ``status``
+        The status that the caller saw; None if there was no response.
+    """
 
     request: Request
     fault: Fault | None
@@ -28,18 +34,19 @@ class Entry:
 
 
 class Faults:
-    """Which requests meet which faults, and a record of all of them.
+    """Rules that give faults to requests, and a record of all requests.
 
-    The first rule whose ``only`` lets a request through decides about it.  Each kind of request (service, verb,
-    pattern) rolls dice of its own, so under one seed the n-th request of a kind meets the same fault, however the
-    requests interleave and however often others were repeated.  Safe from many threads.
+    The first rule whose ``only`` accepts a request decides about it.  Each kind of request (service, verb, pattern) has
+    its own random numbers.  So with the same seed the n-th request of a kind always gets the same fault, no matter how
+    the requests interleave or how often other requests are repeated.  Several threads may use one Faults object.
 
-    ``record`` holds an :class:`Entry` for every request that came by, in the order in which they ended.
+    ``record``
+        An :class:`Entry` for every request, in the order in which they ended.
 
-    :param rules: :class:`AtRandom` and :class:`Script`
-    :param seed: of the dice
-    :param tokens: whether requests for tokens and for versions take part; they are recorded in any case
-    :raises TypeError: for a rule or a seed that is none
+    :param rules: :class:`AtRandom` and :class:`Script` objects
+    :param seed: seed of the random numbers
+    :param tokens: whether requests for tokens and for API versions get faults too; they are recorded in any case
+    :raises TypeError: for a rule or a seed of another type
     """
 
     def __init__(self, *rules: AtRandom | Script, seed: int = 0, tokens: bool = False) -> None:
@@ -51,22 +58,22 @@ class Faults:
         self.rules, self.seed, self.tokens = rules, seed, tokens
         self.record: list[Entry] = []
         self._dice: dict[tuple[str | None, str, str], tuple[random.Random, itertools.count[int]]] = {}
-        self._catalog: dict[str, str] = {}  # address of an endpoint, without its project: service type
+        self._catalog: dict[str, str] = {}  # URL of an endpoint, without its project: service type
         self._lock = threading.Lock()
         self.late: list[threading.Thread] = []
 
     @property
     def injected(self) -> list[Entry]:
-        """The part of the record that met a fault."""
+        """The entries of the record that have a fault."""
         return [entry for entry in list(self.record) if entry.fault is not None]
 
     def wait(self) -> None:
-        """Wait until the service has dealt with every request that :meth:`Fault.late` holds back."""
+        """Wait until the service has processed every request that :meth:`Fault.late` holds back."""
         while self.late:
             self.late.pop().join()
 
     def session(self) -> requests.Session:
-        """Make a session for ``keystoneauth1.session.Session(session=...)``, with keystoneauth's own adapter inside."""
+        """Return a requests.Session with faults, for ``keystoneauth1.session.Session(session=...)``."""
         from keystoneauth1.session import TCPKeepAliveAdapter
 
         session = requests.Session()
@@ -76,12 +83,15 @@ class Faults:
         return session
 
     def mount(self, session: requests.Session) -> None:
-        """Put the faults between ``session`` and each adapter that it has now."""
+        """Wrap each present adapter of ``session``, so that its requests get faults."""
         for prefix, inner in list(session.adapters.items()):
             session.mount(prefix, FaultyAdapter(inner, self))
 
     def swift_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """Make a ``swiftclient.Connection`` of these arguments: the object store is not asked through the session."""
+        """Return a ``swiftclient.Connection`` with faults, made with these arguments.
+
+        swiftclient opens its own connections, so a session with faults does not affect its requests.
+        """
         from swiftclient.client import Connection
 
         faults = self
@@ -92,23 +102,23 @@ class Faults:
                 faults.mount(connection.request_session)
                 return parsed, connection
 
-        FaultyConnection.__name__ = FaultyConnection.__qualname__ = "Connection"  # as messages know it
+        FaultyConnection.__name__ = FaultyConnection.__qualname__ = "Connection"  # the name that messages show
         return FaultyConnection(*args, **kwargs)
 
-    # what the adapter calls
+    # called by the adapter
 
     def next_fault(self, prepared: requests.PreparedRequest) -> tuple[Request, Fault | None]:
-        """Return a request as the rules see it, and the fault that it meets; None if it meets none."""
+        """Return a request as the rules see it, and its fault or None."""
         verb, path = prepared.method or "GET", urlsplit(prepared.url or "").path or "/"
         pattern = "/".join(
             "{id}" if any(map(str.isdigit, part)) and not VERSION.fullmatch(part) else part for part in path.split("/")
         )
         with self._lock:
-            # Before the first token no catalog says so.
+            # The catalog is not known before the first token.
             service = "identity" if path.endswith("/auth/tokens") else self._service(prepared.url or "")
             stream = (service, verb, pattern)
             if stream not in self._dice:
-                # No secret: the dice of a rehearsal, which must fall again as they fell.
+                # These random numbers need not be secure, but they must be reproducible.
                 name = f"{self.seed} {service} {verb} {pattern}"
                 self._dice[stream] = random.Random(name), itertools.count(1)  # noqa: S311
             generator, counter = self._dice[stream]
@@ -120,7 +130,7 @@ class Faults:
             return request, None if rule is None else rule.fault(dice)
 
     def done(self, request: Request, fault: Fault | None, response: requests.Response | None) -> None:
-        """Record how a request has ended, and learn the catalog from an answer with a token."""
+        """Record how a request has ended, and read the catalog from the response to a token request."""
         with self._lock:
             self.record.append(Entry(request, fault, None if response is None else response.status_code))
             if request.token and fault is None and response is not None and response.ok:
@@ -136,20 +146,23 @@ class Faults:
             self._catalog[_endpoint(url)] = _official(service)
 
     def _service(self, url: str) -> str | None:
-        """Find the endpoint that ``url`` belongs to; an unversioned document belongs to it as well."""
+        """Return the service type of the endpoint to which ``url`` belongs, even if it is a version document above it.
+
+        :returns: None if the catalog does not tell
+        """
         address = _endpoint(url) + "/"
         inside = [known for known in self._catalog if address.startswith(known + "/")]
         if inside:
             return self._catalog[max(inside, key=len)]
         around = {service for known, service in self._catalog.items() if (known + "/").startswith(address)}
-        if not around:  # another version of the API than the catalog's, at a port of the service's own
+        if not around:  # another API version than the catalog's, of a service that has a port of its own
             host = urlsplit(url).netloc
             around = {service for known, service in self._catalog.items() if urlsplit(known).netloc == host}
         return around.pop() if len(around) == 1 else None
 
 
 def _endpoint(url: str) -> str:
-    """The address of a catalog's entry or of a request, up to the first segment that names a project or resource."""
+    """Return a URL up to the first segment of the path that names a project or a resource."""
     parts = urlsplit(url)
     path = itertools.takewhile(
         lambda part: not any(map(str.isdigit, part)) or VERSION.fullmatch(part) is not None, parts.path.split("/")
@@ -158,7 +171,7 @@ def _endpoint(url: str) -> str:
 
 
 def _official(service: str) -> str:
-    """``volumev3`` is block-storage: a catalog may use any alias."""
+    """Return the official service type for an alias that a catalog uses, such as block-storage for ``volumev3``."""
     from os_service_types import ServiceTypes
 
     return str(ServiceTypes().get_service_type(service) or service)

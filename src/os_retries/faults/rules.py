@@ -1,4 +1,4 @@
-"""Which requests meet which faults: by chance, or by a script."""
+"""Rules that give faults to requests, at random or by a script."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 class Request:
     """A request as the rules see it.
 
-    ``service`` is the official service type (``block-storage``), told from the catalog that came with the session's
-    token; None before there was one, and for addresses that are not in it.  ``pattern`` is the path with every
-    segment that holds a digit, versions apart, replaced: ``/v2.1/servers/{id}``.  ``number`` counts the requests with
-    the same service, verb and pattern from 1.
+    ``service``
+        The official service type, such as ``block-storage``, according to the catalog of the session's token; None
+        before the first token, and for URLs that are not in the catalog.
+    ``verb``, ``path``
+        The HTTP verb, and the path of the URL.
+    ``pattern``
+        The path with ``{id}`` for every segment that has a digit, except for versions: ``/v2.1/servers/{id}``.
+    ``number``
+        The number of the request, from 1, among those with the same service, verb and pattern.
     """
 
     service: str | None
@@ -31,12 +36,12 @@ class Request:
 
     @property
     def token(self) -> bool:
-        """Whether it asks for a token."""
+        """Whether the request asks for a token."""
         return self.verb == "POST" and self.path.endswith("/auth/tokens")
 
     @property
     def discovery(self) -> bool:
-        """Whether it asks which versions of an API there are: a GET of nothing but a name and a version."""
+        """Whether the request asks for the versions of an API: a GET whose path is only a name and a version."""
         return self.verb == "GET" and _DISCOVERY.fullmatch(self.path) is not None
 
 
@@ -48,20 +53,22 @@ _VERBS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 def only(
     *, service: str | None = None, verb: str | Collection[str] | None = None, path: str | None = None
 ) -> Callable[[Request], bool]:
-    """Make a filter for ``AtRandom`` and ``Script``: what is given must hold; any function of a request does as well.
+    """Return a filter for ``AtRandom`` and ``Script``, which accepts a request if all given parameters match.
+
+    Any other function that takes a :class:`Request` and returns a bool may be used as a filter too.
 
     :param service: an official service type, such as ``compute``
     :param verb: one verb or several
-    :param path: a regular expression that is searched in the path
-    :raises ValueError: for an unknown verb, or a path that is no regular expression
+    :param path: a regular expression that is searched for in the path
+    :raises ValueError: for an unknown verb, or for a path that is not a regular expression
     """
     verbs = {verb} if isinstance(verb, str) else None if verb is None else set(verb)
     if verbs is not None and not verbs <= _VERBS:
-        raise ValueError(f"unknown verb {', '.join(sorted(verbs - _VERBS))}: one of {', '.join(sorted(_VERBS))}")
+        raise ValueError(f"unknown verb {', '.join(sorted(verbs - _VERBS))}: must be {', '.join(sorted(_VERBS))}")
     try:
         pattern = None if path is None else re.compile(path)
     except re.error as error:
-        raise ValueError(f"path is no regular expression: {path!r}: {error}") from error
+        raise ValueError(f"path is not a regular expression: {path!r}: {error}") from error
 
     def matches(request: Request) -> bool:
         return (
@@ -74,7 +81,7 @@ def only(
 
 
 def anything(_request: Request) -> bool:
-    """Let every request through; the default of ``only``."""
+    """Accept every request.  This is the default of ``only``."""
     return True
 
 
@@ -84,18 +91,19 @@ def _choose(values: Sequence[Any], dice: float) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtRandom:
-    """Faults by chance.  The rates are shares of the requests, from 0 to 1, and add up to 1 at most.
+    """Faults at random.  The rates are shares of the requests, from 0 to 1, and add up to 1 at most.
 
-    :param refused: answered by one of ``statuses`` before the service sees the request
-    :param lost: processed by the service, and then answered by 502 or 504, reset or stalled
-    :param unreachable: connection refused
-    :param reset: connection reset before the service sees the request
-    :param stall: never answered, and never seen by the service
-    :param statuses: of what is refused
-    :param retry_after: values of Retry-After to choose from for what is refused; None for no such header
-    :param html: share of the answers that are a balancer's page
-    :param only: which requests the rule is for
-    :raises ValueError: for a rate or a status out of its range
+    :param refused: rate of requests answered with one of ``statuses``, which the service does not see
+    :param lost: rate of requests that the service processes, and that are then answered with 502 or 504, reset or
+        stalled
+    :param unreachable: rate of refused connections
+    :param reset: rate of connections that are reset before the service sees the request
+    :param stall: rate of requests that are never answered, and that the service does not see
+    :param statuses: the statuses to choose from for ``refused``
+    :param retry_after: the values of Retry-After to choose from for ``refused``: seconds or a text; None for no header
+    :param html: share of the ``refused`` responses that are the page of a load balancer
+    :param only: a filter: which requests the rule applies to
+    :raises ValueError: for a rate or a status outside its range
     """
 
     refused: float = 0.0
@@ -115,17 +123,17 @@ class AtRandom:
                 raise ValueError(f"{name} must be a share from 0 to 1, not {rate!r}")
         total = self.refused + self.lost + self.unreachable + self.reset + self.stall
         if total > 1 + 1e-9:
-            raise ValueError(f"the rates add up to {total:g}, and no more than 1 makes sense")
+            raise ValueError(f"the rates add up to {total:g}, but must add up to 1 at most")
         for name, values in (("statuses", self.statuses), ("retry_after", self.retry_after)):
             if isinstance(values, str) or not values:
-                raise ValueError(f"{name} must be a list with something in it, not {values!r}")
+                raise ValueError(f"{name} must be a list that is not empty, not {values!r}")
         for status in self.statuses:
             check_status(status)
         for value in self.retry_after:
             header_text(value)
 
     def fault(self, dice: Dice) -> Fault | None:
-        """Decide for one request."""
+        """Return the fault of one request, or None."""
         makers: tuple[tuple[float, Callable[[], Fault]], ...] = (
             (
                 self.refused,
@@ -152,9 +160,12 @@ _LOST = (Fault.lost(502), Fault.lost(504), Fault.reset(processed=True), Fault.st
 
 
 class Script:
-    """These faults in this order, one for each request that ``only`` lets through; None lets a request through.
+    """A sequence of faults, one for each request that ``only`` accepts.
 
-    When they are used up everything is let through.
+    :param faults: the faults in order; None for a request without a fault.  After the last one there are no more
+        faults.
+    :param only: a filter: which requests the rule applies to
+    :raises TypeError: for an item that is neither a Fault nor None
     """
 
     def __init__(self, faults: Iterable[Fault | None], *, only: Callable[[Request], bool] = anything) -> None:
@@ -165,13 +176,16 @@ class Script:
                 raise TypeError(f"a script holds Faults and None, not {each!r}")
 
     def fault(self, _dice: Dice) -> Fault | None:
-        """Take the next one."""
+        """Return the next fault of the sequence, or None."""
         return self.left.pop(0) if self.left else None
 
 
 @dataclass(frozen=True, slots=True)
 class Dice:
-    """What one request rolls: always the same number of dice, so that no decision shifts the next one's."""
+    """The random numbers of one request.
+
+    Every request takes the same number of them, so that no decision shifts those of the next request.
+    """
 
     kind: float
     status: float

@@ -1,1 +1,1 @@
-"""The policy lab, `os-retries simulate`: ``model`` is the virtual world, ``report`` shows what happened in it."""
+"""``os-retries simulate``: ``model`` simulates a service and its callers, ``report`` shows the results."""

@@ -1,13 +1,16 @@
-"""The options of ``os-retries simulate``.  Imported for every command's --help: standard library only."""
+"""The options of ``os-retries simulate``.
+
+This module is imported for the --help of every command, so it uses the standard library only.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 _DESCRIPTION = """\
-Try retry policies on a service in trouble, on a virtual clock. The policy and the pacer are those that your programs
-use; only the service and its callers are simulated. The specification's plain loop, keystoneauth's retries and AWS's
-retries run beside them for comparison."""
+Simulate retry policies on a service in trouble, with a virtual clock. The policy and the pacer are the real ones that
+your programs use; only the service and its callers are simulated. For comparison, the specification's plain loop,
+keystoneauth's retries and AWS's retries run in the same scenario."""
 
 _EPILOG = """\
 examples:
@@ -16,16 +19,16 @@ examples:
   os-retries simulate --lasts 0 --random 0.2                one attempt in five fails, always
   os-retries simulate --rate 20 --capacity 25 --config-file /etc/nova/nova.conf --html lab.html
 
-The same options and the same --seed give the same numbers. "attempts x normal" is the number of attempts in the outage
-for each call that begins. "drained in" is the time from the end of the outage until almost no call waits any more.
-"wait" is how long the calls took that failed at first."""
+The same options and the same --seed give the same numbers. "attempts x normal" is the number of attempts during the
+trouble for each call that begins then. "drained in" is the time from the end of the trouble until almost no call waits
+any more. "wait" is how long the calls took whose first attempt failed."""
 
 # By option: the field of Scenario, its type, and the name of the value and the text in --help.
 _SCENARIO: dict[str, tuple[str, type, str, str]] = {
     "--rate": ("rate", float, "N", "calls a second, at random instants (default: 100)"),
-    "--calls": ("calls", int, "N", "calls in all (default: for three minutes after the trouble)"),
+    "--calls": ("calls", int, "N", "total number of calls (default: enough for three minutes after the trouble)"),
     "--capacity": ("capacity", float, "N", "attempts a second that the service can take (default: 150)"),
-    "--begins": ("begins", float, "SECONDS", "until the trouble begins (default: 30)"),
+    "--begins": ("begins", float, "SECONDS", "time until the trouble begins (default: 30)"),
     "--lasts": ("lasts", float, "SECONDS", "how long the trouble lasts; 0: no trouble (default: 40)"),
     "--left": (
         "left",
@@ -57,7 +60,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--collapse",
         dest="collapses",
         action="store_true",
-        help="the more attempts the service gets beyond its capacity, the fewer it can answer",
+        help="the service answers fewer attempts, the more it gets beyond its capacity",
     )
     how = parser.add_argument_group("who calls")
     how.add_argument("--shared", action="store_true", help="all processes share one pacer, as through pacing_url")
@@ -66,11 +69,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="one more policy, from [timeouts] of an oslo.config file; may be repeated",
+        help="also simulate the policy in [timeouts] of this oslo.config file; may be repeated",
     )
     output = parser.add_argument_group("what is reported")
     output.add_argument(
-        "--html", metavar="FILE", help="write a page with pictures (needs matplotlib: os-retries[simulate])"
+        "--html", metavar="FILE", help="write a page with diagrams (needs matplotlib: os-retries[simulate])"
     )
     parser.set_defaults(body=_simulate)
 

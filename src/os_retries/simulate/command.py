@@ -1,4 +1,4 @@
-"""The body of `os-retries simulate`."""
+"""The command `os-retries simulate`: it runs the scenario with each policy, and prints a table."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
     Make = Callable[[Scenario], Contestant]
 
-#: keystoneauth1 5.18 with status_code_retries=5: 0.5 s, doubled each time (docs/design/others.md; no jitter).
+#: keystoneauth1 5.18 with status_code_retries=5: 0.5 s, doubled each time, without jitter (docs/design/others.md).
 _KEYSTONEAUTH = RetryPolicy(retry_after=0.5, retry_backoff=2.0, pacing=False)
 
 
 def contestant(policy: RetryPolicy, *, shared: bool) -> Make:
-    """Return the maker of a contestant with this policy, paced if it says so."""
+    """Return a function that makes a contestant with this policy for a scenario.
+
+    :param shared: whether all processes share one pacer, if the policy is paced
+    """
 
     def make(scenario: Scenario) -> Contestant:
         dice = scenario.dice(2).random
@@ -35,7 +38,7 @@ def contestant(policy: RetryPolicy, *, shared: bool) -> Make:
 
 
 def field(config_files: Sequence[str], *, shared: bool) -> dict[str, Make]:
-    """Return those who run against each other: three of the field, ours, and one for each file.
+    """Return the contestants by name: three for comparison, os-retries, and one for each configuration file.
 
     :raises UsageError: for a file that cannot be used
     """
@@ -51,7 +54,10 @@ def field(config_files: Sequence[str], *, shared: bool) -> dict[str, Make]:
 
 
 def run(scenario: Scenario, makes: dict[str, Make], *, quiet: bool = False) -> dict[str, Result]:
-    """Run the scenario once with each, and say on a terminal how far it is."""
+    """Run the scenario once with each contestant, and return the results by name.
+
+    On a terminal the progress is shown, unless ``quiet`` is set.
+    """
     results = {}
     show = not quiet and sys.stderr.isatty()
     for name, make in makes.items():
@@ -82,9 +88,9 @@ _LIMITS = {  # lowest, highest
 
 
 def scenario_of(arguments: argparse.Namespace) -> Scenario:
-    """Make the scenario of the options.
+    """Return the scenario that the options describe.
 
-    :raises UsageError: for a value out of its range
+    :raises UsageError: for a value outside its range
     """
     values = {name: value for name in _LIMITS if (value := getattr(arguments, name)) is not None}
     for name, value in values.items():
@@ -92,7 +98,7 @@ def scenario_of(arguments: argparse.Namespace) -> Scenario:
         if not low <= value <= high:
             raise UsageError(f"{OPTIONS[name]} must be from {low:g} to {high:g}, not {value:g}")
     scenario = Scenario(**values, collapses=arguments.collapses)
-    if "calls" not in values:  # as many as it takes to see the end of it
+    if "calls" not in values:  # enough to see the end of the trouble
         scenario = replace(scenario, calls=max(100, round(scenario.rate * (scenario.ends + 180.0))))
     return scenario
 
@@ -115,7 +121,7 @@ OPTIONS = {
 def simulate(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit status.
 
-    :raises UsageError: for options that cannot be
+    :raises UsageError: for invalid options
     """
     scenario = scenario_of(arguments)
     makes = field(arguments.config_file, shared=arguments.shared)
@@ -128,12 +134,15 @@ def simulate(arguments: argparse.Namespace) -> int:
     print(table(results, ideal))  # noqa: T201
     if target is not None:
         target.write_text(page(scenario, results, ideal), encoding="utf-8")
-        print(f"The pictures are in {target}.")  # noqa: T201
+        print(f"The diagrams are in {target}.")  # noqa: T201
     return 0
 
 
 def _can_draw(target: Path) -> None:
-    """Find out before a minute of computing whether the page can be made, and be written."""
+    """Check whether the page can be drawn and written, before the simulation takes a minute.
+
+    :raises UsageError: if not
+    """
     try:
         import matplotlib  # noqa: F401, ICN001
     except ImportError:

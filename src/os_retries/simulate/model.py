@@ -1,7 +1,7 @@
-"""A service in trouble, its callers, and a clock that waits for nobody.
+"""The simulation: a service in trouble, its callers, and a virtual clock.
 
-What decides is what is shipped: ``RetryPolicy.wait_after`` how often and how fast a call is repeated, and the pacer of
-``os_retries.pacing.local`` when it may go.  Only the service, the callers and the clock are made up.
+The decisions are made by the real code: ``RetryPolicy.wait_after`` decides whether and when a call is repeated, and the
+pacer of ``os_retries.pacing.local`` gives slots.  Only the service, the callers and the clock are simulated.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _FAILURE = Failure(503, kind=Kind.REFUSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What happens: so many calls, to a service that is so strong, and for a while weaker.
+    """A load, and a service whose capacity is reduced for a while.
 
-    :param rate: calls a second, all processes together, at random instants
-    :param calls: how many calls there are
-    :param capacity: attempts a second that the service can take; what is more it refuses at once
+    :param rate: calls a second of all processes together, at random instants
+    :param calls: total number of calls
+    :param capacity: attempts a second that the service can take; it refuses any more at once
     :param begins: seconds until the trouble begins
-    :param lasts: seconds that it lasts
-    :param left: the share of the capacity that is left then: 0 is an outage, 0.5 a brown-out
-    :param after: attempts a second that it can take afterwards; None: as before
-    :param collapses: whether it gets less done the more it is asked beyond its capacity
-    :param failing: the share of attempts that fail at random, always
+    :param lasts: seconds that the trouble lasts
+    :param left: share of the capacity that is left during the trouble: 0 is an outage, 0.5 a brown-out
+    :param after: capacity after the trouble, in attempts a second; None for the capacity before it
+    :param collapses: whether the service answers fewer attempts, the more it gets beyond its capacity
+    :param failing: share of all attempts that fail at random, at any time
     :param latency: seconds that an answer takes
-    :param processes: how many share the calls
-    :param seed: the dice's
+    :param processes: number of processes that share the calls
+    :param seed: seed of the random numbers
     """
 
     rate: float = 100.0
@@ -57,17 +57,25 @@ class Scenario:
 
     @property
     def ends(self) -> float:
-        """The instant at which the trouble of the service is over."""
+        """The instant at which the trouble ends, in seconds."""
         return self.begins + self.lasts
 
     def dice(self, number: int) -> random.Random:
-        """Return dice of one's own: the callers', the service's, the policy's."""
+        """Return a random number generator: 0 for the callers, 1 for the service, 2 for the policy."""
         return random.Random(self.seed * 10 + number)  # noqa: S311
 
 
 @dataclass(slots=True)
 class Second:
-    """One second: attempts, those that failed, calls that have failed and go on, calls given up, calls that began."""
+    """The counts of one second.
+
+    ``attempts``, ``failed``
+        All attempts, and the attempts that failed.
+    ``waiting``
+        Calls that have failed at least once and are still in progress, at the start of the second.
+    ``given_up``, ``began``
+        Calls that were given up, and calls that began.
+    """
 
     attempts: int = 0
     failed: int = 0
@@ -78,9 +86,14 @@ class Second:
 
 @dataclass(slots=True)
 class Result:
-    """What has become of the calls.
+    """The results of a simulation.
 
-    ``waits`` are the seconds that each call took that failed at first, in ascending order.
+    ``calls``, ``failed``
+        The number of calls, and of calls that were given up.
+    ``waits``
+        For each call whose first attempt failed, the seconds that it took, in ascending order.
+    ``seconds``
+        The counts of each second.
     """
 
     scenario: Scenario
@@ -91,50 +104,57 @@ class Result:
 
     @property
     def peak(self) -> int:
-        """Attempts in the busiest second."""
+        """The number of attempts in the busiest second."""
         return max(each.attempts for each in self.seconds)
 
     @property
     def peak_of_five(self) -> float:
-        """Attempts a second in the busiest five seconds: chance evens out."""
+        """The attempts a second in the busiest five seconds, which depend less on chance."""
         loads = [each.attempts for each in self.seconds]
         return max(sum(loads[at : at + 5]) / 5 for at in range(max(1, len(loads) - 4)))
 
     @property
     def amplification(self) -> float:
-        """Attempts for each call that begins, while the service is in trouble."""
+        """The number of attempts for each call that begins, during the trouble."""
         during = self.seconds[int(self.scenario.begins) : int(self.scenario.ends)]
         calls = sum(each.began for each in during)
         return sum(each.attempts for each in during) / calls if calls else 1.0
 
     @property
     def drained(self) -> float:
-        """Seconds from the end of the trouble until next to nobody waits any more."""
+        """The seconds from the end of the trouble until almost no call waits any more."""
         return drained(self.scenario, [each.waiting for each in self.seconds])
 
     def wait(self, share: float) -> float:
-        """Seconds that so large a share of the calls that failed at first took at most."""
+        """Return a percentile of ``waits``, in seconds.
+
+        :param share: the percentile as a share, such as 0.99
+        """
         return self.waits[min(int(share * len(self.waits)), len(self.waits) - 1)] if self.waits else 0.0
 
 
 def drained(scenario: Scenario, waiting: list[int]) -> float:
-    """Seconds from the end of the trouble until next to nobody waits: a fiftieth of the most there were, or ten."""
+    """Return the seconds from the end of the trouble until almost no call waits.
+
+    :param waiting: the number of waiting calls in each second.  "Almost none" is a fiftieth of the largest number, and
+        ten at least.
+    """
     few, end = max(10.0, max(waiting) / 50.0), int(scenario.ends)
     return float(next((at for at, number in enumerate(waiting[end:]) if number <= few), max(0, len(waiting) - end)))
 
 
 class Service:
-    """A service: takes what it can, and refuses the rest at once."""
+    """A service that accepts attempts up to its capacity, and refuses the rest at once."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.dice = scenario.dice(1).random
         self.now = 0.0
         self.room = 0.0
-        self.offered = 0.0  # attempts a second, lately
+        self.offered = 0.0  # recent attempts a second
 
     def capacity(self, now: float) -> float:
-        """Attempts a second that it can take."""
+        """Return the attempts a second that the service can take at ``now``."""
         scenario = self.scenario
         capacity = scenario.capacity
         if now >= scenario.ends:
@@ -146,16 +166,16 @@ class Service:
         return capacity
 
     def has_room(self, now: float) -> bool:
-        """Whether it would take an attempt now."""
+        """Return whether the service would accept an attempt at ``now``."""
         passed, self.now = now - self.now, now
         capacity = self.capacity(now)
-        # A tenth of a second's work may come at once, or five attempts.
+        # The service accepts the work of a tenth of a second at once, and five attempts at least.
         self.room = min(self.room + passed * capacity, max(5.0, capacity / 10.0)) if capacity else 0.0
         self.offered *= max(0.0, 1.0 - passed)
         return self.room >= 1.0
 
     def takes(self, now: float) -> bool:
-        """Take one attempt, or refuse it."""
+        """Accept or refuse one attempt; return whether it succeeds."""
         room = self.has_room(now)
         self.offered += 1.0
         if room:
@@ -164,7 +184,7 @@ class Service:
 
 
 class Call:
-    """One logical call on its way."""
+    """One call in progress."""
 
     __slots__ = ("attempts", "began", "extra", "process", "turn", "waits_since", "works")
 
@@ -172,21 +192,21 @@ class Call:
         self.began = began
         self.process = process
         self.attempts = 0
-        self.works = False  # how the attempt ends that is on its way
+        self.works = False  # whether the present attempt will succeed
         self.extra = 0.0
         self.turn: Turn | None = None
         self.waits_since: float | None = None
 
 
 class Contestant:
-    """One way to repeat calls: a policy, with a pacer or without."""
+    """One way to repeat calls: a policy without a pacer.  Subclasses add a pacer or a quota."""
 
     def __init__(self, policy: RetryPolicy, dice: Callable[[], float]) -> None:
         self.policy = policy
         self.dice = dice
 
     def failed(self, call: Call, now: float) -> float | None:  # noqa: ARG002
-        """Tell after how many seconds a call that has failed goes on; None: it is given up."""
+        """Return the seconds after which a call that has failed continues; None if it is given up."""
         policy = self.policy
         wait = policy.wait_after(
             _FAILURE, attempt=call.attempts, extra_left=policy.retry_max_wait - call.extra, dice=self.dice()
@@ -197,18 +217,21 @@ class Contestant:
         return wait.seconds
 
     def may_go(self, call: Call, now: float) -> float | None:  # noqa: ARG002
-        """Tell whether a call may go whose own wait is over: 0, the seconds until it asks again, or None: never."""
+        """Ask whether a call whose own wait is over may be attempted.
+
+        :returns: 0 if it may, the seconds until it asks again, or None if it is given up
+        """
         return 0.0
 
     def succeeded(self, call: Call, now: float) -> None:
-        """Take note of an attempt that has succeeded."""
+        """Record an attempt that has succeeded."""
 
     def ended(self, call: Call) -> None:
-        """Take note of the end of a call that had failed."""
+        """Record the end of a call that had failed."""
 
 
 class Paced(Contestant):
-    """A RetryPolicy and the pacer: one for each process, or one for all of them."""
+    """A RetryPolicy with the pacer: one for each process, or one that all processes share."""
 
     def __init__(self, policy: RetryPolicy, dice: Callable[[], float], *, shared: bool) -> None:
         super().__init__(policy, dice)
@@ -220,7 +243,7 @@ class Paced(Contestant):
         return 0 if self.shared else call.process
 
     def failed(self, call: Call, now: float) -> float | None:
-        """Tell after how many seconds a call that has failed goes on; None: it is given up."""
+        """Return the seconds after which a call that has failed continues; None if it is given up."""
         key = self._key(call)
         pacer = self.pacers.get(key)
         if pacer is None:
@@ -234,7 +257,10 @@ class Paced(Contestant):
         return wait
 
     def may_go(self, call: Call, now: float) -> float | None:
-        """Tell whether a call may go whose own wait is over: 0, the seconds until it asks again, or None: never."""
+        """Ask the pacer for a slot, for a call whose own wait is over.
+
+        :returns: 0 if there is one, the seconds until it asks again, or None if it is given up
+        """
         turn = call.turn
         if turn is None:
             return 0.0
@@ -248,20 +274,20 @@ class Paced(Contestant):
         return nap
 
     def succeeded(self, call: Call, now: float) -> None:
-        """Take note of an attempt that has succeeded."""
+        """Record an attempt that has succeeded."""
         pacer = self.pacers.get(self._key(call))
         if pacer is not None:
             pacer.note(now, 1, 0)
 
     def ended(self, call: Call) -> None:
-        """Take note of the end of a call that had failed."""
+        """Record the end of a call that had failed."""
         self.pacers[self._key(call)].call_ended()
 
 
 class AwsStandard(Contestant):
-    """botocore's standard mode with its retry quota (capacity 500, 14 for a transient error, three attempts).
+    """botocore's standard mode: three attempts, and a retry quota of 500, of which a transient error takes 14.
 
-    One quota for each process, as one client has it; a retry that succeeds gives back what it took.
+    Each process has one quota, like one client.  A retry that succeeds returns what it took.
     """
 
     def __init__(self, policy: RetryPolicy, dice: Callable[[], float]) -> None:
@@ -269,7 +295,7 @@ class AwsStandard(Contestant):
         self.quota: dict[int, int] = {}
 
     def failed(self, call: Call, now: float) -> float | None:
-        """Tell after how many seconds a call that has failed goes on; None: it is given up."""
+        """Return the seconds after which a call that has failed continues; None if it is given up."""
         quota = self.quota.get(call.process, 500)
         if call.attempts >= 3 or quota < 14:
             return None
@@ -278,7 +304,7 @@ class AwsStandard(Contestant):
         return wait if now >= 0.0 else None
 
     def succeeded(self, call: Call, now: float) -> None:  # noqa: ARG002
-        """Take note of an attempt that has succeeded."""
+        """Record an attempt that has succeeded."""
         quota = self.quota.get(call.process, 500)
         self.quota[call.process] = min(500, quota + (14 if call.attempts > 1 else 1))
 
@@ -287,7 +313,7 @@ _BEGINS, _ANSWERED, _GOES_ON = range(3)
 
 
 class World:
-    """All that happens, in the order in which it does."""
+    """The simulation of one scenario with one contestant: a queue of events, ordered by time."""
 
     def __init__(self, scenario: Scenario, how: Contestant) -> None:
         self.scenario = scenario
@@ -301,7 +327,10 @@ class World:
         self._second = Second()
 
     def run(self, progress: Callable[[int], object] | None = None) -> Result:
-        """Let it happen; ``progress`` is told the number of calls that have begun, now and then."""
+        """Run the simulation and return the result.
+
+        :param progress: called once for each simulated second, with the number of calls that have begun
+        """
         result, agenda, seconds = self.result, self._agenda, self.result.seconds
         handlers = (self._begins, self._answered, self._goes_on)
         self._call_after(0.0)
@@ -373,9 +402,12 @@ class World:
 
 
 def clairvoyant(scenario: Scenario, own_wait: float = 10.0) -> float:
-    """Seconds until the trouble is drained by a scheduler that sends a retry exactly when the service has room."""
+    """Return the seconds until an ideal scheduler, which knows when the service has room, has drained the queue.
+
+    :param own_wait: seconds between two attempts of a call, at least
+    """
     dice, service = scenario.dice(0), Service(scenario)
-    backs: deque[float] = deque()  # when the own waits are over
+    backs: deque[float] = deque()  # the instants at which the own waits end
     waiting: list[int] = []
     left, at, step = scenario.calls, 0.0, 0.01
     dice.randrange(scenario.processes)
@@ -388,7 +420,7 @@ def clairvoyant(scenario: Scenario, own_wait: float = 10.0) -> float:
             left -= 1
             dice.randrange(scenario.processes)
             begins += dice.expovariate(scenario.rate)
-        # The room that the next first attempt needs is not given away.
+        # Room for one first attempt is kept free.
         while backs and backs[0] <= at and service.has_room(at) and service.room >= 2.0:
             backs.popleft()
             if not service.takes(at):

@@ -1,4 +1,4 @@
-"""What happened in the virtual world: a table for the terminal, and a page with pictures that needs no network."""
+"""The results of a simulation: a table for the terminal, and a page with diagrams that needs no network."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 _COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
 _PICTURES = {
     "attempts": "attempts a second (the service's load)",
-    "waiting": "calls waiting (those that have failed and are still on their way)",
-    "given_up": "calls given up (all told)",
+    "waiting": "calls waiting (calls that have failed and are still in progress)",
+    "given_up": "calls given up (in total)",
 }
 
 
 def describe(scenario: Scenario) -> str:
-    """Say in a sentence what happens."""
+    """Describe the scenario in one sentence."""
     trouble = "an outage" if not scenario.left else f"{scenario.left:.0%} of its capacity left"
     parts = [
         f"{scenario.calls} calls, {scenario.rate:g} a second",
@@ -36,7 +36,7 @@ def describe(scenario: Scenario) -> str:
 
 
 def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
-    """Return the table: a row for each policy."""
+    """Return the rows of the table, one for each policy."""
     return [
         (
             name,
@@ -64,7 +64,9 @@ def table(results: Mapping[str, Result], ideal: float) -> str:
 
 
 def page(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str:
-    """Return a page of HTML with the table and the pictures in it.
+    """Return an HTML page with the table and the diagrams.
+
+    :param ideal: seconds that an ideal scheduler takes, as from ``clairvoyant``
 
     :raises ImportError: if matplotlib is not installed
     """
@@ -85,8 +87,9 @@ def page(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str
 
 
 def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[str]) -> Any:
-    """Draw what happened over time, a curve for each policy: the attempts, the calls waiting, the calls given up.
+    """Draw diagrams over time, with a curve for each policy.
 
+    :param what: the diagrams: ``attempts``, ``waiting``, ``given_up``
     :raises ImportError: if matplotlib is not installed
     """
     from matplotlib.figure import Figure
@@ -111,7 +114,7 @@ def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[st
 
 
 def svg(figure: Any) -> str:
-    """Return a picture as SVG, the same for the same picture."""
+    """Return a figure as SVG.  Equal figures give equal texts."""
     from matplotlib import rc_context
 
     file = io.StringIO()
