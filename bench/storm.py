@@ -117,7 +117,9 @@ def main() -> int:
                 )
             print(flush=True)
         if options.picture and name == "outage of 40 s":
-            Path(options.picture).write_text(svg(picture(scenario, results, ("given_up", "attempts", "waiting"))) + "\n")
+            Path(options.picture).write_text(
+                svg(picture(scenario, results, ("given_up", "attempts", "waiting"))) + "\n"
+            )
     if options.json:
         print(json.dumps(all_figures, indent=2))
     for line in missed:
