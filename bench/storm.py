@@ -19,8 +19,9 @@ from typing import Any
 
 from os_retries import RetryPolicy
 from os_retries.simulate.command import contestant, field, run
-from os_retries.simulate.model import Scenario, clairvoyant
+from os_retries.simulate.model import clairvoyant
 from os_retries.simulate.report import picture, svg, table
+from os_retries.simulate.scenario import Scenario
 
 OURS = "os-retries"
 FAILED, AMPLIFICATION, PEAK, DRAINED = 0.0005, 1.15, 1.2, 1.5

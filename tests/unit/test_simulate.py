@@ -10,7 +10,8 @@ import pytest
 from os_retries import RetryPolicy
 from os_retries.cli import main
 from os_retries.simulate.command import contestant
-from os_retries.simulate.model import AwsStandard, Contestant, Result, Scenario, World, clairvoyant
+from os_retries.simulate.model import AwsStandard, Contestant, World, clairvoyant
+from os_retries.simulate.scenario import Result, Scenario
 
 OUTAGE = Scenario(calls=15_000, lasts=25.0)
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from os_retries.policy import RetryPolicy
 from os_retries.run.policies import UsageError, policies
-from os_retries.simulate.model import AwsStandard, Contestant, Paced, Scenario, World, clairvoyant
+from os_retries.simulate.model import AwsStandard, Contestant, Paced, World, clairvoyant
 from os_retries.simulate.report import describe, page, table
+from os_retries.simulate.scenario import Scenario
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from os_retries.simulate.model import Result
+    from os_retries.simulate.scenario import Result
 
     Make = Callable[[Scenario], Contestant]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from os_retries.simulate.model import Result, Scenario
+    from os_retries.simulate.scenario import Result, Scenario
 
 _COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
 _PICTURES = {
