@@ -40,8 +40,16 @@ clients: env  ## every client against a misbehaving server
 
 lowest:  ## an attached session on the oldest keystoneauth and an older openstacksdk
 	@tools/venv .venv-lowest requirements/lowest.txt .
-	.venv-lowest/bin/python -m pytest -W "ignore:The openstack.version module is deprecated" \
-		tests/clients/test_attach.py --deselect tests/clients/test_attach.py::test_all_22_configurations_are_tested_here
+	.venv-lowest/bin/python -m pytest $(OLDER)
+
+# Some clients are not there.
+OLDER := -W "ignore:The openstack.version module is deprecated" tests/clients/test_attach.py \
+	--deselect tests/clients/test_attach.py::test_all_22_configurations_are_tested_here
+
+matrix: lowest  ## the tests on every Python from 3.11 on that is there, and on older releases; PYTHONS="/path/to/python ..."
+	@tools/venv .venv-middle requirements/middle.txt .
+	.venv-middle/bin/python -m pytest $(OLDER)
+	@tools/matrix
 
 cloud: env  ## the real services of sandbox/, and the clients on them
 	$(PYTEST) tests/cloud
