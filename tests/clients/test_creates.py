@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http
 import io
 import json
@@ -720,3 +721,16 @@ def test_a_wait_that_the_program_ends_ends_the_look_up_and_nothing_is_sent_again
         create(session)
     assert len(service.sent("POST")) == 1
     assert "the program has ended the wait" in str(caught.value.response.os_retries)
+
+
+def test_a_create_is_gone_when_it_has_ended(service: Service, session: Session) -> None:
+    """Nothing that it leaves has to wait for a garbage collection."""
+    create(session)
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(type(each).__name__ in ("Creation", "Keeper") for each in gc.get_objects())
+        create(session)
+        assert sum(type(each).__name__ in ("Creation", "Keeper") for each in gc.get_objects()) == before
+    finally:
+        gc.enable()

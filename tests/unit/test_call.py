@@ -723,3 +723,34 @@ def test_a_wait_that_the_program_ends_ends_the_call_with_the_clients_error():
 def test_a_sleep_that_returns_anything_but_true_is_a_sleep(result):
     method = Scripted(HttpError(503), "result")
     assert RetryPolicy(sleep=lambda _seconds: result).execute(method) == "result"
+
+
+def test_a_sibling_in_another_thread_of_the_same_call_has_its_own_retries():
+    """asyncio.to_thread copies the context, and with it the scope of the call around."""
+    attempts, results = [], []
+
+    def in_a_thread(function):
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(function,))
+        thread.start()
+        thread.join()
+
+    def fails():
+        with pytest.raises(HttpError):
+            RetryPolicy(retries_number=0).execute(Scripted(HttpError(503)))
+
+    def outer():
+        context = contextvars.copy_context()
+
+        def method():
+            attempts.append(1)
+            if len(attempts) == 1:  # while this attempt runs, the sibling gives up
+                thread = threading.Thread(target=context.run, args=(fails,))
+                thread.start()
+                thread.join()
+                raise HttpError(503)
+            return "result"
+
+        in_a_thread(lambda: results.append(RetryPolicy(sleep=lambda _seconds: None).execute(method)))
+
+    RetryPolicy().execute(outer)
+    assert results == ["result"]

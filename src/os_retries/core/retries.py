@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from dataclasses import replace
+from threading import get_ident
 from typing import TYPE_CHECKING, cast
 
 from os_retries import forks
@@ -151,7 +152,7 @@ class FailedCall:
         detail += f" ({failure.note})" if failure.note else ""
         who = self.target.name(), self.target.service()
         evidence = Evidence(*who, tuple(self.attempts), reason, detail, ordinal, failure.found)
-        self.scope.given_up = (ordinal, attempt.status)
+        self.scope.given_up = (ordinal, attempt.status, get_ident())
         if reason is GiveUp.NOT_REPEATABLE:
             self.scope.not_repeatable = ordinal
         self.target.add_evidence(error, evidence)
@@ -260,8 +261,8 @@ class FailedCall:
                 return True
         if self.scope.not_repeatable > since:  # whichever error the client raises for it, a repeat could do it twice
             return True
-        ordinal, given_up_status = self.scope.given_up
-        return ordinal > since and given_up_status == status
+        ordinal, *given_up = self.scope.given_up
+        return ordinal > since and given_up == [status, get_ident()]
 
 
 def raise_again(held: list[Exception]) -> NoReturn:

@@ -20,8 +20,9 @@ class Scope:
     extra_waited = 0.0
     #: True after the call has ended.  A thread or a task that was started inside the call may still have its context.
     finished = False
-    #: The ordinal and the status of the last call in this scope that was given up.
-    given_up: tuple[int, int | None] = (0, None)
+    #: The ordinal and the status of the last call in this scope that was given up, and its thread.  Threads may share a
+    #: scope: asyncio.to_thread copies the context.
+    given_up: tuple[int, int | None, int] = (0, None, 0)
     #: The ordinal of the last request in this scope that must not be repeated, because a repeat could do it twice.
     not_repeatable = 0
 

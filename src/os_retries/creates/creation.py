@@ -107,6 +107,7 @@ class Creation:
         """End the create: equal creates that start later need not consider it."""
         if self._has_baseline:
             twins.remove(self)
+        vars(self).pop("_keeper", None)  # it refers to this object, and both would stay until a garbage collection
 
     @property
     def _has_baseline(self) -> bool:
