@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("os_retries")
 
-# Arguments and headers of the create's own request that a look-up must not have.
-_OF_THE_CREATE = frozenset({"json", "data", "files", "params", "stream", "original_ip", "allow", "cookies"})
-_HEADERS_OF_THE_CREATE = frozenset({"content-type", "content-length", "accept", "idempotency-key"})
+# Arguments and headers of the request itself that a look-up must not have.
+_OF_THE_REQUEST = frozenset({"json", "data", "files", "params", "stream", "original_ip", "allow", "cookies"})
+_HEADERS_OF_THE_REQUEST = frozenset({"content-type", "content-length", "accept", "if-match", "idempotency-key"})
 #: The headers that carry a microversion.
 MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"
 # The name of a service in that header, if it is not the service type.
@@ -88,11 +88,11 @@ class Around:
         :param microversion: the microversion to ask for; None for the microversion of the create
         :raises Exception: if there is no response
         """
-        kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_CREATE}
+        kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_REQUEST}
         headers = {
             name: value
             for name, value in (self._kwargs.get("headers") or {}).items()
-            if str(name).lower() not in _HEADERS_OF_THE_CREATE
+            if str(name).lower() not in _HEADERS_OF_THE_REQUEST
         }
         if service is not None or microversion is not None:
             dropped = set(MICROVERSION_HEADERS)

@@ -17,6 +17,7 @@ from os_retries.core.deadlines import let_through
 from os_retries.core.exceptions import chain, get, read_failure
 from os_retries.core.failure import RETRY_CODES, Failure, Kind
 from os_retries.creates.recognise import creation_for
+from os_retries.creates.requests import Around
 from os_retries.policy import attempt_timeout_for
 from os_retries.service_types import service_type
 from os_retries.session.context import send_inside
@@ -37,11 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("os_retries")
 
-# The arguments and headers of the request that a GET for the same resource must not have.
-_OF_A_BODY = frozenset({"json", "data", "files", "params", "stream", "raise_exc"})
 # Modules whose ``get_access`` asks for a token while it holds the lock of its auth plugin.
 _LOCKING = frozenset({"keystoneauth1.identity.base", "keystoneclient.auth.identity.base"})
-_HEADERS_OF_A_BODY = frozenset({"content-type", "content-length", "accept", "if-match"})
 
 
 class Answered(Exception):  # noqa: N818
@@ -196,10 +194,8 @@ class RequestTarget(OwnerTarget):
 
     def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
         """Send a GET with the same session inside this request; it is not repeated on its own."""
-        kwargs = {name: value for name, value in self.kwargs.items() if name not in _OF_A_BODY}
-        headers = kwargs.get("headers") or {}
-        kwargs["headers"] = {name: headers[name] for name in headers if str(name).lower() not in _HEADERS_OF_A_BODY}
-        response = original(**kwargs | {"url": url, "method": "GET", "raise_exc": False})
+        around = Around(self.session, self.service() or "", self.kwargs, functools.partial(send_inside, original))
+        response = around.request("GET", url)
         if response.status_code == 404 and not is_from_service(response.headers, response.json):
             raise ValueError("a gateway has answered instead of the service")
         return response.status_code, response.json() if response.status_code == 200 else None
