@@ -15,6 +15,7 @@ import pytest
 import swiftclient.client
 
 from os_retries import policy as policy_module
+from os_retries.core import hooks
 from os_retries.evidence import GiveUp, Kind
 from os_retries.policy import RetryPolicy
 from os_retries.run import swift
@@ -246,7 +247,7 @@ def obeying(monkeypatch, tmp_path, cold, cloud):
     given_up = []
     reporter = Reporter({})
     reporter.dice = lambda: 1.0
-    monkeypatch.setattr(reporter, "on_give_up", given_up.append)
+    monkeypatch.setattr(hooks, "on_give_up", given_up.append)
     swift.obey(swiftclient.client, reporter)
 
     def make(name="swift.session", **numbers):

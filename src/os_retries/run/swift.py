@@ -4,14 +4,16 @@
 are replaced:
 
 - the function that it calls for each attempt, and ``get_auth``: they remember the error by which the attempt ends
-- its ``sleep``: it asks the policy what follows that error.  It waits as long as the policy, the service's Retry-After
-  and the pacer say, and returns; or there is no further attempt, and it raises the error, which ends the loop
+- its ``sleep``: it hands that error to a ``FailedCall``, as the loop of every other call does.  It waits as long as the
+  policy, the service's Retry-After and the pacer say, and returns; or there is no further attempt, and it raises the
+  error, which ends the loop
 - ``_retry`` itself: it keeps a ``_Loop`` in a context variable, in which the others find what the loop is about, and
-  reports the end
+  gives the call up where the loop ends by itself
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -20,16 +22,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from os_retries.core.deadlines import deadline_in
-from os_retries.core.evidence import Attempt, Evidence, GiveUp, Retry
-from os_retries.core.exceptions import chain, get, read_failure
+from os_retries.core.exceptions import chain, read_failure
 from os_retries.core.failure import RETRY_CODES, Failure, Kind, kind_of
-from os_retries.core.scope import count
-from os_retries.pacing.process import Place, pacers
+from os_retries.core.retries import FailedCall
+from os_retries.core.scope import Scope, count
+from os_retries.core.streams import Stream
+from os_retries.pacing.process import pacers
 from os_retries.policy import policy_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from os_retries.core.evidence import Evidence
+    from os_retries.core.protocols import Policy
     from os_retries.run.report import Reporter
 
 _SERVICE = "object-store"
@@ -37,31 +42,71 @@ _RATE_LIMIT = 498  # swift's own, beside 429
 
 
 class _Loop:
-    """One call of ``_retry``: what it is about, and how its attempts have ended."""
+    """One call of ``_retry``, as a target of the core: what it is about, and how its attempts fail."""
 
-    def __init__(self, connection: Any, name: str, *, rewindable: bool) -> None:
+    def __init__(self, connection: Any, name: str, reporter: Reporter, *, rewindable: bool) -> None:
         self.connection = connection
-        self.name = name
-        self.rewindable = rewindable
-        self.error: Exception | None = None
+        self.error: Exception | None = None  # of the attempt that has ended
         self.token_error: Exception | None = None  # the same, if it comes from a token's request
-        self.attempts: list[Attempt] = []
-        self.extra_waited = 0.0
-        self.reason = GiveUp.ATTEMPTS
-        self.place = Place()
+        self.begun = count.given_up
+        self.over = False  # whether swiftclient has left its loop
+        self.ended = False  # whether the call has been given up, or has failed for good
+        self._name = name
+        # A body that cannot be read twice is a stream without a start.
+        streams = () if rewindable else (Stream(None),)
+        self.failed = FailedCall(Scope(), self, streams, None, dice=reporter.dice)
 
-    @property
-    def endpoint(self) -> str:
-        """The endpoint whose retries form one queue; it has the name that an attached session gives it."""
+    def name(self) -> str:
+        """Return the function that the loop calls, and the container and the object."""
+        return self._name
+
+    def service(self) -> str:
+        """Return the service type."""
+        return _SERVICE
+
+    def endpoint(self, outcome: object) -> str:  # noqa: ARG002
+        """Return the endpoint whose retries form one queue; it has the name that an attached session gives it."""
         url = getattr(self.connection, "url", None)
         service, url = (_SERVICE, url) if url else ("identity", getattr(self.connection, "authurl", None))
         return f"{urlsplit(url).netloc.rpartition('@')[2]} {service}" if isinstance(url, str) else service
 
-    def ended(self, failure: Failure, wait: float | None = None) -> Attempt:
-        number = len(self.attempts) + 1
-        attempt = Attempt(number, failure.status, failure.request_id, wait, failure.kind, failure.what)
-        self.attempts.append(attempt)
-        return attempt
+    def policy(self) -> Policy:
+        """Return the policy that holds now."""
+        return policy_for(_SERVICE)
+
+    def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:  # noqa: ARG002
+        """Class a failure of the loop's request, or of the request for its token, without which it was not sent."""
+        failure = _read_error(error)
+        if error is not self.token_error or failure.kind is Kind.PERMANENT:
+            return failure
+        return dataclasses.replace(failure, kind=Kind.NOT_SENT, what=f"token: {failure.what or failure.status}")
+
+    def add_evidence(self, error: Exception, evidence: Evidence) -> None:
+        """Leave the evidence on the error, which is about to be raised."""
+        with contextlib.suppress(Exception):  # an exception that refuses attributes is still the client's own
+            error.os_retries = evidence  # type: ignore[attr-defined]
+
+    def repeated_by_client(self, status: int) -> bool:
+        """Return whether the loop has ended by swiftclient's own rules, and not by the number of attempts."""
+        return not _repeated_by_swift(status) or (
+            self.over and len(self.failed.attempts) < self.policy().retries_number
+        )
+
+    def waiting(self) -> contextlib.AbstractContextManager[None]:
+        """Release nothing during a wait."""
+        return contextlib.nullcontext()
+
+    def wait_or_raise(self, error: Exception) -> None:
+        """Wait before the next attempt; raise the error of the last one if there is none."""
+        retry = self.failed.after(error, self.begun)
+        if retry is None:
+            self.ended = True
+            raise error
+        try:
+            self.failed.wait(retry)
+        except BaseException:
+            self.ended = True
+            raise
 
 
 _loop: ContextVar[_Loop | None] = ContextVar("os_retries.run.swift", default=None)
@@ -82,7 +127,7 @@ def obey(module: Any, reporter: Reporter) -> None:
     connection = module.Connection
     connection._retry = _observed(connection._retry, reporter)  # noqa: SLF001
     connection.get_auth = _noted(connection.get_auth, for_token=True)
-    module.sleep = functools.partial(_wait, reporter)
+    module.sleep = _wait
 
 
 def _noted(function: Callable[..., Any], *, for_token: bool = False) -> Callable[..., Any]:
@@ -103,7 +148,7 @@ def _noted(function: Callable[..., Any], *, for_token: bool = False) -> Callable
 
 
 def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
-    """Wrap ``_retry``: keep a ``_Loop`` while it runs, and report its end."""
+    """Wrap ``_retry``: keep a ``_Loop`` while it runs, and give the call up if the loop ends by itself."""
 
     @functools.wraps(original)
     def _retry(self: Any, reset_func: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
@@ -111,111 +156,38 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
         # put_object passes this function for a body that cannot be read twice.  It fails after the wait, and the error
         # of the attempt is lost.
         rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
-        loop = _Loop(self, f"{func.__name__} {what}".strip(), rewindable=rewindable)
-        begun = count.given_up
+        loop = _Loop(self, f"{func.__name__} {what}".strip(), reporter, rewindable=rewindable)
         token = _loop.set(loop)
         try:
             result = original(self, reset_func, _noted(func), *args, **kwargs)
         except Exception as error:
-            if not _given_up_inside(error, begun):  # the attached session has reported a token's request
-                _tell_of_the_end(loop, error, reporter)
+            loop.over = True
+            if not loop.ended:
+                loop.failed.after(error, loop.begun)
             raise
         else:
             if pacers.watching:
-                pacers.note_success(loop.endpoint)
+                pacers.note_success(loop.endpoint(result))
             return result
         finally:
-            loop.place.close()
+            loop.failed.close()
             _loop.reset(token)
 
     return _retry
 
 
-def _tell_of_the_end(loop: _Loop, error: Exception, reporter: Reporter) -> None:
-    """Tell the pacer and the operator that the loop ends with an error."""
-    failure = Failure(None) if deadline_in(error) is not None else _read(error, loop)
-    permanent = failure.kind is Kind.PERMANENT
-    if not permanent:
-        _failed(loop)
-    elif pacers.watching and failure.status is not None:  # the service answers
-        pacers.note_success(loop.endpoint)
-    if permanent and not loop.attempts:
-        return
-    reason = GiveUp.PERMANENT if permanent else loop.reason
-    if failure.status is not None and not loop.attempts and not _repeated_by_swift(failure.status):
-        reason = GiveUp.CLIENT
-    if reason is not GiveUp.PACED:
-        loop.ended(failure)
-    reporter.on_give_up(Evidence(loop.name, _SERVICE, tuple(loop.attempts), reason))
-
-
-def _given_up_inside(error: Exception, since: int) -> bool:
-    """Return whether an attached session has given up the request that ``error`` comes from, since that ordinal."""
-    marks = (get(part, "os_retries") for part in chain(error))
-    return any(isinstance(mark, Evidence) and mark.ordinal > since for mark in marks)
-
-
-def _failed(loop: _Loop, back: float = 0.0) -> None:
-    policy = policy_for(_SERVICE)
-    if policy.pacing:
-        loop.place.failed(loop.endpoint, policy.pacing_url, back)
-
-
-def _wait(reporter: Reporter, seconds: float) -> None:
+def _wait(seconds: float) -> None:
     """Take the place of the loop's sleep."""
     loop = _loop.get()
     if loop is None or loop.error is None:  # not the sleep after an attempt
         time.sleep(seconds)
         return
     error, loop.error = loop.error, None
-    if deadline_in(error) is not None:
-        raise error
-    failure = _read(error, loop)
-    if failure.status == 401:  # the same request with a new token, which is no retry
-        loop.connection.attempts -= 1
+    if _read_error(error).status == 401 and deadline_in(error) is None:
+        loop.connection.attempts -= 1  # the same request with a new token, which is no retry
         time.sleep(seconds)
         return
-    policy = policy_for(_SERVICE)
-    decision = policy.wait_after(
-        failure,
-        attempt=len(loop.attempts) + 1,
-        extra_left=policy.retry_max_wait - loop.extra_waited,
-        dice=reporter.dice(),
-    )
-    if not isinstance(decision, GiveUp) and not loop.rewindable:
-        decision = GiveUp.BODY
-    if isinstance(decision, GiveUp):
-        loop.reason = decision
-        raise error
-    _failed(loop, decision.seconds)
-    loop.extra_waited += decision.extra
-    attempt = loop.ended(failure, decision.seconds)
-    retry = Retry(loop.name, _SERVICE, attempt, policy.retries_number + 1, decision.source)
-    reporter.on_retry(retry)
-
-    def sleep(seconds: float) -> bool:
-        began = time.monotonic()
-        reporter.sleep(seconds)
-        return time.monotonic() - began >= seconds / 2
-
-    if not sleep(decision.seconds):  # a test has replaced it
-        return
-    left = max(0.0, policy.retry_max_wait - loop.extra_waited)
-    at_most = dataclasses.replace(retry, source="pacing", attempt=dataclasses.replace(attempt, wait=left))
-    has_slot, waited = loop.place.wait(sleep, left, lambda: reporter.on_retry(at_most))
-    loop.extra_waited += waited
-    loop.attempts[-1] = dataclasses.replace(attempt, wait=decision.seconds + waited)
-    if not has_slot:
-        loop.reason = GiveUp.PACED
-        raise error
-
-
-def _read(error: Exception, loop: _Loop) -> Failure:
-    """Class a failure: of the loop's request, or of the request for its token, without which its own was not sent."""
-    failure = _read_error(error)
-    if error is not loop.token_error or failure.kind is Kind.PERMANENT:
-        return failure
-    return dataclasses.replace(failure, kind=Kind.NOT_SENT, what=f"token: {failure.what or failure.status}")
+    loop.wait_or_raise(error)
 
 
 def _read_error(error: Exception) -> Failure:
