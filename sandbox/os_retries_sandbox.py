@@ -1,7 +1,7 @@
-"""The sandbox installed by itself: the command os-retries-sandbox.
+"""The command os-retries-sandbox: the sandbox as a package of its own.
 
-What a checkout has in sandbox/ is in this package. Its modules keep the names that they have there, so this folder goes
-onto the path of the one process that runs the command.
+This package has the contents of sandbox/ of a checkout. The modules keep their top-level names, so the command adds
+this folder to its sys.path.
 """
 
 import sys

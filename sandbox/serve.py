@@ -1,8 +1,8 @@
-"""serve.py NAME STATE FINGERPRINT PORT=FD...: run one service of the sandbox, its API and all that works behind it.
+"""serve.py NAME STATE FINGERPRINT PORT=FD...: run one service of the sandbox, its API and the workers behind it.
 
-Run by the virtual environment's Python. Everything is a thread of this one process, because fake:// passes messages
-in memory. The sockets are open already: the controlling program has bound them, so that no two sandboxes can settle
-on the same port, and a client that is early waits instead of being refused.
+The Python of the virtual environment runs this. Everything is a thread of one process, because fake:// passes messages
+in memory. The controlling program has already opened the sockets, so that two sandboxes cannot choose the same port,
+and so that an early client waits instead of being refused.
 """
 
 import faulthandler
@@ -22,14 +22,14 @@ def main() -> None:
     name, state, _fingerprint, *pairs = sys.argv[1:]
     sockets = {int(port): int(fd) for port, _, fd in (pair.partition("=") for pair in pairs)}
     for fd in sockets.values():
-        os.set_inheritable(fd, False)  # or a helper program of a service would keep the port taken
+        os.set_inheritable(fd, False)  # otherwise a program that a service starts would keep the port open
     here = Path(__file__).resolve().parent
     sys.path.insert(0, str(here / "plugins"))
     keep_our_name()
 
     from control.cloud import Cloud
 
-    # Not `from services import ALL`: the names of all the services are names of packages here.
+    # Not `from services import ALL`, because in this environment the services' names are also names of packages.
     service = importlib.import_module("services").ALL[name]
     cloud = Cloud.load(Path(state))
     if service.run:
@@ -48,7 +48,7 @@ def main() -> None:
         sockets=[socket.socket(fileno=fd) for fd in sockets.values()],
         threads=THREADS,
         ident=None,
-        # A dozen clients and seven services keep their connections open; select() ends at descriptor 1023.
+        # A dozen clients and seven services keep their connections open, and select() is limited to 1023 descriptors.
         connection_limit=1000,
         asyncore_use_poll=True,
         max_request_body_size=1 << 40,
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def keep_our_name() -> None:
-    """The controlling program knows us by our arguments; setproctitle, which neutron loads, would overwrite them."""
+    """Keep setproctitle, which neutron loads, from changing our arguments: the controlling program finds us by them."""
     sys.modules["setproctitle"] = types.SimpleNamespace(
         getproctitle=lambda: " ".join(sys.orig_argv), setproctitle=lambda _title: None
     )
@@ -69,7 +69,7 @@ def stop_at_once() -> None:
 
 
 def explain(error: BaseException) -> None:
-    """The traceback, and last what it comes down to: the error that started the chain."""
+    """Print the traceback, and at the end the error that started the chain."""
     traceback.print_exception(error)
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
@@ -84,4 +84,4 @@ if __name__ == "__main__":
     except BaseException as error:
         explain(error)
     finally:
-        os._exit(1)  # threads that run already would keep a process alive that never listens
+        os._exit(1)  # otherwise running threads would keep alive a process that does not listen

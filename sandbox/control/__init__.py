@@ -1,1 +1,1 @@
-"""The controlling program: runs with any Python >= 3.11 and nothing but the standard library."""
+"""The controlling program.  It runs with any Python >= 3.11 and needs only the standard library."""

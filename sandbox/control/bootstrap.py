@@ -1,7 +1,7 @@
-"""What a fresh cloud holds: databases, accounts and the catalog, then a flavor, an image and networks.
+"""The contents of a fresh cloud: databases, accounts and the catalog, then flavors, an image and networks.
 
-Made once (half a minute) and kept as a template, which every later cloud of this clone is a copy of. The databases of
-a template name the sandbox's directory and addresses by placeholders.
+They are created once, which takes half a minute, and kept as a template. Every later cloud of this clone is a copy of
+the template. In a template's databases, placeholders stand for the sandbox's directory and addresses.
 """
 
 import contextlib
@@ -29,9 +29,10 @@ FLAVORS = {"tiny": (1, 64, 1), "small": (1, 512, 5), "medium": (2, 2048, 10)}  #
 def make_databases(
     cloud: Cloud, children: Children, say: Callable[[str, str], None], start: Callable[[str], None]
 ) -> None:
-    """Run every service's first start, as many at a time as there are processors; after each, `start(name)`.
+    """Run the first start of each service, one at a time on each processor, and call `start(name)` after each.
 
-    keystone is started first: the others need their accounts as soon as they start, but not to make their tables.
+    keystone is started first, because the other services need their accounts when they start. They do not need them to
+    create their tables.
     """
     for name in "db", "lock", "keystone", "glance":
         (cloud.data / name).mkdir(parents=True)
@@ -49,13 +50,13 @@ def make_databases(
         if service.name == "keystone":
             keystone_runs.set()
 
-    # After keystone nova, whose migrations take longest.
+    # keystone comes first, then nova, whose migrations take longest.
     order = sorted(ALL.values(), key=lambda service: (service.name != "keystone", service.name != "nova"))
     children.together([functools.partial(work, service) for service in order])
 
 
 class Api:
-    """Just enough of the REST APIs to fill a fresh cloud; logs in as the administrator."""
+    """A minimal client of the REST APIs, enough to fill a fresh cloud. It logs in as the administrator."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud, self.token = cloud, ""
@@ -74,7 +75,7 @@ class Api:
         self.token = answer["X-Subject-Token"]
 
     def call(self, method: str, url: str, body: Any = None) -> tuple[Any, Any]:
-        """The headers and the decoded body of an answer; `body` is sent as JSON, or as it is when it is bytes."""
+        """Send a request; return the headers and the decoded body of the answer. Bytes as `body` are sent unchanged."""
         raw = isinstance(body, bytes)
         request = urllib.request.Request(
             url,
@@ -91,18 +92,18 @@ class Api:
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace")[:500]
             raise Failure(
-                f"{method} {url} was answered by {error.code} {error.reason}: {text}\n  the logs: {self.cloud.log}"
+                f"{method} {url} answered {error.code} {error.reason}: {text}\n  the logs: {self.cloud.log}"
             ) from None
         except OSError as error:
             raise Failure(f"{method} {url} failed: {error}\n  the logs: {self.cloud.log}") from None
 
     def create(self, url: str, kind: str, /, **attributes: Any) -> str:
-        """The id of a new resource."""
+        """Create a resource; return its id."""
         return self.call("POST", url, {kind: attributes})[1][kind]["id"]
 
 
 def fill_keystone(cloud: Cloud) -> None:
-    """Accounts of the services, the catalog, an ordinary user, heat's domain."""
+    """Create the accounts of the services, the catalog, an ordinary user and heat's domain."""
     api = Api(cloud)
     v3 = cloud.auth_url
     roles = {role["name"]: role["id"] for role in api.call("GET", f"{v3}/roles")[1]["roles"]}
@@ -137,7 +138,7 @@ def fill_keystone(cloud: Cloud) -> None:
 
 
 def fill_others(cloud: Cloud) -> None:
-    """What lets a newcomer say `openstack server create` at once; the names are devstack's."""
+    """Create what a newcomer needs for `openstack server create`. The names are those of devstack."""
     api = Api(cloud)
     for name, (vcpus, ram, disk) in FLAVORS.items():
         api.create(f"{cloud.url('nova')}/v2.1/flavors", "flavor", name=name, vcpus=vcpus, ram=ram, disk=disk)
@@ -191,7 +192,7 @@ def fill_others(cloud: Cloud) -> None:
 
 
 def template(cloud: Cloud) -> Path:
-    """Where the template of this version is: beside the code, or where that is read-only, in the state directory."""
+    """Return the path of this version's template: beside the code, or in the state directory if that is read-only."""
     with contextlib.suppress(OSError):
         TEMPLATES.mkdir(parents=True, exist_ok=True)
     place = TEMPLATES if os.access(TEMPLATES, os.W_OK) else cloud.root / "template"
@@ -199,7 +200,7 @@ def template(cloud: Cloud) -> Path:
 
 
 def save_template(cloud: Cloud) -> None:
-    """Keep this fresh cloud, while it runs: SQLite's backup gives a consistent copy of a database in use."""
+    """Save this fresh cloud as the template while it runs. SQLite's backup copies a database in use consistently."""
     target = template(cloud)
     new = target.with_name(f"{target.name}.{os.getpid()}")
     try:
@@ -211,7 +212,7 @@ def save_template(cloud: Cloud) -> None:
             ):
                 source.backup(copy)
         rename(new, {value: f"@{name}@" for name, value in cloud.names().items()})
-        for old in target.parent.iterdir():  # one of another version: nobody will ask for it again
+        for old in target.parent.iterdir():  # templates of other versions are not needed any more
             if not old.name.startswith(version()):
                 shutil.rmtree(old, ignore_errors=True)
         with contextlib.suppress(OSError):  # another sandbox of this clone was faster
@@ -221,7 +222,7 @@ def save_template(cloud: Cloud) -> None:
 
 
 def copy_template(cloud: Cloud) -> bool:
-    """Make data/ from the template; False if there is none that can be used."""
+    """Create data/ from the template; return False if no template can be used."""
     try:
         shutil.copytree(template(cloud), cloud.data)
     except (OSError, shutil.Error):  # none yet, or made by another user, whose keys are private
@@ -232,7 +233,10 @@ def copy_template(cloud: Cloud) -> bool:
 
 
 def move(cloud: Cloud, old: dict[str, str]) -> None:
-    """After a change of ports: tell the databases. Through placeholders, for an old port may be another's new one."""
+    """Update the databases after a change of ports.
+
+    The change is made through placeholders, because the old port of one service may be the new port of another.
+    """
     rename(cloud.data, {value: f"@{name}@" for name, value in old.items()})
     rename(cloud.data, {f"@{name}@": value for name, value in cloud.names().items()})
 
@@ -250,7 +254,7 @@ def databases(folder: Path) -> list[Path]:
 
 
 def intact(cloud: Cloud) -> bool:
-    """Whether every database can be read: a machine that was switched off may have broken one."""
+    """Return whether every database can be read. A machine that was switched off may have damaged one."""
     try:
         for path in databases(cloud.db):
             with contextlib.closing(sqlite3.connect(path)) as database:

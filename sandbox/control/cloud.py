@@ -1,7 +1,7 @@
-"""Where one sandbox keeps its things, and at which ports its services answer.
+"""The directories of a sandbox, and the ports of its services.
 
-A state directory holds: cloud.json (this class), clouds.yaml, openrc, etc/ (written anew at each start), log/, and
-data/, which is all that a template is a copy of.
+A state directory holds cloud.json (the class Cloud), clouds.yaml, openrc, etc/ (written again at each start), log/ and
+data/. A template is a copy of data/ alone.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from .place import LOCK, SANDBOX
 
 PASSWORD = "secret"  # of every account; nothing listens beyond 127.0.0.1
 REGION = "RegionOne"
-# What `up --without` can leave out: parts that not every cloud has, and that clients must not rely on.
+# The parts that `up --without` can leave out. Not every cloud has them, so clients must not rely on them.
 OPTIONAL = {
     "tag-ports": "neutron's ML2 extension driver tag_ports_during_bulk_creation",
     "resource-filters": "cinder's resource_filters.json, which lets users filter lists by more than a name",
@@ -23,7 +23,7 @@ OPTIONAL = {
 
 @functools.cache
 def version() -> str:
-    """Which version of the sandbox makes data: changes with the lock and with every file that has a say in them."""
+    """Return a hash of the lock and of every file on which the data depend."""
     digest = hashlib.sha256()
     sources = [SANDBOX / "serve.py", SANDBOX / "control/bootstrap.py", SANDBOX / "control/cloud.py"]
     for path in [
@@ -61,7 +61,7 @@ class Cloud:
         return self.log / f"{name}.log"
 
     def names(self) -> dict[str, str]:
-        """What the databases know this sandbox by: its directory and its addresses, each by a constant name."""
+        """Return the directory and the addresses that the databases contain, each by the name of its placeholder."""
         return {"state": f"{self.root}/"} | {name: self.url(name) for name in self.ports}
 
     # ----- cloud.json
@@ -81,7 +81,10 @@ class Cloud:
 
     @classmethod
     def load(cls, root: Path) -> "Cloud":
-        """The sandbox whose state is at `root`; raises OSError if there is none, ValueError if it is of no use."""
+        """Return the sandbox at `root`.
+
+        Raises OSError if there is none, and ValueError if it cannot be used.
+        """
         content = json.loads((root / "cloud.json").read_text())
         try:
             if content["version"] != version():
@@ -94,7 +97,7 @@ class Cloud:
 
     @property
     def complete(self) -> bool:
-        """Whether data/ was ever made to the end, by this version."""
+        """Whether this version has created data/ completely."""
         try:
             return (self.data / "complete").read_text() == version()
         except OSError:
@@ -102,7 +105,7 @@ class Cloud:
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file in one step, so that nobody ever reads half of it."""
+    """Replace a file in one step, so that no reader sees half of it."""
     new = path.with_name(path.name + ".new")
     new.write_text(text)
     new.chmod(mode)

@@ -1,4 +1,4 @@
-"""What clients need to know: clouds.yaml, openrc files, and the environment that `env` prints."""
+"""The credentials for clients: clouds.yaml, openrc files, and the environment that `env` prints."""
 
 import os
 import shlex
@@ -10,7 +10,7 @@ ACCOUNTS = "demo", "admin"  # each is a cloud of clouds.yaml, a user and a proje
 
 
 def auth(cloud: Cloud, account: str) -> dict[str, str]:
-    """The arguments of keystoneauth's v3.Password."""
+    """Return the arguments of keystoneauth's v3.Password."""
     return {
         "auth_url": cloud.auth_url,
         "username": account,
@@ -22,7 +22,7 @@ def auth(cloud: Cloud, account: str) -> dict[str, str]:
 
 
 def variables(cloud: Cloud, account: str) -> dict[str, str]:
-    """The OS_* variables, for clients that know nothing of clouds.yaml (swift, heat)."""
+    """Return the OS_* variables, for clients that do not read clouds.yaml (swift, heat)."""
     named = {f"OS_{name.upper()}": value for name, value in auth(cloud, account).items()}
     return named | {"OS_REGION_NAME": REGION, "OS_IDENTITY_API_VERSION": "3", "OS_AUTH_VERSION": "3"}
 
@@ -43,9 +43,9 @@ def openrc(cloud: Cloud, account: str) -> str:
 
 
 def environment(cloud: Cloud, account: str, *, plain: bool) -> str:
-    """For `eval`: which cloud of clouds.yaml to use, or if `plain`, the variables that say it without clouds.yaml.
+    """Return shell commands for `eval` that select a cloud of clouds.yaml, or with `plain` set all OS_* variables.
 
-    Never both: OS_USERNAME would win over the user of `openstack --os-cloud admin`.
+    They never do both, because OS_USERNAME would override the user of `openstack --os-cloud admin`.
     """
     named = {"OS_CLIENT_CONFIG_FILE": str(cloud.clouds_yaml), "OS_CLOUD": account}
     wanted, unwanted = variables(cloud, account), named
@@ -54,6 +54,6 @@ def environment(cloud: Cloud, account: str, *, plain: bool) -> str:
     lines = [f"unset {' '.join(unwanted)}"]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
     if any(name.lower() in ("http_proxy", "all_proxy") and value for name, value in os.environ.items()):
-        # Clients would look for the sandbox behind the proxy.
+        # Otherwise clients would send the requests to the proxy.
         lines += [f'export {name}="127.0.0.1${{{name}:+,${name}}}"' for name in ("no_proxy", "NO_PROXY")]
     return "\n".join(lines)

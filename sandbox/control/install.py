@@ -1,6 +1,6 @@
-"""install.py VENV LOCK: make VENV a virtual environment that holds what the hashed requirements file LOCK lists.
+"""install.py VENV LOCK: create the virtual environment VENV with the packages of the hashed requirements file LOCK.
 
-Does nothing when it is up to date. In a checkout of os-retries tools/venv does the same, and faster.
+It does nothing if VENV is up to date. In a checkout of os-retries, tools/venv does the same faster.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ def main() -> int:
     if stamp.exists() and stamp.read_text() == wanted:
         return 0
     number = sum("==" in line for line in packages.splitlines())
-    print(f"installing {number} packages into {folder}: minutes ...", file=sys.stderr, flush=True)
+    print(f"installing {number} packages into {folder}: this takes minutes ...", file=sys.stderr, flush=True)
     stamp.unlink(missing_ok=True)
     venv.create(folder, clear=True, symlinks=True, with_pip=True)
     pip = folder / "bin/python", "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"

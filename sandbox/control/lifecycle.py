@@ -38,7 +38,7 @@ Sockets = dict[str, list[socket.socket]]  # by service, in the order of its port
 def up(
     root: Path, say: Say, *, only: tuple[str, ...] = (), without: tuple[str, ...] = (), fresh: bool = False
 ) -> Cloud:
-    """Make the sandbox at `root` run, and answer, whatever state it is in."""
+    """Start the sandbox at `root` from any state, and wait until its services answer."""
     with locked(root, say):
         check_place(root)
         install(say)
@@ -58,7 +58,7 @@ def up(
 
 
 def down(root: Path, say: Say) -> bool:
-    """Stop everything that belongs to the sandbox at `root`; False if nothing ran. Its data stay."""
+    """Stop all processes of the sandbox at `root`, but keep its data; return False if nothing was running."""
     with locked(root, say) if root.exists() else contextlib.nullcontext():
         processes = running(root)
         stop(root, processes)
@@ -66,7 +66,7 @@ def down(root: Path, say: Say) -> bool:
 
 
 def examine(cloud: Cloud, timeout: float = 5) -> dict[str, tuple[Process | None, bool]]:
-    """Of each service: its process, and whether it answers."""
+    """Return the process of each service, and whether it answers."""
     processes = {process.service: process for process in running(cloud.root)}
 
     def look(name: str) -> tuple[Process | None, bool]:
@@ -81,10 +81,10 @@ def examine(cloud: Cloud, timeout: float = 5) -> dict[str, tuple[Process | None,
 
 
 def check_place(root: Path) -> None:
-    """Say early what would be hard to tell from a service's error."""
+    """Check for problems that would be hard to recognise from a service's error."""
     for place in root, SANDBOX:
         if strange := set(str(place)) & set("$%;,?#\"'\\\n"):
-            raise Failure(f"{place}: the services' configuration files cannot have {strange.pop()!r} in a path")
+            raise Failure(f"{place}: the services' configuration files do not allow {strange.pop()!r} in a path")
     try:
         os.setxattr(root, "user.sandbox", b"")
     except OSError as error:
@@ -98,10 +98,10 @@ def check_place(root: Path) -> None:
 
 @contextlib.contextmanager
 def locked(root: Path, say: Say) -> Iterator[None]:
-    """One command at a time changes a sandbox; the next one waits, and finds the work done."""
+    """Hold the lock of a sandbox, so that only one command at a time changes it."""
     foreign = sorted(entry.name for entry in root.iterdir() if entry.name not in OURS) if root.is_dir() else []
     if foreign and not (root / "cloud.json").exists():
-        raise Failure(f"{root} holds files that are not a sandbox's ({foreign[0]}, ...): name another directory")
+        raise Failure(f"{root} has files that do not belong to a sandbox ({foreign[0]}, ...): name another directory")
     (root / "log").mkdir(parents=True, exist_ok=True)
     with lock_file(root / "lock", lambda: say("", f"waiting for another command that works on {root} ...")):
         yield
@@ -119,12 +119,12 @@ def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def install(say: Say) -> None:
-    """The virtual environment; at once if it is up to date."""
+    """Install the virtual environment, unless it is up to date."""
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a clone that is read-only needs no lock
+        with contextlib.suppress(OSError):  # a read-only clone needs no lock
             INSTALLING.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(lock_file(INSTALLING, lambda: say("", "waiting for another installation ...")))
-        # A process group of its own: the installer has children, and none of them must outlive this program.
+        # The installer gets a process group of its own, so that its children can be ended with it.
         process = subprocess.Popen(installer(), cwd=SANDBOX.parent, stdin=subprocess.DEVNULL, process_group=0)
         try:
             status = process.wait()
@@ -134,24 +134,24 @@ def install(say: Say) -> None:
             process.wait()
             raise
         if status:
-            raise Failure(f"the packages of {LOCK.name} could not be installed: the reason is above")
+            raise Failure(f"the packages of {LOCK.name} could not be installed: see the messages above")
 
 
 def recall(root: Path, say: Say) -> Cloud:
-    """The sandbox at `root` as it was, if it is of use; or else a new one, whose remains are stopped and removed."""
+    """Return the sandbox at `root` as it was, or a new one if the old one cannot be used."""
     try:
         cloud = Cloud.load(root)
     except FileNotFoundError:
         return Cloud(root)
     except (OSError, ValueError) as error:
-        say("", f"the state directory {error}: replaced")
+        say("", f"the state directory {error}: replacing it")
     else:
         if not cloud.complete:
-            say("", "an earlier start did not come to its end: replaced")
+            say("", "an earlier start was interrupted: replacing the data")
         elif set(cloud.ports) != {port for service in ALL.values() for port in service.ports}:
-            say("", "the state directory knows other services: replaced")
+            say("", "the data are for other services: replacing the data")
         elif not running(root) and not bootstrap.intact(cloud):
-            say("", "a database is broken (was the machine switched off?): replaced")
+            say("", "a database is damaged (was the machine switched off?): replacing the data")
         else:
             return cloud
         (cloud.data / "complete").unlink(missing_ok=True)
@@ -160,9 +160,9 @@ def recall(root: Path, say: Say) -> Cloud:
 
 
 def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
-    """Make fresh data: a copy of the template, or if there is none, a cloud made from nothing, the next template.
+    """Create fresh data: copy the template, or create a cloud from nothing, which becomes the template.
 
-    Returns the ports that are open already for services that do not run yet.
+    Returns the open sockets of the services that do not run yet.
     """
     for path in cloud.data, cloud.etc:
         shutil.rmtree(path, ignore_errors=True)
@@ -171,9 +171,9 @@ def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
     with contextlib.ExitStack() as stack:
         copied = bootstrap.copy_template(cloud)
         if not copied:
-            # Of several sandboxes that start together one makes the template, with all processors; the others copy it.
-            waiting = functools.partial(say, "", "waiting for another sandbox, which makes the template ...")
-            with contextlib.suppress(OSError):  # another user's lock: then this one makes its own
+            # If several sandboxes start together, one makes the template with all processors, and the others copy it.
+            waiting = functools.partial(say, "", "waiting for another sandbox that makes the template ...")
+            with contextlib.suppress(OSError):  # another user has the lock: this sandbox makes its own data
                 folder = bootstrap.template(cloud).parent
                 folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(lock_file(folder / "lock", waiting))
@@ -187,29 +187,29 @@ def renew(cloud: Cloud, children: Children, say: Say) -> Sockets:
 
 
 def make_from_nothing(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> None:
-    """Make the data by the services' own means, and leave running what is wanted."""
-    say("", "making a cloud from nothing: half a minute to a minute, the first time only")
+    """Create the data with the services themselves, and leave the wanted services running."""
+    say("", "creating a cloud from nothing: this takes up to a minute, the first time only")
     write_config(cloud)
 
     def start(name: str) -> None:
         wait(cloud, children.serve(name, fingerprint(cloud, name), sockets[name]), say)
         if name == "keystone":
             bootstrap.fill_keystone(cloud)
-            say(name, "accounts and catalog made")
+            say(name, "accounts and catalog created")
 
     bootstrap.make_databases(cloud, children, say, start)
     bootstrap.fill_others(cloud)
-    say("", "flavors, image and networks made")
+    say("", "flavors, image and networks created")
     try:
         bootstrap.save_template(cloud)
     except (OSError, sqlite3.Error) as error:
-        say("", f"no template could be saved, the next reset will take as long as this: {error}")
+        say("", f"the template could not be saved, so the next reset will take as long as this: {error}")
     bootstrap.mark_complete(cloud)
     stop(cloud.root, [process for process in running(cloud.root) if process.service not in cloud.services])
 
 
 def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> None:
-    """Start what is missing, restart what is not well or was started with another configuration."""
+    """Start missing services, and restart services that do not answer or that have an old configuration."""
     seen = examine(cloud, 10)
     good = {
         name
@@ -226,8 +226,8 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
     before = cloud.names()
     sockets |= open_sockets(cloud, [name for name in cloud.services if name not in good and name not in sockets])
     if cloud.names() != before:
-        # Everything knows everything's address: start over at the new ones.
-        say("", "some ports are taken by another program: moving to others")
+        # Every service knows the addresses of the others, so all are restarted at the new addresses.
+        say("", "another program uses some of the ports: moving to other ports")
         stop(cloud.root, keep)
         bootstrap.move(cloud, before)
         sockets |= open_sockets(cloud, [name for name in cloud.services if name not in sockets])
@@ -242,7 +242,7 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
 
 
 def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:
-    """Open the ports of these services, at the addresses they had if they can be had; cloud.ports tells which."""
+    """Open the ports of these services, the previous ones if they are free, and store them in cloud.ports."""
     sockets: Sockets = {}
     for name in names:
         sockets[name] = []
@@ -261,21 +261,24 @@ def write_config(cloud: Cloud) -> None:
 
 
 def fingerprint(cloud: Cloud, name: str) -> str:
-    """Of all that a running service was started with; a different one means a restart."""
+    """Return a hash of everything with which a service is started. A service with another hash is restarted."""
     config = "".join(render(sections) for sections in ALL[name].config(cloud).values())
     installed = (VENV / ".installed").read_text()
     return hashlib.sha256(f"{version()} {installed} {config}".encode()).hexdigest()[:16]
 
 
 def wait(cloud: Cloud, start: Start, say: Say) -> None:
-    """Until it answers; raises Failure, with the end of its log, if it dies or takes too long."""
+    """Wait until a service answers.
+
+    Raises Failure, with the end of the service's log, if it exits or takes too long.
+    """
     url = cloud.url(start.name) + ALL[start.name].health
     deadline = time.monotonic() + PATIENCE
     while not answers(url, timeout=3):
         if (status := start.child.poll()) is not None:
-            raise Failure(screen(f"{start.name} died at its start (exit status {status})", start.log, start.begin))
+            raise Failure(screen(f"{start.name} did not start (exit status {status})", start.log, start.begin))
         if time.monotonic() > deadline:
-            os.kill(start.child.pid, signal.SIGUSR1)  # what every thread does, for the log
+            os.kill(start.child.pid, signal.SIGUSR1)  # it writes the stack of every thread to its log
             time.sleep(0.5)
             raise Failure(screen(f"{start.name} does not answer at {url}", start.log, start.begin, 30))
         time.sleep(0.1)

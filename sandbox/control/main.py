@@ -1,4 +1,4 @@
-"""The command line: what each command says, and its exit status."""
+"""The command line: the commands, their messages and their exit statuses."""
 
 import argparse
 import contextlib
@@ -17,15 +17,16 @@ from .place import COMMAND, STATE, VENV, shown
 from .processes import Failure, running
 
 DESCRIPTION = """\
-A real OpenStack on this machine: keystone, placement, glance, neutron, nova (fake hypervisor), cinder, heat and swift,
-from PyPI, as eight ordinary processes that listen on 127.0.0.1 alone. No root, no Docker, no broker, no database.
+Run a real OpenStack on this machine: keystone, placement, glance, neutron, nova (with a fake hypervisor), cinder, heat
+and swift from PyPI, as eight ordinary processes that listen only on 127.0.0.1. This needs no root, no Docker, no
+message broker and no database server.
 """
 EPILOG = f"""\
 first steps:
-  {COMMAND} up                         # the first time: installs 750 MB, then a minute; later seconds
+  {COMMAND} up                         # the first time it installs 750 MB and takes a minute; later seconds
   eval "$({COMMAND} env)"
   {shown(VENV)}/bin/openstack server create --flavor tiny --image cirros --network private --wait one
-  {COMMAND} reset                      # everything back to how it was, in seconds
+  {COMMAND} reset                      # replace all data by those of a fresh cloud, in seconds
   {COMMAND} down
 """
 
@@ -42,7 +43,7 @@ def main() -> int:
         print(f"error: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: what this command had started is stopped", file=sys.stderr)
+        print("interrupted: the processes that this command had started are stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -57,7 +58,7 @@ def parse() -> argparse.Namespace:
         def split(text: str) -> tuple[str, ...]:
             chosen = tuple(name.strip() for name in text.split(",") if name.strip())
             if unknown := [name for name in chosen if name not in known]:
-                raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+                raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(known)}")
             return chosen
 
         return split
@@ -86,28 +87,28 @@ def parse() -> argparse.Namespace:
     start = command(
         "up",
         up,
-        "install what is missing, start what does not run, wait until all answer",
-        epilog="Can be repeated at any time: it repairs what is broken and leaves the rest alone.",
+        "install what is missing, start what does not run, and wait until all services answer",
+        epilog="It can be repeated at any time: it repairs what is broken and leaves the rest alone.",
     )
-    start.add_argument("--only", type=names(ALL), default=(), metavar="NAME,...", help="start these services only")
+    start.add_argument("--only", type=names(ALL), default=(), metavar="NAME,...", help="start only these services")
     start.add_argument(
         "--without",
         type=names(OPTIONAL),
         default=(),
         metavar="PART,...",
-        help="leave parts out: " + "; ".join(f"{name} ({what})" for name, what in OPTIONAL.items()),
+        help="leave these parts out: " + "; ".join(f"{name} ({what})" for name, what in OPTIONAL.items()),
     )
-    command("down", down, "stop the sandbox; its data stay")
-    command("status", status, "one line a service; exit status 0 if all is well, 1 if not")
-    shell = command("env", env, f'the environment of a user, for: eval "$({COMMAND} env)"')
-    shell.add_argument("--cloud", choices=credentials.ACCOUNTS, default="demo", help="who you will be (default: demo)")
+    command("down", down, "stop the sandbox and keep its data")
+    command("status", status, "print one line for each service; exit with 0 if all services answer, with 1 if not")
+    shell = command("env", env, f'print the environment of a user, for: eval "$({COMMAND} env)"')
+    shell.add_argument("--cloud", choices=credentials.ACCOUNTS, default="demo", help="the user (default: demo)")
     shell.add_argument(
         "--plain",
         action="store_true",
-        help="OS_AUTH_URL, OS_USERNAME, ... instead of OS_CLOUD, "
-        "for clients that know nothing of clouds.yaml, such as swift",
+        help="print OS_AUTH_URL, OS_USERNAME, ... instead of OS_CLOUD, "
+        "for clients that do not read clouds.yaml, such as swift",
     )
-    command("reset", reset, "return to a freshly made cloud, from a template; all that was created is gone")
+    command("reset", reset, "replace all data by those of a fresh cloud; everything that was created is lost")
     return parser.parse_args()
 
 
@@ -164,17 +165,17 @@ def load(root: Path) -> Cloud:
     try:
         return Cloud.load(root)
     except FileNotFoundError:
-        raise Failure(f"there is no sandbox yet; make one with: {COMMAND} up") from None
+        raise Failure(f"there is no sandbox yet; create one with: {COMMAND} up") from None
     except ValueError as error:
         raise Failure(f"the state directory {root} {error}; replace it with: {COMMAND} up") from None
 
 
 def progress():
-    """Lines of progress on stderr, with the seconds since the command began."""
+    """Return a function that writes a line of progress to stderr, with the seconds since the command began."""
     begin = time.monotonic()
 
     def say(name: str, text: str) -> None:
-        # One write each: threads speak at once.
+        # Each line is one write, because several threads write at the same time.
         sys.stderr.write(f"{time.monotonic() - begin:6.1f} s  {name:10} {text}\n")
         sys.stderr.flush()
 

@@ -1,7 +1,7 @@
-"""Where this program keeps things, and what it is called: in a checkout of os-retries, or installed by itself.
+"""The paths and the name of this program, in a checkout of os-retries or installed as a package of its own.
 
-In a checkout everything is below it. Installed, the code is in a site-packages, where data have no place: then
-everything is below $XDG_DATA_HOME.
+In a checkout everything is below the checkout. An installed package is in a site-packages, where data must not be
+written, so everything else is below $XDG_DATA_HOME.
 """
 
 import os
@@ -15,14 +15,14 @@ IN_CHECKOUT = (TOP / "tools/venv").is_file()
 
 
 def data_home() -> Path:
-    """$XDG_DATA_HOME, or what it is if unset."""
+    """Return $XDG_DATA_HOME, or its default."""
     given = os.environ.get("XDG_DATA_HOME", "")
     return Path(given) if given.startswith("/") else Path.home() / ".local/share"
 
 
-# Never used in a checkout, where there may be no home directory.
+# In a checkout data_home() is not called, because there may be no home directory.
 DATA = TOP if IN_CHECKOUT else data_home() / "os-retries-sandbox"
-# The services' HOME is their state directory, and what is here is where they look, too.
+# The HOME of the services is their state directory, so serve.py needs XDG_DATA_HOME to find the same paths.
 HANDED_DOWN = {} if IN_CHECKOUT else {"XDG_DATA_HOME": str(DATA.parent)}
 COMMAND = "sandbox/cloud" if IN_CHECKOUT else "os-retries-sandbox"
 VENV = SANDBOX / ".venv" if IN_CHECKOUT else DATA / "venv"
@@ -32,12 +32,12 @@ INSTALLING = TOP / ".cache/sandbox-install.lock" if IN_CHECKOUT else DATA / "ins
 
 
 def shown(path: Path) -> str:
-    """A path as people type it: in a checkout, from its top."""
+    """Return a path for messages; in a checkout it is relative to the checkout."""
     return str(path.relative_to(TOP)) if IN_CHECKOUT else str(path)
 
 
 def installer() -> list[str | Path]:
-    """The command that makes VENV, or does nothing when it is up to date."""
+    """Return the command that installs VENV, or does nothing if it is up to date."""
     if IN_CHECKOUT:
         return [TOP / "tools/venv", VENV.relative_to(TOP), LOCK.relative_to(TOP)]
     return [sys.executable, SANDBOX / "control/install.py", VENV, LOCK]

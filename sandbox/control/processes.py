@@ -1,8 +1,9 @@
-"""The sandbox's processes: found in the process table, by what they are; stopped by a handle that cannot be reused.
+"""The sandbox's processes: how they are found, started and stopped.
 
-There are no pid files, so none can be stale: a process is ours if it runs our virtual environment's Python with our
-mark and our state directory as its first arguments. That also finds what an interrupted `up` left behind, and what
-still runs after somebody deleted the state directory.
+There are no pid files, so none can be stale. A process belongs to the sandbox if it runs the sandbox's virtual
+environment with our mark and the state directory as its first arguments. This also finds processes that an interrupted
+`up` left behind, and processes whose state directory was deleted. They are stopped through a pidfd, which, unlike a
+pid, is never reused.
 """
 
 import concurrent.futures
@@ -28,8 +29,8 @@ SERVE = SANDBOX / "serve.py"
 PORT_STEP, PORT_TRIES = 20, 200
 
 
-class Failure(Exception):  # noqa: N818 - what went wrong, for people
-    """Ends the command with this text and exit status 1."""
+class Failure(Exception):  # noqa: N818 - a message for the user
+    """Ends the command with this message and exit status 1."""
 
 
 # ----- the process table
@@ -39,11 +40,11 @@ class Failure(Exception):  # noqa: N818 - what went wrong, for people
 class Process:
     pid: int
     service: str
-    """Empty for a command of a first start."""
+    """The name of the service; empty for a command of a first start."""
     fingerprint: str = ""
 
     def memory(self) -> int | None:
-        """Resident memory in bytes."""
+        """Return the resident memory in bytes; None if it is not known."""
         with contextlib.suppress(OSError, ValueError):
             pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE")
@@ -51,7 +52,7 @@ class Process:
 
 
 def _look(pid: int, root: Path) -> Process | None:
-    """That process, if it belongs to the sandbox at `root`."""
+    """Return the process, if it belongs to the sandbox at `root`."""
     try:
         argv = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")[:-1]
     except OSError:
@@ -65,24 +66,24 @@ def _look(pid: int, root: Path) -> Process | None:
 
 
 def mark(root: Path) -> list[str]:
-    """How every process of the sandbox at `root` begins; Python ignores -X options that it does not know."""
+    """Return the first arguments of every process of the sandbox at `root`. Python ignores unknown -X options."""
     return [f"{VENV}/bin/python", "-X", f"sandbox={root}"]
 
 
 def running(root: Path) -> list[Process]:
-    """All that belongs to the sandbox at `root`, whoever started it."""
+    """Return all processes of the sandbox at `root`, whichever command started them."""
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [process for pid in pids if (process := _look(pid, root))]
 
 
 def stop(root: Path, processes: Iterable[Process], patience: float = 5.0) -> None:
-    """End them: politely at first, after `patience` seconds for certain."""
+    """Stop processes with SIGTERM, and after `patience` seconds with SIGKILL."""
     handles: dict[int, Process] = {}
     try:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 handles[os.pidfd_open(process.pid)] = process
-        # Look again now that we hold a handle: only then can the pid not have become another program's.
+        # Check again now that we hold the pidfd: before that, the pid may have been reused by another program.
         waiting = {fd for fd, process in handles.items() if _look(process.pid, root) == process}
         for number in signal.SIGTERM, signal.SIGKILL:
             for fd in waiting:
@@ -104,10 +105,10 @@ def stop(root: Path, processes: Iterable[Process], patience: float = 5.0) -> Non
 
 
 class Children:
-    """What this run of the program started; ended as a whole if the run fails or is interrupted.
+    """The processes that this command has started. If the command fails or is interrupted, all of them are stopped.
 
-    Only threads other than the main one start anything, through `together`: Ctrl-C is raised in the main thread, and so
-    never between the birth of a process and its entry in the list.
+    Only other threads than the main thread start processes, through `together`. Ctrl-C is raised in the main thread, so
+    it never comes between the start of a process and its entry in the list.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -119,7 +120,7 @@ class Children:
     def _popen(self, argv: Iterable[object], log: Path, **options) -> subprocess.Popen:
         with self._lock, log.open("ab") as output:
             self.check()
-            # A session of its own: Ctrl-C reaches this program alone, which then ends them in order.
+            # The child gets a session of its own, so that Ctrl-C reaches only this program, which then stops the child.
             child = subprocess.Popen(
                 [*mark(self.cloud.root), *map(str, argv)],
                 stdin=subprocess.DEVNULL,
@@ -134,7 +135,7 @@ class Children:
             return child
 
     def run(self, argv: tuple[object, ...], log: Path) -> None:
-        """Run a command of the virtual environment to its end."""
+        """Run a command of the virtual environment, and wait for its end."""
         begin = log.stat().st_size if log.exists() else 0
         with log.open("a") as output:
             print("+", *argv, file=output)
@@ -143,7 +144,7 @@ class Children:
             raise Failure(screen(f"`{argv[0]}` failed with exit status {child.returncode}", log, begin))
 
     def serve(self, name: str, fingerprint: str, sockets: list[socket.socket]) -> "Start":
-        """Start a service; hands the open sockets over to it."""
+        """Start a service, and pass the open sockets to it."""
         log = self.cloud.log_of(name)
         if log.exists() and log.stat().st_size > 10_000_000:
             log.replace(log.with_suffix(".log.1"))
@@ -152,11 +153,11 @@ class Children:
         argv = ["-W", "ignore", SERVE, name, self.cloud.root, fingerprint, *pairs]
         child = self._popen(argv, log, pass_fds=[sock.fileno() for sock in sockets])
         for sock in sockets:
-            sock.close()  # ours: from now on a service that dies refuses its clients
+            sock.close()  # our copy: with it open, clients of a service that has exited would hang
         return Start(name, child, log, begin)
 
     def together(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Do all of this at once, in threads; the first failure, or Ctrl-C, ends it all."""
+        """Run all tasks at the same time, in threads. The first failure, or Ctrl-C, stops all of them."""
         if not tasks:
             return
         with concurrent.futures.ThreadPoolExecutor(len(tasks)) as pool:
@@ -165,21 +166,21 @@ class Children:
                 for job in concurrent.futures.as_completed(jobs):
                     job.result()
             except BaseException:
-                self.end()  # and so the other threads come to their end
+                self.end()  # this ends the other threads too
                 raise
 
     def check(self) -> None:
-        """Raise Failure if all is over."""
+        """Raise Failure if the command was stopped."""
         if self._closed:
             raise Failure("interrupted")
 
     def end(self, patience: float = 5.0) -> None:
-        """Stop all that still runs, and start nothing any more. For the main thread."""
+        """Stop all processes that still run, and start no more. Only the main thread may call it."""
         with undisturbed():
             self._closed = True
             with self._lock:  # a thread that is starting something puts it on the list first
                 started = [child for child in self._started if child.poll() is None]
-            # By their handles: the process table does not know the arguments of a process just born.
+            # Use our own handles: the process table does not show the arguments of a process that has just started.
             for child in started:
                 child.terminate()
             deadline = time.monotonic() + patience
@@ -193,7 +194,7 @@ class Children:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """While cleaning up, a second Ctrl-C does nothing."""
+    """Ignore further signals, such as a second Ctrl-C, during the clean-up."""
     numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
@@ -211,20 +212,20 @@ class Start:
     child: subprocess.Popen
     log: Path
     begin: int
-    """Where its part of the log begins."""
+    """The position in the log at which this start begins."""
 
 
 def _script(argv: tuple[object, ...]) -> list[object]:
-    """`python` runs what follows; every other command is a script of the virtual environment."""
+    """Return the arguments for Python: those after `python`, or the path of a script in the virtual environment."""
     return list(argv[1:]) if argv[0] == "python" else [VENV / "bin" / str(argv[0]), *argv[1:]]
 
 
 def environment(cloud: Cloud) -> dict[str, str]:
-    """What the services see of the caller's environment: next to nothing.
+    """Return the environment of the services, which has very little of the caller's environment.
 
-    A proxy would swallow what they say to each other, OS_* variables are options to oslo.config, PYTHON* ones change
-    what they import (and PYTHONDONTWRITEBYTECODE makes every start compile thousands of modules), HOME may be missing
-    or another user's.
+    A proxy would get the requests between the services. OS_* variables are options for oslo.config. PYTHON* variables
+    change what the services import, and PYTHONDONTWRITEBYTECODE makes every start compile thousands of modules. HOME
+    may be missing or belong to another user.
     """
     kept = {name: os.environ[name] for name in ("TZ", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
     path = f"{VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -235,7 +236,7 @@ def environment(cloud: Cloud) -> dict[str, str]:
 
 
 def listen(port: int) -> socket.socket | None:
-    """An open socket at that port of the loopback interface, or None if something else has it."""
+    """Return a listening socket at a port of the loopback interface; None if another program uses the port."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may linger there
     try:
@@ -250,20 +251,20 @@ def listen(port: int) -> socket.socket | None:
 
 
 def listen_near(port: int) -> socket.socket:
-    """An open socket at `port`, or at the next one that is free in steps of 20."""
+    """Return a listening socket at `port`, or at the next free port in steps of 20."""
     for candidate in range(port, port + PORT_STEP * PORT_TRIES, PORT_STEP):
         if sock := listen(candidate):
             return sock
     raise Failure(f"no free port from {port} to {candidate}: close something, or stop other sandboxes")
 
 
-# Never through a proxy of the caller's environment.
+# An opener that ignores the proxies of the caller's environment.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 urlopen = _opener.open
 
 
 def answers(url: str, timeout: float = 5.0) -> bool:
-    """Whether a service speaks HTTP at `url`; 300 Multiple Choices and 401 are fine answers."""
+    """Return whether a service answers at `url`. Any status below 500 counts, such as 300 Multiple Choices or 401."""
     try:
         urlopen(url, timeout=timeout).close()
     except urllib.error.HTTPError as error:
@@ -274,7 +275,7 @@ def answers(url: str, timeout: float = 5.0) -> bool:
 
 
 def screen(title: str, log: Path, begin: int = 0, lines: int = 15) -> str:
-    """An error on one screen: what happened, the end of the log, where the rest is."""
+    """Return an error message that fits on a screen: the title, the end of the log, and the path of the log."""
     with log.open("rb") as file:
         file.seek(begin)
         text = file.read()[-100_000:].decode(errors="replace")

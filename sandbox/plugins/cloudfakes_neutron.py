@@ -1,4 +1,4 @@
-"""Stand-ins for the parts of a neutron deployment that would need privileges."""
+"""Replacements for the parts of a neutron deployment that would need root."""
 
 from neutron.services.qos.drivers.openvswitch import driver as ovs_qos
 from neutron.services.trunk.drivers import base as trunk
@@ -17,7 +17,7 @@ class BindAllMechanismDriver(api.MechanismDriver):
     connectivity = portbindings.CONNECTIVITY_L2
 
     def initialize(self):
-        self.drivers = [  # they register themselves when made
+        self.drivers = [  # their constructors register them
             TrunkDriver("bindall", [VIF_TYPE], [trunk_constants.SEGMENTATION_TYPE_VLAN], can_trunk_bound_port=True),
             QosDriver("bindall", [VIF_TYPE], [portbindings.VNIC_NORMAL], ovs_qos.SUPPORTED_RULES),
         ]
@@ -30,10 +30,10 @@ class BindAllMechanismDriver(api.MechanismDriver):
 
 
 class TrunkDriver(trunk.DriverBase):
-    """Without a driver the trunk plugin refuses to load."""
+    """A driver without which the trunk plugin does not load."""
 
     is_loaded = True
 
 
 class QosDriver(qos.DriverBase):
-    """Without a driver no rule type is supported."""
+    """A driver without which no QoS rule type is supported."""

@@ -1,11 +1,11 @@
-"""nova's fake hypervisor, made to survive a restart."""
+"""nova's fake hypervisor, changed to keep its servers across a restart."""
 
 from nova import context, objects
 from nova.virt import driver, fake
 
 
 class Driver(fake.FakeDriver):
-    # the stock one makes up a new node uuid at each start, which nova refuses
+    # nova's own fake chooses a new node uuid at each start, which nova refuses
     get_nodenames_by_uuid = driver.ComputeDriver.get_nodenames_by_uuid
 
     def get_available_resource(self, nodename):

@@ -1,6 +1,7 @@
-"""Make neutron's tables from its models: its migrations ALTER constraints, which SQLite cannot do.
+"""neutron_schema.py STATE: create neutron's tables from its models.
 
-neutron_schema.py STATE: also adds the default security group rules that the migrations would have inserted.
+neutron's migrations ALTER constraints, which SQLite does not support. This also adds the default security group rules
+that the migrations would insert.
 """
 
 import sys

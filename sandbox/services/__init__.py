@@ -1,4 +1,4 @@
-"""The services of the sandbox, one file each. To add one: write its file, and name it here."""
+"""The services of the sandbox, one file each. To add a service, write its file and add it to the table here."""
 
 from .cinder import CINDER
 from .common import Service

@@ -1,4 +1,4 @@
-"""cinder: the real API, scheduler and volume manager over cinder's fake driver, which has no data path."""
+"""cinder: the real API, scheduler and volume manager, with cinder's fake driver, which stores no data."""
 
 import os
 import sys
@@ -55,7 +55,7 @@ def app(cloud: Cloud) -> Any:
 
     monkey_patch.patch()
     sys.argv = ["cinder-api", "--config-file", str(cloud.etc / "cinder.conf")]
-    # Never cinder.cmd.volume: it registers command-line options, too late once the API has parsed its own.
+    # cinder.cmd.volume cannot be imported: it registers command-line options after the API has parsed the command line.
     import os_brick
     from cinder import policy, service
     from cinder.wsgi.api import application
@@ -68,7 +68,7 @@ def app(cloud: Cloud) -> Any:
         service.Service.create(
             binary="cinder-volume", host=f"{cfg.CONF.host}@{backend}", service_name=backend, coordination=True
         ).start()
-    # Last: it waits for the first report of a volume service.
+    # The scheduler is started last, because it waits for the first report of a volume service.
     service.Service.create(binary="cinder-scheduler").start()
     return application
 
@@ -76,8 +76,8 @@ def app(cloud: Cloud) -> Any:
 def keep_both_alive(cls: Any) -> None:
     """Give each cinder service of this process its own heartbeat.
 
-    The id that a heartbeat reports for is a class attribute, that of the service started last; the other would count
-    as dead after 60 s, and every volume would go to `error`.
+    A heartbeat reports the id in a class attribute, which is the id of the service that was started last. The other
+    service would count as down after 60 s, and every volume would go to `error`.
     """
     report, lock = cls.report_state, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""What the services have in common: the shape of a service, and the options that all of them need."""
+"""What the services have in common: the class Service, and the options that all of them need."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from control.cloud import PASSWORD, REGION, Cloud
 from control.place import VENV
 
-SHARE = VENV / "etc"  # paste files and the like, as the wheels bring them
+SHARE = VENV / "etc"  # paste files and other configuration files that the wheels install
 Options = Mapping[str, object]
 Files = dict[str, dict[str, Options]]  # file name -> section -> option -> value
 
@@ -22,19 +22,19 @@ class Service:
     config: Callable[[Cloud], Files]
     """Its configuration files."""
     app: Callable[[Cloud], Any] | None = None
-    """Starts what works behind the API, in threads, and returns the API's WSGI application."""
+    """Starts the workers behind the API, in threads, and returns the API's WSGI application."""
     run: Callable[[Cloud, dict[int, int]], None] | None = None
-    """Instead of `app`, for a service that serves by itself: (cloud, {port: file descriptor of its open socket})."""
+    """Instead of `app`, for a service with a server of its own: called with {port: file descriptor of its socket}."""
     first_start: Callable[[Cloud], Iterable[tuple[object, ...]]] = lambda _: ()
-    """Yields the commands (of the virtual environment) that make its database, to be run one after the other."""
+    """Yields the commands of the virtual environment that create its database, to be run one after the other."""
     catalog: tuple[str, str] | None = None
-    """Its type and the path of its endpoint in keystone's catalog."""
+    """Its service type, and the path of its endpoint in keystone's catalog."""
     health: str = "/"
-    """A path that it answers without a token."""
+    """A path that needs no token."""
     more_ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """Other ports it listens at, by name."""
+    """The other ports at which it listens, by name."""
     addresses: tuple[tuple[str, str, str], ...] = ()
-    """(database, table, column) of what holds URLs or paths of this sandbox, rewritten when it moves."""
+    """(database, table, column) of each column with URLs or paths of this sandbox, which are updated when it moves."""
 
     @property
     def ports(self) -> dict[str, int]:
@@ -42,7 +42,7 @@ class Service:
 
 
 def auth(cloud: Cloud, user: str) -> dict[str, object]:
-    """The options by which a service logs in to keystone."""
+    """Return the options with which a service logs in to keystone."""
     return {
         "auth_type": "password",
         "auth_url": cloud.auth_url,
@@ -56,7 +56,7 @@ def auth(cloud: Cloud, user: str) -> dict[str, object]:
 
 
 def token_validation(cloud: Cloud, user: str) -> dict[str, object]:
-    """[keystone_authtoken]: how keystonemiddleware checks the tokens of requests."""
+    """Return the options of [keystone_authtoken], with which keystonemiddleware checks the tokens of requests."""
     return auth(cloud, user) | {
         "www_authenticate_uri": cloud.auth_url,
         "service_token_roles": "service",
@@ -66,17 +66,17 @@ def token_validation(cloud: Cloud, user: str) -> dict[str, object]:
 
 def database(cloud: Cloud, name: str) -> dict[str, object]:
     return {
-        # serve.py does the rest (services/sqlite.py); this timeout is for the commands that make the databases.
+        # This timeout is for the commands that create the databases. The services use services/sqlite.py.
         "connection": f"sqlite:///{cloud.db}/{name}.db?timeout=60",
         "sqlite_synchronous": False,
     }
 
 
 def base(cloud: Cloud, name: str, **default: object) -> dict[str, Options]:
-    """The sections that most services share; `default` adds to [DEFAULT]."""
+    """Return the sections that most services share; `default` adds options to [DEFAULT]."""
     return {
-        # The host is part of database rows; a fixed one lets a template be used on any machine.
-        # fake:// passes messages in memory: API and workers share a process, and no broker is needed.
+        # Database rows contain the host; with a fixed one, a template can be used on any machine.
+        # fake:// passes messages in memory, so the API and the workers share a process and need no message broker.
         "DEFAULT": {"host": "localhost", "transport_url": "fake:///", **default},
         "database": database(cloud, name),
         "keystone_authtoken": token_validation(cloud, name),
@@ -86,7 +86,7 @@ def base(cloud: Cloud, name: str, **default: object) -> dict[str, Options]:
 
 
 def render(sections: Mapping[str, Options]) -> str:
-    """An INI file."""
+    """Return the text of an INI file."""
     blocks = (
         "\n".join([f"[{name}]", *(f"{key} = {value}" for key, value in options.items()), ""])
         for name, options in sections.items()

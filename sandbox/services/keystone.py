@@ -1,4 +1,4 @@
-"""keystone: identity, and the catalog of all the others."""
+"""keystone: identity, and the catalog of all services."""
 
 import base64
 import os
@@ -17,9 +17,9 @@ def config(cloud: Cloud) -> Files:
         "keystone.conf": {
             "DEFAULT": {"public_endpoint": cloud.url("keystone")},
             "database": database(cloud, "keystone"),
-            "identity": {"password_hash_rounds": 4},  # bcrypt's least: logins are most of what a sandbox does
+            "identity": {"password_hash_rounds": 4},  # the minimum of bcrypt: most requests in a sandbox are logins
             "fernet_tokens": {"key_repository": keys / "fernet"},
-            # Its default is below /etc/keystone, and the bootstrap fails where that is missing.
+            # The default is below /etc/keystone, and the bootstrap fails if that directory is missing.
             "fernet_receipts": {"key_repository": keys / "fernet"},
             "credential": {"key_repository": keys / "credential"},
             "token": {"expiration": 86400},
@@ -30,7 +30,7 @@ def config(cloud: Cloud) -> Files:
 
 
 def first_start(cloud: Cloud) -> Iterator[tuple[object, ...]]:
-    # `keystone-manage fernet_setup` takes 2 s and insists on --keystone-user; all it does is this.
+    # `keystone-manage fernet_setup` does the same, but takes 2 s and needs --keystone-user.
     for repository in "fernet", "credential":
         keys = cloud.data / "keystone" / repository
         keys.mkdir(mode=0o700)

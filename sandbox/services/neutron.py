@@ -1,4 +1,4 @@
-"""neutron: the real server with ML2; there are no agents, and plugins/cloudfakes_neutron.py binds the ports."""
+"""neutron: the real server with ML2 and without agents; plugins/cloudfakes_neutron.py binds the ports."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ def config(cloud: Cloud) -> Files:
                 state_path=cloud.data / "neutron",
                 service_plugins=",".join(PLUGINS),
                 api_paste_config=SHARE / "neutron/api-paste.ini",
-                # Nobody is there to be told, and nova's fake driver does not wait for a port's event.
+                # There are no agents to notify, and nova's fake driver does not wait for the event of a port.
                 dhcp_agent_notification=False,
                 notify_nova_on_port_status_changes=False,
                 notify_nova_on_port_data_changes=False,
@@ -45,7 +45,7 @@ def config(cloud: Cloud) -> Files:
             "ml2": {
                 "type_drivers": "flat,vlan,vxlan",
                 "tenant_network_types": "vxlan",
-                # No stock driver binds a port without an L2 agent; nova would fail with PortBindingFailed.
+                # neutron's own drivers bind no port without an L2 agent, and nova would fail with PortBindingFailed.
                 "mechanism_drivers": "bindall",
                 "extension_drivers": ",".join(extensions),
             },

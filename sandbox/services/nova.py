@@ -1,4 +1,4 @@
-"""nova: the real API, conductor, scheduler and compute; only the hypervisor is nova's own fake."""
+"""nova: the real API, conductor, scheduler and compute manager, with nova's own fake hypervisor."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ def config(cloud: Cloud) -> Files:
                 reserved_host_memory_mb=0,
                 ram_allocation_ratio=1.0,
                 cpu_allocation_ratio=16.0,
-                allow_resize_to_same_host=True,  # there is no other
+                allow_resize_to_same_host=True,  # there is no other host
             ),
             "api_database": database(cloud, "nova_api"),
             "placement": login,
@@ -57,7 +57,7 @@ def first_start(cloud: Cloud) -> Iterator[tuple[object, ...]]:
     manage = "nova-manage", "--config-file", cloud.etc / "nova.conf"
     (cloud.data / "nova/instances").mkdir(parents=True)
     yield *manage, "api_db", "sync"
-    # As templates, so that the mappings hold wherever the state directory is.
+    # The connections are templates, so that the mappings are valid for any state directory.
     yield *manage, "cell_v2", "map_cell0", "--database_connection", "{scheme}:////{path}_cell0?{query}"
     yield (
         *manage,
@@ -75,10 +75,10 @@ def first_start(cloud: Cloud) -> Iterator[tuple[object, ...]]:
 
 def app(cloud: Cloud) -> Any:
     os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
-    # The paste file must come FIRST: nova looks for it at the first place only.
+    # The paste file must come first: nova looks for it only in the first file.
     os.environ["OS_NOVA_CONFIG_FILES"] = f"{SHARE / 'nova/api-paste.ini'};{cloud.etc / 'nova.conf'}"
     sys.argv = ["nova-api"]
-    # nova takes drivers from the package nova.virt only.
+    # nova loads drivers only from the package nova.virt.
     import nova.virt
     from nova.wsgi.osapi_compute import application
 
@@ -100,15 +100,15 @@ def app(cloud: Cloud) -> Any:
     ):
         part = service.Service.create(binary=binary, **arguments)
         part.start()
-        # Its first report comes five seconds later, and a service that was silent for a minute (the sandbox was down)
-        # gets no servers until then.
+        # Report now: the first regular report comes five seconds later, and after a minute without one (the sandbox was
+        # down) the scheduler would not use this service until then.
         part.servicegroup_api._driver._report_state(part)
-    # After nova-compute has made itself known: the scheduler sees only hosts that are mapped to a cell.
+    # This must follow the start of nova-compute: the scheduler uses only hosts that are mapped to a cell.
     host_mapping.discover_hosts(context.get_admin_context())
     return application
 
 
-# nova asks neutron about every server it shows, so it is of no use without, `--nic none` or not.
+# nova asks neutron about every server that it shows, so it needs neutron even for servers with `--nic none`.
 NOVA = Service(
     name="nova",
     port=8774,

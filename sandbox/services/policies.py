@@ -1,7 +1,8 @@
-"""Make the services load their policies once, before anybody asks.
+"""Make the services load their policies once, before the first request.
 
-The first requests do that otherwise, in threads that do not wait for each other: one that meets half-registered rules
-is told "rule:create_network is disallowed by policy". nova has mended it; neutron, cinder and keystone have not.
+Otherwise the first requests load them, in threads that do not wait for each other. A request that sees only a part of
+the rules fails with "rule:create_network is disallowed by policy". nova has fixed this; neutron, cinder and keystone
+have not.
 """
 
 import threading
@@ -10,7 +11,7 @@ from oslo_policy import policy
 
 
 def one_at_a_time() -> None:
-    """For every enforcer of this process. Costs nothing afterwards: nothing is loaded twice."""
+    """Make every policy enforcer of this process load its rules under a lock."""
     load, lock = policy.Enforcer.load_rules, threading.RLock()
 
     def load_rules(self, force_reload=False):

@@ -1,12 +1,12 @@
-"""Make SQLite bear concurrent writers, and keep its connections open.
+"""Make SQLite work with concurrent writers, and keep its connections open.
 
-oslo.db opens every transaction with a plain BEGIN. One that reads and then writes fails at once with "database is
-locked" if another wrote meanwhile (the busy timeout does not apply to that case): with eight clients in parallel
-half of the writes failed. So take the write lock up front, except in enginefacade's reader blocks, which write-ahead
-logging lets run beside a writer.
+oslo.db opens every transaction with a plain BEGIN. A transaction that reads and then writes fails at once with
+"database is locked" if another one has written in between; the busy timeout does not apply to that case. With eight
+clients in parallel, half of the writes failed. So each transaction takes the write lock at its start, except for
+enginefacade's reader blocks, which can run beside a writer with write-ahead logging.
 
-oslo.db gives a SQLite file no pool: each transaction opens a connection and closes it again, and the one that closes
-last folds the write-ahead log into the database. Of the time of neutron's requests that was a tenth and more.
+oslo.db uses no connection pool for a SQLite file: each transaction opens a connection and closes it again, and the last
+one to close merges the write-ahead log into the database. This took a tenth or more of the time of neutron's requests.
 """
 
 import types
@@ -16,7 +16,10 @@ from oslo_db.sqlalchemy import enginefacade, engines
 
 
 def tune() -> None:
-    """For every engine that this process will make. Relies on private names of oslo.db: the lock pins it."""
+    """Change every engine that this process makes from now on.
+
+    This uses private names of oslo.db, which requirements.txt pins.
+    """
     engines.pool = types.SimpleNamespace(**vars(sqlalchemy.pool) | {"NullPool": _Pool})
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", _pragmas)
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "begin", _begin)
@@ -39,16 +42,16 @@ def tune() -> None:
 
 
 class _Pool(sqlalchemy.pool.QueuePool):
-    """Keeps as many connections open as there were ever used at once; never makes one wait for another."""
+    """Keeps all connections open that were ever in use at the same time, and has no upper limit."""
 
     def __init__(self, creator, **options):
         super().__init__(creator, pool_size=0, **options)
 
 
 def _pragmas(connection, _record) -> None:
-    # synchronous=OFF survives a killed process; a killed machine may cost the data, which `up` notices.
+    # synchronous=OFF is safe if a process is killed. If the machine crashes, data may be lost, which `up` detects.
     if type(connection).__module__.startswith("sqlite3"):
-        # The wait for the write lock is not fair, and on a loaded machine (8 clients, load 20) one of 30 s ran out.
+        # The write lock is not fair: on a busy machine (8 clients, load 20) a wait of 30 s was not enough.
         for pragma in "busy_timeout=300000", "journal_mode=WAL", "synchronous=OFF":
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,4 +1,4 @@
-"""swift: proxy, account, container and object server as green threads of one process; one device, one replica."""
+"""swift: the proxy, account, container and object servers as green threads of one process, with one replica."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from control.cloud import Cloud
 from .common import Files, Service, auth
 
 STORAGE = {"object": 6200, "container": 6201, "account": 6202}
-# No memcached here, hence no `cache`.
+# There is no memcached, so the pipeline has no `cache`.
 PIPELINE = (
     "catch_errors",
     "gatekeeper",
@@ -78,20 +78,21 @@ def run(cloud: Cloud, sockets: dict[int, int]) -> None:
     import eventlet
     from swift.common import utils
 
-    # /etc/swift is built in: before anything else, and the policies have been read by then.
+    # The default is /etc/swift, so this comes first. The import has already read the storage policies there, so they
+    # are read again below.
     utils.set_swift_dir(str(cloud.etc))
     from swift.common import storage_policy, wsgi
 
     storage_policy.reload_storage_policies()
     make_rings(cloud)
     files = {server: str(cloud.etc / f"swift-{server}.conf") for server in (*STORAGE, "proxy")}
-    # Imports all the code, before the monkey patch: swift.obj looks a C library up through a pipe, and hangs
-    # when os.read() is green.
+    # This imports all the code before the monkey patch, because swift.obj looks up a C library through a pipe, which
+    # hangs with a green os.read().
     configs = {server: wsgi.load_app_config(path) for server, path in files.items()}
     utils.monkey_patch()
     use_hub = eventlet.hubs.use_hub
     use_hub(utils.get_hub())
-    # run_server() asks for a hub by name, which would drop the one that the servers before it use.
+    # run_server() asks for a hub by name, which would replace the hub that the other servers use.
     eventlet.hubs.use_hub = lambda name=None: None if name else use_hub()
     pool = eventlet.GreenPool()
     for server, conf in configs.items():
@@ -103,7 +104,7 @@ def run(cloud: Cloud, sockets: dict[int, int]) -> None:
 
 
 def make_rings(cloud: Cloud) -> None:
-    """Tell swift where its one device is; at every start, for the ports may have changed. Takes milliseconds."""
+    """Write swift's rings, with its one device. This is done at every start, because the ports may have changed."""
     from swift.common.ring import RingBuilder
 
     for server in STORAGE:
