@@ -1,7 +1,7 @@
-"""A cluster for data processing, provisioned the way Sahara does it: step by step, through seven OpenStack clients.
+"""A cluster for data processing, provisioned step by step as Sahara does it, through seven OpenStack clients.
 
-This is what a caller's code looks like.  Every call goes through ``cluster.call``, which is
-``os_retries.execute_with_retries``, or for comparison a function that just calls.
+This is an example of a caller's code.  Every call goes through ``cluster.call``, which is
+``os_retries.execute_with_retries`` or, for comparison, a function that only calls the method.
 """
 
 from __future__ import annotations
@@ -49,14 +49,15 @@ TEMPLATE = {
 
 
 class ClusterError(Exception):
-    """The cloud did what it was asked for, and it did not work out: a server in ERROR, a wait that took too long."""
+    """The requests succeeded, but the result is not usable: a server is in ERROR, or a wait took too long."""
 
 
 @dataclass
 class Clients:
-    """The clients of one session, made the normal way.
+    """The clients of one session, constructed in the usual way.
 
-    ``options`` gives a client's extra constructor arguments: ``os_retries.client_options``, or nothing.
+    ``options``
+        Returns extra constructor arguments for a client, as ``os_retries.client_options`` does.
     """
 
     session: Session
@@ -74,15 +75,15 @@ class Clients:
 
 @dataclass
 class Cluster:
-    """What is wanted, whom to ask, and what has been made so far."""
+    """The cluster to provision, the clients to use, and the ids of what has been created so far."""
 
     name: str
     tenant: Clients
     admin: Clients
     call: Callable[..., Any]
-    #: Makes a swift connection that is authenticated by a session.
+    #: Returns a swift connection that a session authenticates.
     swift_connection: Callable[[Session], Any]
-    #: Makes a keystoneauth session like the other two.
+    #: Returns a new keystoneauth session, set up like those of ``tenant`` and ``admin``.
     session: Callable[[v3.Password], Session]
     image: bytes
     binary: bytes
@@ -100,7 +101,10 @@ class Cluster:
     volumes: dict[str, str] = field(default_factory=dict)
 
     def wait_for(self, wanted: str, get: Callable[..., Any], *args: Any, status: str = "status") -> Any:
-        """Ask for a resource until its status is ``wanted``.  :raises ClusterError: if it will never be."""
+        """Get a resource repeatedly until its status is ``wanted``.
+
+        :raises ClusterError: if the resource fails, or if it takes too long
+        """
         deadline = time.monotonic() + 120
         while True:
             thing = self.call(get, *args)
@@ -116,7 +120,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the table."""
+    """One step of the provisioning."""
 
     title: str
     client: str
@@ -184,7 +188,7 @@ def _neutron_limits(cluster: Cluster) -> None:
 def _image(cluster: Cluster) -> None:
     call, images = cluster.call, cluster.tenant.glance.images
     cluster.image_id = call(images.create, name=IMAGE, disk_format="raw", container_format="bare").id
-    # A file that a refused attempt has read is read from its start by the next one.
+    # If a refused attempt has read the file, the next attempt reads it from its start again.
     call(images.upload, cluster.image_id, io.BytesIO(cluster.image))
     call(images.update, cluster.image_id, _sahara_username="ubuntu", _sahara_tag_vanilla="True")
     cluster.wait_for("ACTIVE", images.get, cluster.image_id)
@@ -263,7 +267,7 @@ def _volumes_in_use(cluster: Cluster) -> None:
 
 @step("the job's binary, by the trust", "swift")
 def _binary(cluster: Cluster) -> None:
-    # swiftclient repeats by itself, as the specification says: execute_with_retries adds only what swift leaves out.
+    # swiftclient repeats by itself, as the specification says; execute_with_retries repeats only what it does not.
     auth_url = cluster.tenant.session.auth.auth_url
     auth = v3.Password(auth_url, user_id=cluster.proxy_id, password="x", trust_id=cluster.trust_id)
     cluster.swift = cluster.swift_connection(cluster.session(auth))
@@ -288,7 +292,7 @@ def _read_ports(cluster: Cluster) -> None:
         cluster.call(cluster.tenant.neutron.show_port, cluster.ports[node])
 
 
-@step("and all the rest", "five")
+@step("everything else read back", "five")
 def _read_the_rest(cluster: Cluster) -> None:
     call, tenant = cluster.call, cluster.tenant
     call(tenant.keystone.trusts.get, cluster.trust_id)
@@ -296,7 +300,7 @@ def _read_the_rest(cluster: Cluster) -> None:
     call(tenant.heat.resources.list, cluster.stack_id)
     call(tenant.heat.stacks.get, cluster.stack_id)
     call(tenant.neutron.show_network, cluster.network_id)
-    # These two give a generator, which asks when it is read: the reading must be within the call.
+    # These two return a generator that sends requests while it is read, so it must be read inside the call.
     call(lambda: list(tenant.heat.stacks.list()))
     call(lambda: list(tenant.glance.images.list()))
     call(tenant.glance.images.get, cluster.image_id)

@@ -1,14 +1,16 @@
-"""The main job, on a real OpenStack under faults: a cluster is provisioned plainly, and then with retries.
+"""The demo: provision a cluster on a real OpenStack under faults, first without retries and then with them.
 
-Step by step, as Sahara would, through the clients of keystone, glance, neutron, heat, nova, cinder and swift, on the
-services of the sandbox.  Below the clients seeded dice refuse one request in eleven: with 408, 413, 429, 500, 502, 503
-or 504, with and without a Retry-After, in the words of the service or of a load balancer.  Of one request in twenty
-more they let the service do what was asked, and lose the answer.
+The cluster is provisioned step by step, as Sahara does it, through the clients of keystone, glance, neutron, heat,
+nova, cinder and swift, on the services of the sandbox.  Faults are injected below the clients, at random with a seed.
+One request in eleven is refused with 408, 413, 429, 500, 502, 503 or 504, with and without a Retry-After, in the format
+of the service or of a load balancer.  One more request in twenty is processed by the service, but its answer is lost.
 
-The first run calls the clients plainly and ends where they end.  The second meets the same faults, with one line more
-for each session: os_retries.attach(session).  The third, the specification's, makes every call through
-os_retries.execute_with_retries; it meets the refusals alone, for it repeats a create too, and a create whose answer was
-lost would be made twice.  What they made is removed at the end, after Ctrl-C too.
+The first run uses the clients without retries, and stops at the first error.  The second run has the same faults, but
+each session is attached: os_retries.attach(session).  The third run makes every call through
+os_retries.execute_with_retries, as the specification describes.  In the third run requests are refused, but no answers
+are lost, because execute_with_retries would repeat a create whose answer was lost, and so create a duplicate.
+
+Everything is removed at the end, even after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -48,21 +50,21 @@ if TYPE_CHECKING:
     from os_retries import Retry
 
 CLOUD = Path(__file__).resolve().parents[1] / "sandbox/cloud"
-#: A second of the policy is a hundredth of a second here: nobody watches a sleep.
+#: The demo divides all waits by this.
 SCALE = 100
-#: Over the 75 requests or more of the work: fewer than one run in 1000 meets no fault (0.91 ** 75 = 0.0008).
+#: With 75 requests or more, fewer than one run in 1000 has no fault (0.91 ** 75 = 0.0008).
 RATE = 0.09
 #: How many answers are lost for each request that is refused.
 LOST = 0.5
-#: glance's client does not tell these from each other ('N/A'), so nothing around its methods can repeat them.
+#: glanceclient does not tell these statuses apart ('N/A'), so execute_with_retries cannot repeat them.
 LOST_BY_GLANCE = frozenset({408, 429, 504})
 
 EPILOG = """\
 examples:
-  make demo                                  # sets up everything, draws a seed, prints it
-  make demo ARGS="--seed 4711 --verbose"     # the same faults at any time, and each retry as it is logged
+  make demo                                  # set up everything, choose a seed at random, and print it
+  make demo ARGS="--seed 4711 --verbose"     # repeat the faults of a seed, and show the log of each retry
   .venv/bin/python examples/provision.py --rate 0.2 --config-file my.conf
-                                             # my.conf holding, say: [timeouts] retries_number = 8
+                                             # use a policy, such as: [timeouts] retries_number = 8
 """
 
 
@@ -75,14 +77,14 @@ class Way(enum.Enum):
 
 
 TITLES = {
-    Way.PLAINLY: "The plain clients",
-    Way.ATTACHED: "The same faults, and one line more for each session: attach(session)",
-    Way.EXECUTED: "The refusals alone, and every call through execute_with_retries",
+    Way.PLAINLY: "The clients without retries",
+    Way.ATTACHED: "The same faults, with one more line for each session: attach(session)",
+    Way.EXECUTED: "Refusals but no lost answers, with every call through execute_with_retries",
 }
 
 
-class Mistake(Exception):  # noqa: N818 - for people
-    """Ends the demo with this text and exit status 2."""
+class Mistake(Exception):  # noqa: N818 - a message for the user
+    """Ends the demo with this message and exit status 2."""
 
 
 # -- one run ---------------------------------------------------------------------------------------------------------
@@ -90,7 +92,7 @@ class Mistake(Exception):  # noqa: N818 - for people
 
 @dataclass
 class Row:
-    """What became of one step."""
+    """The result of one step."""
 
     step: Step
     calls: int = 0
@@ -101,33 +103,33 @@ class Row:
 
     @property
     def outcome(self) -> str:
-        """In one word."""
+        """The result in one word."""
         return "failed" if self.error is not None else "ok" if self.calls else "-"
 
 
 def faults_of(seed: int, rate: float, way: Way) -> Faults:
-    """Make the plan of a run; that of the plain run and of the attached one are the same."""
+    """Return the faults of a run.  The plain run and the attached run have the same faults."""
     retry_after = (None, None, 2, 30)
     if way is Way.EXECUTED:
         spared = AtRandom(
             refused=rate, retry_after=retry_after, only=only(service="image"), statuses=RETRY_CODES - LOST_BY_GLANCE
         )
         return Faults(spared, AtRandom(refused=rate, retry_after=retry_after), seed=seed, tokens=True)
-    # A volume's attachment is looked up and never sent again, for nova may get to the first one half an hour later: a
-    # refusal that may have been processed, and is not there, is the caller's to decide on.
+    # The attachment of a volume is looked up, but never sent again, because nova may process the first request half an
+    # hour later.  So it is refused only with 429, which says that the request was not processed.
     attachment = only(service="compute", verb="POST", path="/os-volume_attachments$")
     return Faults(
         AtRandom(refused=rate, retry_after=retry_after, statuses={429}, lost=rate * LOST, only=attachment),
-        AtRandom(refused=rate, retry_after=retry_after, lost=rate * LOST),  # all the others
+        AtRandom(refused=rate, retry_after=retry_after, lost=rate * LOST),  # all other requests
         seed=seed,
         tokens=True,
     )
 
 
 class Run:
-    """The steps under one plan of faults, called in one way, counted.
+    """One run of all steps with one way of calling, and its counts.
 
-    :param conf: where ``[timeouts]`` comes from
+    :param conf: the oslo.config object with ``[timeouts]``
     """
 
     def __init__(
@@ -151,7 +153,7 @@ class Run:
         )
 
     def steps(self, *, verbose: bool) -> None:
-        """Run every step until one fails, with a line for each."""
+        """Run the steps until one fails, and print a line for each."""
         for row in self.rows:
             self.row = row
             begin, before = time.monotonic(), len(self.faults.injected)
@@ -161,10 +163,10 @@ class Run:
             except Exception as error:  # whichever client's
                 row.error = error
             self._count(before)
-            met = f", met {statuses(row)}" if row.met else ""
+            met = f", faults: {statuses(row)}" if row.met else ""
             print(f"{' ' * 11 if verbose else ''}... {row.outcome} after {time.monotonic() - begin:.1f} s{met}")
             if row.error is not None:
-                # Without the notes, which repeat the table.
+                # The notes of the exception are left out, because the table has the same information.
                 name = f"{type(row.error).__module__}.{type(row.error).__name__}"
                 text = textwrap.shorten(f"{name}: {row.error}", 300)
                 print(textwrap.indent(textwrap.fill(text, 94), " " * 6))
@@ -172,15 +174,15 @@ class Run:
 
     @property
     def done(self) -> str:
-        """How many of the steps were made."""
+        """How many of the steps succeeded."""
         return f"{sum(row.outcome == 'ok' for row in self.rows)} of {len(self.rows)}"
 
     @property
     def complete(self) -> bool:
-        """Whether every step was made to the end."""
+        """Whether every step succeeded."""
         return self.rows[-1].outcome == "ok"
 
-    # what the cluster is given
+    # -- used by the cluster
 
     def _session(self, auth: v3.Password) -> Session:
         session = Session(auth, session=self.faults.session())
@@ -190,7 +192,7 @@ class Run:
         return client_options(client) if self.retrying else {}
 
     def _swift_connection(self, session: Session) -> Any:
-        # Given or not, swiftclient repeats and sleeps by itself: scaled like the rest.
+        # swiftclient repeats and sleeps by itself, with or without our options; its waits are divided too.
         options = {"starting_backoff": 1, "max_backoff": 64} | self._options("swift")
         self.swift_wait = float(options["starting_backoff"])
         for name in "starting_backoff", "max_backoff":
@@ -202,7 +204,7 @@ class Run:
         executed = self.way is Way.EXECUTED
         return execute_with_retries(method, *args, **kwargs) if executed else method(*args, **kwargs)
 
-    # counting
+    # -- counts
 
     def _on_retry(self, _retry: Retry) -> None:
         self.row.retries += 1
@@ -214,22 +216,22 @@ class Run:
     def _count(self, before: int) -> None:
         met = self.faults.injected[before:]
         self.row.met = [what(entry) for entry in met]
-        # What swiftclient repeats it repeats unseen: only the faults know.  413 it leaves to execute_with_retries.
+        # swiftclient does not report its retries, so they are counted by the faults.  It does not repeat a 413.
         own = sum(entry.request.service == "object-store" and entry.status != 413 for entry in met)
-        own -= own > 0 and self.row.error is not None  # after the last one it gave up
+        own -= own > 0 and self.row.error is not None  # no retry followed the last fault
         self.row.retries += own
         self.row.waited += own * self.swift_wait if own else 0.0
 
 
 def what(entry: Entry) -> str:
-    """Name a fault: ``503`` (refused), ``lost`` (done, and answered 502, 504 or not at all)."""
+    """Return a name for a fault: the status of a refusal, such as ``503``, or ``lost`` for a lost answer."""
     fault = entry.fault
     assert fault is not None
     return "lost" if fault.processed else str(entry.status)
 
 
 def statuses(row: Row) -> str:
-    """``503, lost x2``."""
+    """Return the faults of a step with their numbers: ``503, lost x2``."""
     return ", ".join(f"{status} x{n}" if n > 1 else status for status, n in Counter(row.met).most_common())
 
 
@@ -240,7 +242,7 @@ WIDTH = 100
 
 
 def table(plain: Run, retried: Run) -> Iterator[str]:
-    """Set a run with retries beside the plain one, if both had the same faults."""
+    """Yield the table of a run with retries, beside the plain run if both had the same faults."""
     beside = retried.way is Way.ATTACHED
     yield f"{'':42}{'PLAINLY' if beside else '':7}  WITH {retried.way.value}"
     yield FORMAT.format("STEP", "CLIENT", "", "CALLS", "RETRIES", "WAITED", "OUTCOME", "FAULTS MET")
@@ -272,41 +274,45 @@ def say(text: str = "") -> None:
 
 
 def explain(plain: Run, runs: list[Run], rate: float) -> None:
-    """Say what the tables cannot."""
+    """Print explanations of the tables."""
     if not plain.faults.injected:
-        say("The plain run was lucky and met no fault at all: there is nothing to compare; take another --seed.")
+        say("The plain run had no fault by chance, so there is nothing to compare: use another --seed.")
     elif plain.complete:
-        say("The plain run met faults only where a client repeats by itself (swift), and so came through: luck.")
+        say("The plain run succeeded by chance: all its faults were in requests that swiftclient repeats by itself.")
     attached = runs[0]
     if attached.complete and rate:
-        # What met no fault is what a run without any would send, and a few look-ups.
+        # The requests without a fault are those that a run without faults would send, and a few look-ups.
         requests = sum(entry.fault is None for entry in attached.faults.record)
         odds = f"one run in {(1 - rate * (1 + LOST)) ** -requests:,.0f}"
-        say(f"The work is about {requests} requests; at {rate * (1 + LOST):.0%} of faults {odds} would meet none.")
+        say(
+            f"Provisioning takes about {requests} requests. With faults in {rate * (1 + LOST):.0%} of them, only "
+            f"{odds} has no fault."
+        )
     say(
-        "A number is a refusal, before the service saw the request; 'lost' is an answer that was lost after it had "
-        "done what was asked. An attached session looks up what became of a create, and sends it again only when it "
-        "is not there; execute_with_retries repeats the method, as the specification says, and was spared these."
+        "A number is the status of a refusal: the service did not see the request. 'lost' is an answer that was lost "
+        "after the service had processed the request. An attached session looks up each create whose answer was lost, "
+        "and sends it again only if it did not take effect. execute_with_retries repeats every method, as the "
+        "specification says, so no answers were lost in its run."
     )
     say(
-        "The attachment of a volume is refused with 429 alone: it is looked up, and never sent again, because nova may "
-        "get to the first one half an hour later."
+        "The attachment of a volume is refused only with 429: it is looked up, but never sent again, because nova may "
+        "process the first request half an hour later."
     )
     say(
-        f"WAITED is what the policy says; the demo slept a {SCALE}th of it. RETRIES of swift are those of swiftclient, "
-        "which repeats by itself. With execute_with_retries glance was spared 408, 429 and 504: its client's "
-        "exceptions do not tell which of them it was."
+        f"WAITED is the wait according to the policy; the demo slept a {SCALE}th of it. RETRIES of swift are those of "
+        "swiftclient, which repeats by itself. With execute_with_retries glance does not answer 408, 429 or 504, "
+        "because glanceclient's exceptions do not tell these statuses apart."
     )
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Do the runs; the exit status."""
+    """Make all runs and print the tables; return the exit status."""
     conf = configuration(args.config_file)
     admin = administrator()
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
     dice = random.Random(seed)
     contents = dice.randbytes(1 << 20), dice.randbytes(1 << 18)
-    say(f"seed {seed}; {args.rate:.0%} of the requests are refused, of {args.rate * LOST:.1%} the answers are lost")
+    say(f"seed {seed}: {args.rate:.0%} of the requests are refused, and {args.rate * LOST:.1%} of the answers are lost")
 
     runs: dict[Way, Run] = {}
     wrong: list[str] = []
@@ -327,26 +333,24 @@ def demo(args: argparse.Namespace) -> int:
     complete = all(run.complete for run in runs.values())
     if complete and not wrong:
         say(
-            "The cloud was asked without faults, after each run with retries: it had exactly one of everything, "
-            "nothing twice, and the bytes of the image and of the job's binary were those that were sent. All is "
-            "removed again."
+            "After each run with retries the cloud was checked without faults: it had exactly one of each resource, "
+            "and the image and the job's binary had the data that were sent. Everything has been removed again."
         )
     for each in wrong:
         say(f"WRONG: {each}")
     if not complete:
         say(
-            "A run with retries did not come through either: its last step says why, with --verbose attempt by "
-            "attempt. "
-            f"One request refused {conf.timeouts.retries_number + 1} times running is enough."
+            "A run with retries failed too. Its last step shows the error; --verbose shows each attempt. A run fails "
+            f"if one request is refused {conf.timeouts.retries_number + 1} times in a row."
         )
     print(f"""
 What to try next:
-  make demo ARGS="--seed {seed} --verbose"     the same faults, and each retry as it is logged
-  OS_TIMEOUTS__RETRIES_NUMBER=0 make demo ARGS="--seed {seed}"     [timeouts] decides: no retries
-  less examples/cluster.py                   what calling code looks like
-  eval "$(sandbox/cloud env)"                be a user of the sandbox, which goes on running
-  .venv/bin/os-retries run -- openstack server list     any program, no line of it changed
-  sandbox/cloud down                         stop it""")
+  make demo ARGS="--seed {seed} --verbose"     the same faults, with the log of each retry
+  OS_TIMEOUTS__RETRIES_NUMBER=0 make demo ARGS="--seed {seed}"     the same faults, without retries by [timeouts]
+  less examples/cluster.py                   the code that makes the calls
+  eval "$(sandbox/cloud env)"                become a user of the sandbox, which is still running
+  .venv/bin/os-retries run -- openstack server list     retries for any program, without a change of its code
+  sandbox/cloud down                         stop the sandbox""")
     return 0 if complete and not wrong else 1
 
 
@@ -354,7 +358,7 @@ What to try next:
 
 
 class removed_afterwards:  # noqa: N801 - reads as one phrase
-    """A Tenancy, and words about its removal."""
+    """A context manager around a Tenancy that reports its removal."""
 
     def __init__(self, admin: dict[str, str]) -> None:
         self.tenancy = Tenancy(admin)
@@ -364,23 +368,23 @@ class removed_afterwards:  # noqa: N801 - reads as one phrase
 
     def __exit__(self, *error: object) -> None:
         begin = time.monotonic()
-        print("\n" * (error[0] is not None) + "  (removing what was made ", end="", flush=True)
+        print("\n" * (error[0] is not None) + "  (removing everything ", end="", flush=True)
         for again in True, False:
             try:
                 self.tenancy.__exit__(*error)
                 break
-            except BaseException as problem:  # Ctrl-C too: the first one does not leave anything behind
+            except BaseException as problem:  # the first Ctrl-C too, so that nothing is left behind
                 if again:
                     print(f"... {type(problem).__name__}, trying once more ", end="", flush=True)
                     continue
-                print(f"\n  not all could be removed ({type(problem).__name__}): project {self.tenancy.name} is left.")
-                print("  A fresh cloud in seconds: sandbox/cloud reset")
+                print(f"\n  the project {self.tenancy.name} could not be removed ({type(problem).__name__}).")
+                print("  To get a fresh cloud in seconds: sandbox/cloud reset")
                 raise
         print(f"... {time.monotonic() - begin:.1f} s)")
 
 
 def configuration(file: Path | None) -> cfg.ConfigOpts:
-    """Read ``[timeouts]`` from ``file``; without one only the environment (OS_TIMEOUTS__...) has a say."""
+    """Read ``[timeouts]`` from ``file``, and from the environment (OS_TIMEOUTS__...)."""
     conf = cfg.ConfigOpts()
     try:
         conf(["--config-file", str(file)] if file else [], project="os-retries-demo", default_config_files=[])
@@ -391,7 +395,7 @@ def configuration(file: Path | None) -> cfg.ConfigOpts:
 
 
 def administrator() -> dict[str, str]:
-    """Who may make a project on the sandbox: arguments of keystoneauth's ``v3.Password``."""
+    """Return the administrator's credentials on the sandbox: arguments of keystoneauth's ``v3.Password``."""
     status = subprocess.run([CLOUD, "status"], check=False, capture_output=True, text=True)
     if status.returncode:
         details = (status.stderr or status.stdout).strip()
@@ -421,10 +425,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=a_seed, metavar="N", help="of the faults' dice (default: drawn, and printed)")
+    parser.add_argument("--seed", type=a_seed, metavar="N", help="seed of the faults (default: at random)")
     parser.add_argument("--rate", type=a_rate, default=RATE, metavar="R", help=f"share of faults (default: {RATE})")
     parser.add_argument("--config-file", type=Path, metavar="FILE", help="an oslo.config file with a group [timeouts]")
-    parser.add_argument("--verbose", action="store_true", help="show what the logger os_retries says, and the clients'")
+    parser.add_argument("--verbose", action="store_true", help="show the log of os_retries and of the clients")
     return parser.parse_args()
 
 
@@ -433,24 +437,24 @@ def _interrupt(*_: object) -> None:
 
 
 def main() -> int:
-    """Run the demo; the exit status."""
+    """Run the demo; return the exit status."""
     args = arguments()
     signal.signal(signal.SIGTERM, _interrupt)
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # the sandbox is never behind one
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # the sandbox is never behind a proxy
     warnings.filterwarnings("ignore", module="(cinder|glance|heat|keystone|neutron|nova|swift)client")  # not ours
     log: logging.Handler = logging.StreamHandler(sys.stdout) if args.verbose else logging.NullHandler()
     logging.basicConfig(handlers=[log], format=f"{' ' * 11}%(message)s")
-    logging.getLogger("neutronclient").setLevel(logging.ERROR)  # that it is deprecated, four times
+    logging.getLogger("neutronclient").setLevel(logging.ERROR)  # it warns four times that it is deprecated
     try:
         return demo(args)
     except Mistake as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
-    except ClientException as error:  # where no faults are injected
-        print(f"error: the sandbox failed without our doing: {error}\n  see: sandbox/cloud status", file=sys.stderr)
+    except ClientException as error:  # from the clients without faults
+        print(f"error: the sandbox failed, not by our faults: {error}\n  see: sandbox/cloud status", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        for number in signal.SIGINT, signal.SIGTERM:  # nothing is left to interrupt
+        for number in signal.SIGINT, signal.SIGTERM:  # the program ends now, and must not be interrupted again
             signal.signal(number, signal.SIG_IGN)
         print("\ninterrupted", file=sys.stderr)
         return 130

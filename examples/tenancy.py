@@ -1,4 +1,4 @@
-"""A project of its own on the cloud: made, looked at and removed by clients that meet no faults."""
+"""A temporary project on the cloud, which clients without faults create, check and remove."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _no_options(_client: str) -> dict[str, Any]:
 
 
 class Tenancy:
-    """A fresh project with one user, removed at the end with all that is in it, whoever put it there.
+    """A new project with one user, removed at the end with everything in it.
 
-    :param admin: who makes it: arguments of keystoneauth's ``v3.Password``
+    :param admin: the credentials of the administrator: arguments of keystoneauth's ``v3.Password``
     """
 
     def __init__(self, admin: dict[str, str]) -> None:
@@ -63,10 +63,10 @@ class Tenancy:
         self._remove_resources()
         self._remove_accounts()
 
-    # -- looking --
+    # -- checks --
 
     def differences(self, cluster: Cluster) -> list[str]:
-        """Compare what the cloud has with what was wanted, exactly one of each.  Returns what differs, in words."""
+        """Check that the cloud has exactly one of each resource of the cluster; return the differences as messages."""
         wrong: list[str] = []
 
         def same(what: str, found: Iterable[object], wanted: Iterable[object]) -> None:
@@ -75,7 +75,7 @@ class Tenancy:
                 wrong.append(f"{what}: {have} instead of {want}")
 
         clients, swift = self.clients, self.swift
-        trusts = clients.keystone.trusts.list(trustor_user=self.user.id)  # heat makes one of its own
+        trusts = clients.keystone.trusts.list(trustor_user=self.user.id)  # heat creates one too
         same("trusts", [each.id for each in trusts if each.trustee_user_id == cluster.proxy_id], [cluster.trust_id])
         proxies = [each.id for each in self.admin.keystone.users.list() if each.name == f"{cluster.name}-proxy"]
         same("users", proxies, [cluster.proxy_id])
@@ -104,7 +104,7 @@ class Tenancy:
         return wrong
 
     def _owned(self, kind: str) -> list[dict[str, Any]]:
-        """What neutron keeps for this project alone: a listing also shows what others share."""
+        """Return the neutron resources of this project.  A listing also shows resources that others share."""
         found = getattr(self.clients.neutron, f"list_{kind}")()[kind]
         return [each for each in found if each["project_id"] == self.project.id]
 
@@ -117,7 +117,7 @@ class Tenancy:
     def _digest(self, image_id: str) -> str:
         return _sha256(b"".join(self.clients.glance.images.data(image_id)))
 
-    # -- removing --
+    # -- removal --
 
     def _remove_resources(self) -> None:
         nova, cinder, heat, neutron = self.clients.nova, self.clients.cinder, self.clients.heat, self.clients.neutron
@@ -126,7 +126,7 @@ class Tenancy:
         for stack in heat.stacks.list():
             heat.stacks.delete(stack.id)
         self._remove_objects()
-        _gone(nova.servers.list)  # image, ports and volumes are in use until then
+        _gone(nova.servers.list)  # until then the image, the ports and the volumes are in use
         for image in self._images():
             self.clients.glance.images.delete(image.id)
         _gone(lambda: [each for each in cinder.volumes.list() if each.status in {"in-use", "detaching", "creating"}])
@@ -155,7 +155,7 @@ class Tenancy:
                 keystone.users.delete(user)
         for project in keystone.projects.list(domain="default", name=self.name):
             groups = self.admin.neutron.list_security_groups(project_id=project.id)["security_groups"]
-            for group in groups:  # "default", which neutron makes by itself
+            for group in groups:  # "default", which neutron creates by itself
                 self.admin.neutron.delete_security_group(group["id"])
             keystone.projects.delete(project)
 
