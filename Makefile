@@ -1,22 +1,22 @@
-# `make demo` runs the main job, `make test` passes the tests; both set up everything they need first.
+# `make demo` runs the demo, and `make test` runs all the tests. Both install everything that they need first.
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer).
 .DEFAULT_GOAL := help
-# Every target is a command; none names a file.
+# Every target is a command. No target is a file.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 export PYTHON
 BIN := .venv/bin
-# Two workers a processor: tests/parallel.py. WORKERS=0: one test after the other, in one process.
+# Two workers for each processor (tests/parallel.py). With WORKERS=0 the tests run one after the other in one process.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-help:  ## what there is to make
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 17
 
 env:
 	@tools/venv .venv requirements/dev.txt .
 
-test: env  ## everything: the pure tests, every client, Sahara's own tests, the real services
+test: env  ## run all tests: the pure tests, every client, Sahara's own tests, the real services
 	@tools/venv .venv-sahara tests/sahara/requirements.txt
 	@tools/venv .venv-untuned tests/sahara/untuned.txt
 	@tools/venv .venv-lowest requirements/lowest.txt .
@@ -24,21 +24,21 @@ test: env  ## everything: the pure tests, every client, Sahara's own tests, the 
 	$(PYTEST)
 	$(MAKE) --no-print-directory lowest
 
-test-full: env  ## every create x every way of losing it x drawn seeds, for hours; ARGS="--seed N --repeat N -k ..."
+test-full: env  ## test every create x every way to lose its answer x random seeds, for hours; ARGS="--seed N --repeat N -k ..."
 	@sandbox/cloud up
 	$(BIN)/python -m pytest --full tests/cloud/test_creates_together.py $(ARGS)
 
-demo: env  ## a cluster provisioned under faults, plainly and with retries; ARGS=--help
+demo: env  ## provision a cluster under faults, without and with retries; ARGS=--help
 	@sandbox/cloud up
 	@$(BIN)/python examples/provision.py $(ARGS)
 
-unit: env  ## the pure tests: seconds
+unit: env  ## run the pure tests, in seconds
 	$(PYTEST) tests/unit
 
-clients: env  ## every client against a misbehaving server
+clients: env  ## test every client against a misbehaving server
 	$(PYTEST) tests/clients
 
-lowest:  ## an attached session on the oldest keystoneauth and an older openstacksdk
+lowest:  ## test an attached session with the oldest keystoneauth and an older openstacksdk
 	@tools/venv .venv-lowest requirements/lowest.txt .
 	.venv-lowest/bin/python -m pytest $(OLDER)
 
@@ -51,58 +51,58 @@ matrix: lowest  ## the tests on every Python from 3.11 on that is there, and on 
 	.venv-middle/bin/python -m pytest $(OLDER)
 	@tools/matrix
 
-cloud: env  ## the real services of sandbox/, and the clients on them
+cloud: env  ## test the clients on the real services of sandbox/
 	$(PYTEST) tests/cloud
 
-cloud-up:  ## a real OpenStack on this machine: sandbox/README.md
+cloud-up:  ## start a real OpenStack on this machine (sandbox/README.md)
 	@sandbox/cloud up
 
-cloud-down:  ## stop it; its data stay
+cloud-down:  ## stop it and keep its data
 	@sandbox/cloud down
 	@for state in sandbox/.state-*; do test ! -d $$state || sandbox/cloud down --state $$state; done
 
-sahara: env  ## Sahara 19.0.0's own tests with ours in place of its function, and the rewriter's proof
+sahara: env  ## run Sahara 19.0.0's own tests with our execute_with_retries, and test rewrite on Sahara
 	@tools/venv .venv-sahara tests/sahara/requirements.txt
 	@tools/venv .venv-untuned tests/sahara/untuned.txt
 	$(PYTEST) tests/sahara
 
-programs:  ## programs of others under `os-retries run`, behind a proxy that misbehaves; ARGS=--help, ARGS=--short in CI
+programs:  ## run other projects' programs under `os-retries run`, behind a misbehaving proxy; ARGS=--help, ARGS=--short in CI
 	@tools/venv .venv-programs programs/requirements.txt
 	@tools/venv .venv-playbook programs/playbook.txt
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	@.venv-programs/bin/python programs/run.py $(ARGS)
 
-peers:  ## the clients' and nova's own tests, plainly and with every session attached: peers/README.md; ARGS=--help
+peers:  ## run the clients' and nova's own tests without and with attached sessions (peers/README.md); ARGS=--help
 	@tools/venv .venv-peers peers/requirements.txt
 	@.venv-peers/bin/python peers/run.py $(ARGS)
 
-bench: env  ## what a call and an import cost, against the peers
+bench: env  ## measure what a call, a request and an import cost
 	$(BIN)/python bench/success_path.py
 	$(BIN)/python bench/attached.py
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/pacer.py
 	$(BIN)/python bench/rewrite.py
 
-storm: env  ## the outages of docs/pacing.md, on a virtual clock, and its picture
+storm: env  ## simulate the outages of docs/pacing.md, and draw its picture
 	$(BIN)/python bench/storm.py --picture docs/storm.svg
 
-bench-duplicates: env  ## what becomes of creates whose answers are lost: plain, keystoneauth, a loop, ours; ARGS=--help
+bench-duplicates: env  ## count the duplicates of creates whose answers are lost, for four ways to retry; ARGS=--help
 	@sandbox/cloud up
 	@$(BIN)/python bench/duplicates.py $(ARGS)
 
-lint: env  ## ruff, mypy --strict, basedpyright on the public API, the import contract
+lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-docs: env  ## the documentation, into site/
+docs: env  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict --site-dir site
 
-lock:  ## bring every lock up to date with PyPI
+lock:  ## update every lock file from PyPI
 	tools/lock
 
-clean:  ## remove what the other targets made
+clean:  ## remove everything that the other targets have made
 	-@for state in sandbox/.state*; do test ! -d $$state || sandbox/cloud down --state $$state; done
 	rm -rf .venv* .cache sandbox/.venv sandbox/.state* programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,8 @@
-"""What a request through an attached session costs over the same request without.
+"""Measure how much longer a request takes through an attached session.
 
-A loopback server in a process of its own answers a small JSON document; two sessions, one attached, take turns request
-by request in an order drawn each time, so that the machine's noise meets both alike.  Prints the ratio of the medians.
+A server on loopback, in a process of its own, answers with a small JSON document.  An attached session and a plain one
+send the same requests in pairs, in random order, so that other load on the machine affects both equally.  The ratio of
+the medians is printed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ server.serve_forever()
 
 
 def client(url: str) -> Adapter:
-    """Build an adapter on a session of its own with a connection kept alive."""
+    """Return an adapter on a session of its own, with an open connection."""
     session = Session(auth=Token(url, "token"), session=requests.Session())
     adapter = Adapter(session, service_type="compute")
     adapter.get("/servers", log=False)
@@ -49,10 +50,10 @@ def client(url: str) -> Adapter:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--requests", type=int, default=3000, help="requests each way (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    parser.add_argument("--requests", type=int, default=3000, help="requests in each session (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
     arguments = parser.parse_args()
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -1,20 +1,22 @@
-"""What becomes of 90 creates when answers are lost: plain clients, keystoneauth's retries, a loop around calls, ours.
+"""Count duplicates and orphans of 90 creates whose answers may be lost, for four ways to retry.
 
 Servers, volumes and ports are created in turn on the real services of the sandbox, through novaclient, cinderclient and
-neutronclient.  Below the clients seeded dice lose answers (the service has done it; the caller gets a 502 or a 504, a
-reset or nothing in time) and refuse requests with a 503 (the service has not seen it).  All four get the same dice;
-nobody really waits between attempts.  Then the service itself is asked, without faults, what there is:
+neutronclient.  Below the clients, faults are injected at random with a seed.  Answers are lost: the service has done
+the work, but the caller gets a 502, a 504, a reset or a timeout.  Requests are refused with a 503: the service has not
+seen them.  All four ways have the same seed, and none really waits between attempts.  At the end the services are
+asked, without faults, what exists:
 
-  failed      the caller got an error
-  orphans     of these, how many exist all the same: nobody knows of them
-  duplicates  what exists beside the one that was asked for
+  failed      creates for which the caller got an error
+  orphans     failed creates whose resource exists, although the caller does not know it
+  duplicates  resources beside the one that was asked for
 
-  plain         the clients as they come
+  plain         the clients without retries
   keystoneauth  its own retries: connect_retries and status_code_retries, for the statuses of the specification
   the loop      execute_with_retries around the clients' methods, as the specification describes it
   os-retries    the same clients on an attached session
 
-Each has a project of its own, removed at the end, after Ctrl-C too.  Ends with 1 if os-retries has any of the three.
+Each way has a project of its own, which is removed at the end, even after Ctrl-C.  The exit status is 1 if os-retries
+has any failed creates, orphans or duplicates.
 """
 
 from __future__ import annotations
@@ -52,27 +54,27 @@ if TYPE_CHECKING:
 
     from tenancy import Tenancy
 
-RETRIES = 5  # of everybody who has any
+RETRIES = 5  # of each way that has retries
 COLUMNS = "failed", "orphans", "duplicates"
 SERVICES = {"server": "compute", "volume": "block-storage", "port": "network"}
 
 EPILOG = """\
 examples:
-  make bench-duplicates                       # brings the sandbox up, draws a seed and prints it
-  make bench-duplicates ARGS="--seed 4711"    # the same faults at any time
+  make bench-duplicates                       # start the sandbox, choose a seed at random, and print it
+  make bench-duplicates ARGS="--seed 4711"    # repeat the faults of a seed
   .venv/bin/python bench/duplicates.py --seed 4711 --lost 0.5 --refused 0.2 --picture duplicates.svg
 
-The n-th request of a kind (POST /servers, GET /volumes/detail ...) meets the same fault under one seed.  Who sends more
-requests rolls more dice.  --refused holds for our look-ups too.
+With the same seed, the n-th request of a kind (POST /servers, GET /volumes/detail ...) always has the same fault.  A
+way that sends more requests has more faults.  --refused applies to the look-ups of os-retries too.
 """
 
 
-# -- who competes ------------------------------------------------------------------------------------------------------
+# -- the ways ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way of calling: what the clients are made with, what is done to the session, how a method is called."""
+    """One way to call the clients: their constructor arguments, a change of the session, and how a method is called."""
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class Way:
 
 
 def no_wait(_seconds: float) -> None:
-    """Stand in for every sleep."""
+    """Return at once, in the place of every sleep."""
 
 
 POLICY = RetryPolicy(retries_number=RETRIES, sleep=no_wait)
@@ -103,39 +105,39 @@ WAYS = (
 )
 
 
-# -- one of them -------------------------------------------------------------------------------------------------------
+# -- one way -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Result:
-    """What one way has led to."""
+    """The counts of one way."""
 
     name: str
     failed: int = 0
     orphans: int = 0
     duplicates: int = 0
-    #: Creates that were reported as a success and are not there, or are another one's.
+    #: Creates that succeeded for the caller, but whose resource does not exist or belongs to another create.
     untrue: int = 0
-    #: POSTs that create, and everything else that was sent beside them.
+    #: The number of POSTs that create, and of all other requests.
     creates: int = 0
     others: int = 0
     faults: int = 0
-    #: What the callers were told.
+    #: The errors that the callers got.
     errors: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether every create was made once, and its caller knows it."""
+        """Whether every create was made once, and its caller knows its id."""
         return not (self.failed or self.orphans or self.duplicates or self.untrue)
 
 
 def is_create(service: str | None, verb: str, path: str) -> bool:
-    """Whether this request creates one of the things that are counted."""
+    """Return whether a request creates one of the resources that are counted."""
     return verb == "POST" and service is not None and path.endswith(("/servers", "/volumes", "/ports"))
 
 
 def faults_of(arguments: argparse.Namespace) -> Faults:
-    """Make the dice; everybody gets his own, which fall alike."""
+    """Return the faults of one way.  All ways have equal faults, because they have the same seed."""
     counted = AtRandom(
         lost=arguments.lost,
         refused=arguments.refused,
@@ -148,7 +150,7 @@ def faults_of(arguments: argparse.Namespace) -> Faults:
 
 
 def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result:
-    """Create in one way, and count."""
+    """Create the resources in one way; return the counts."""
     network = tenancy.clients.neutron.create_network({"network": {"name": "bench"}})["network"]["id"]
     flavor = next(each.id for each in tenancy.clients.nova.flavors.list() if each.name == "tiny")
     image = next(each["id"] for each in tenancy.clients.glance.images.list() if each["name"] == "cirros")
@@ -200,7 +202,7 @@ def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result
 
 
 def existing(tenancy: Tenancy) -> Iterator[tuple[tuple[str, str], str]]:
-    """Ask the services what there is, by clients that meet no faults."""
+    """Yield what exists according to the services: the kind and the name, and the id.  No faults are injected."""
     clients = tenancy.clients
     yield from ((("server", each.name), each.id) for each in clients.nova.servers.list())
     yield from ((("volume", each.name), each.id) for each in clients.cinder.volumes.list())
@@ -210,7 +212,12 @@ def existing(tenancy: Tenancy) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def empty(tenancy: Tenancy, limit: float = 600) -> None:
-    """Delete what there is until nothing is: a busy machine takes its time to build servers and to end them."""
+    """Delete all resources, and wait until they are gone.
+
+    A busy machine needs time to build servers and to delete them.
+
+    :raises TimeoutError: if something is left after ``limit`` seconds
+    """
     clients = tenancy.clients
     delete = {
         "server": clients.nova.servers.delete,
@@ -223,17 +230,17 @@ def empty(tenancy: Tenancy, limit: float = 600) -> None:
             raise TimeoutError(f"still there after {limit:g} s: {left}")
         for (kind, _name), identity in left:
             if identity not in asked:
-                with contextlib.suppress(Exception):  # not to be deleted yet, or gone already: the next round tells
+                with contextlib.suppress(Exception):  # it cannot be deleted yet, or is already gone
                     delete[kind](identity)
                     asked.add(identity)
         time.sleep(0.5)
 
 
-# -- what is shown -----------------------------------------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------------------------------------------
 
 
 def progress(name: str, done: int, of: int) -> None:
-    """Count in place on a terminal; elsewhere say it three times."""
+    """Show the progress: in place on a terminal, else in three lines."""
     if sys.stderr.isatty():
         print(f"\r  {name:13} {done} of {of} ", end="\n" if done == of else "", file=sys.stderr, flush=True)
     elif done * 3 // of > (done - 1) * 3 // of:
@@ -241,7 +248,7 @@ def progress(name: str, done: int, of: int) -> None:
 
 
 def table(results: list[Result]) -> Iterator[str]:
-    """Set all of them side by side."""
+    """Yield the lines of the table of all ways."""
     head = f"{'failed':>7} {'orphans':>8} {'duplicates':>11} {'creates sent':>13} {'other requests':>15}"
     yield f"{'':13} {head} {'faults':>7}"
     for each in results:
@@ -250,7 +257,7 @@ def table(results: list[Result]) -> Iterator[str]:
 
 
 def draw(results: list[Result], arguments: argparse.Namespace) -> None:
-    """Draw the same as bars, into the file that --picture names."""
+    """Draw the table as bars into the file of --picture."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -280,21 +287,21 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
 
 
 def whole(text: str) -> int:
-    """Read a seed."""
+    """Parse a seed."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
     return int(text)
 
 
 def some(text: str) -> int:
-    """Read how many creates."""
+    """Parse the number of creates."""
     if not 1 <= whole(text) <= 3000:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 3000")
     return int(text)
 
 
 def share(text: str) -> float:
-    """Read a rate."""
+    """Parse a rate."""
     try:
         rate = float(text)
     except ValueError:
@@ -305,7 +312,7 @@ def share(text: str) -> float:
 
 
 def picture(text: str) -> Path:
-    """Read where to draw to, before there is anything to draw."""
+    """Parse the path of the picture, and check that it can be drawn."""
     path = Path(text)
     if path.suffix not in (".svg", ".png"):
         raise argparse.ArgumentTypeError(f"{text!r} ends neither in .svg nor in .png")
@@ -321,18 +328,18 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=whole, metavar="N", help="of the dice (default: drawn, and printed)")
-    parser.add_argument("--creates", type=some, default=90, metavar="N", help="how many creates (default: %(default)s)")
-    parser.add_argument("--lost", type=share, default=0.3, metavar="R", help="share of answers lost (%(default)s)")
+    parser.add_argument("--seed", type=whole, metavar="N", help="seed of the faults (default: at random)")
+    parser.add_argument("--creates", type=some, default=90, metavar="N", help="number of creates (%(default)s)")
+    parser.add_argument("--lost", type=share, default=0.3, metavar="R", help="share of lost answers (%(default)s)")
     parser.add_argument("--refused", type=share, default=0.1, metavar="R", help="share of 503s (%(default)s)")
-    parser.add_argument("--picture", type=picture, metavar="FILE", help="draw it as well: a file .svg or .png")
+    parser.add_argument("--picture", type=picture, metavar="FILE", help="draw the table into this .svg or .png file")
     arguments = parser.parse_args()
     arguments.seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Let all of them compete; the exit status."""
+    """Run all ways and print the table; return the exit status."""
     admin = administrator()
     begun = time.monotonic()
     print(
@@ -350,10 +357,10 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n" + "\n".join(table(results)) + "\n")
     if arguments.picture:
         draw(results, arguments)
-        print(f"drawn: {arguments.picture}")
+        print(f"the picture is in {arguments.picture}")
     for each in results:
         if each.untrue:
-            print(f"{each.name}: {each.untrue} reported as made and not there, or another one's")
+            print(f"{each.name}: {each.untrue} creates succeeded for the caller, but their resources do not exist")
     ours = results[-1]
     verdict = "every create made once, and known to its caller" if ours.clean else "NOT clean"
     for each in () if ours.clean else ours.errors:
@@ -363,15 +370,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def interrupt(*_: object) -> None:
-    """Make a SIGTERM what Ctrl-C is."""
+    """Treat a SIGTERM like Ctrl-C."""
     raise KeyboardInterrupt
 
 
 def main() -> int:
-    """Compare; the exit status."""
+    """Run the comparison; return the exit status."""
     arguments = parse()
     signal.signal(signal.SIGTERM, interrupt)
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # the sandbox is never behind one
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1"  # the sandbox is never behind a proxy
     warnings.filterwarnings("ignore", module="(cinder|glance|heat|keystone|neutron|nova|swift)client")  # not ours
     logging.basicConfig(handlers=[logging.NullHandler()])
     try:
@@ -380,7 +387,7 @@ def main() -> int:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        for number in signal.SIGINT, signal.SIGTERM:  # nothing is left to interrupt
+        for number in signal.SIGINT, signal.SIGTERM:  # the program ends now, and must not be interrupted again
             signal.signal(number, signal.SIG_IGN)
         print("\ninterrupted", file=sys.stderr)
         return 130

@@ -1,11 +1,11 @@
-"""What ``import os_retries`` costs in a fresh interpreter whose .pyc files are there, by ``python -X importtime``.
+"""Measure how long ``import os_retries`` takes in a fresh interpreter, with ``python -X importtime``.
 
-The interpreter starts without site-packages (``-S``), so what a .pth file there has imported already is not left out;
-what Python's own start-up always imports (``os``, by ``site``) is.
-The .pyc files are kept in a folder of the measurement's own: that they are there does not depend on
-PYTHONDONTWRITEBYTECODE, or on whether the installation can be written to.
+The interpreter starts without site-packages (``-S``), because a .pth file there may import modules early, which would
+not be counted.  Modules that Python's own start-up always imports (such as ``os``, by ``site``) are not counted.  The
+.pyc files are written to a temporary folder first, so they exist even if PYTHONDONTWRITEBYTECODE is set or the
+installation is read-only.
 
-``python bench/import_time.py [--json] [--runs N]``; ends with 1 if a number of the design's is missed.
+``python bench/import_time.py [--json] [--runs N]``; the exit status is 1 if the import takes too long.
 """
 
 from __future__ import annotations
@@ -24,13 +24,19 @@ from typing import Any, NamedTuple
 
 import os_retries
 
-CEILING = 25.0  # milliseconds, DESIGN.md
+CEILING = 25.0  # milliseconds
 PACKAGE = "os_retries"
 _LINE = re.compile(r"import time:\s*(\d+) \|\s*(\d+) \|( +)(\S+)")
 
 
 class Imported(NamedTuple):
-    """One module: microseconds of its own, how deep inside another one's import it was imported, and its name."""
+    """One imported module.
+
+    ``own``
+        The microseconds of the module itself, without the modules that it imports.
+    ``depth``
+        How deeply its import is nested in the imports of other modules.
+    """
 
     own: int
     depth: int
@@ -42,13 +48,13 @@ class Imported(NamedTuple):
 
 
 def imports(cache: str) -> list[Imported]:
-    """Every module that ``import os_retries`` loads into a fresh interpreter."""
+    """Return every module that ``import os_retries`` loads in a fresh interpreter."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"PYTHONPYCACHEPREFIX": cache, "PYTHONPATH": str(Path(os_retries.__file__).parents[1])}
     command = [sys.executable, "-S", "-X", "importtime", "-c", f"import site, {PACKAGE}"]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
     seen = [Imported(int(line[1]), len(line[3]) // 2, line[4]) for line in _LINE.finditer(told)]
-    # A package's line comes last, after the lines of all that it imported, which are deeper.
+    # The line of a package follows the lines of the modules that it has imported, which are nested more deeply.
     (end,) = (index for index, module in enumerate(seen) if module.name == PACKAGE)
     start = end
     while start and seen[start - 1].depth > seen[end].depth:

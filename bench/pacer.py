@@ -1,6 +1,6 @@
-"""What the pacer costs: one decision, and ten thousand calls that wait, in ten thousand threads.
+"""Measure the cost of the pacer: of one decision, and of ten thousand calls that wait in ten thousand threads.
 
-``python bench/pacer.py [--threads N] [--seconds N]``; ends with 1 if a number of the issue's is missed.
+``python bench/pacer.py [--threads N] [--seconds N]``; the exit status is 1 if either costs too much.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from os_retries import RetryPolicy
 from os_retries.pacing.local import LocalPacer
 from os_retries.pacing.process import pacers
 
-DECISION, SHARE = 2.0, 0.05  # microseconds; of one core
+DECISION, SHARE = 2.0, 0.05  # the limits: microseconds for a decision; the share of one core for waiting calls
 
 
 class RefusedError(Exception):
@@ -24,7 +24,7 @@ class RefusedError(Exception):
 
 
 def decision(waiting: int, turns: int = 20_000) -> float:
-    """Microseconds that one question of a waiting call takes."""
+    """Return the microseconds that one question of a waiting call takes."""
     best = float("inf")
     for _ in range(5):
         pacer = LocalPacer(0.0)
@@ -42,7 +42,7 @@ def decision(waiting: int, turns: int = 20_000) -> float:
 
 
 def share_of_a_core(threads: int, seconds: float) -> float:
-    """Share of one core that so many calls take that wait for slots of a service that is down."""
+    """Return the share of one core that calls use while they wait for slots of a service that is down."""
     policy = RetryPolicy(retry_after=0.01, retry_max_wait=3600.0)
     stop = threading.Event()
 
@@ -58,7 +58,7 @@ def share_of_a_core(threads: int, seconds: float) -> float:
     threading.stack_size(256 * 1024)
     for _ in range(threads):
         threading.Thread(target=run, daemon=True).start()
-    time.sleep(15.0)  # until all wait
+    time.sleep(15.0)  # until all calls wait
     ((pacer,),) = (its.values() for its in pacers._pacers.values())  # noqa: SLF001
     waiting = len(pacer._pacer.queue)  # type: ignore[attr-defined]  # noqa: SLF001
     used, start = time.process_time(), time.monotonic()

@@ -1,8 +1,8 @@
-"""How fast `os-retries rewrite` goes through a code base: files a second of one core's time.
+"""Measure how fast `os-retries rewrite` processes a code base, in files per second of one core's time.
 
-``python bench/rewrite.py [PATH...]``; without a path, openstacksdk as it is installed here, whose classes are the
-widest we know. Each is read, followed and rewritten (into a diff that is thrown away) in a process of its own. Ends
-with 1 if one goes below 50 files a second.
+``python bench/rewrite.py [PATH...]``; without a path, the installed openstacksdk, whose classes are the largest that we
+know. Each code base is read, analysed and rewritten (into a diff, which is discarded) in a process of its own. The exit
+status is 1 if one of them is slower than 50 files a second.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ print(time.process_time() - start, err.getvalue().splitlines()[-1])
 
 
 def measured(path: Path) -> tuple[float, str]:
-    """Return the seconds of processor time that one run takes, and what it says at the end."""
+    """Return the seconds of processor time that one run takes, and its last line of output."""
     command = [sys.executable, "-c", _RUN, path.parent, path.name]
     seconds, _, said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().partition(" ")
     return float(seconds), said

@@ -1,9 +1,9 @@
-"""What `os-retries run` costs a program that needs no retries: CPU time of both processes, side by side.
+"""Measure the CPU time that `os-retries run` adds to a program that needs no retries.
 
     python bench/run_cost.py [COMMAND ...]
 
-Each round runs the command once without and once with `os-retries run`; the medians are compared.  CPU time is user and
-system time of the process and of all below it, because on a busy machine the clock says nothing.
+Each round runs the command once without and once with `os-retries run`, and the medians are compared.  CPU time is the
+user and system time of the process and of all its children.  It is used because elapsed time depends on other load.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RUN = [str(Path(sys.executable).with_name("os-retries")), "run", "--"]
 
 
 def cpu(command: list[str]) -> float:
-    """Run a command, and return its CPU time in milliseconds."""
+    """Run a command; return its CPU time in milliseconds."""
     with Path(os.devnull).open("r+b") as null:
         files = [(os.POSIX_SPAWN_DUP2, null.fileno(), number) for number in (0, 1, 2)]
         pid = os.posix_spawnp(command[0], command, os.environ, file_actions=files)
@@ -29,7 +29,7 @@ def cpu(command: list[str]) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the medians."""
     command = sys.argv[1:] or [sys.executable, "-c", "pass"]
     commands = {
         " ".join(command): command,

@@ -12,12 +12,12 @@
 # implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-# ruff: noqa: G001, N818, PLW0120, TRY201, UP032  (Sahara's style is Sahara's)
-"""Sahara 19.0.0's execute_with_retries (sahara/utils/openstack/base.py), to measure ours against.
+# ruff: noqa: G001, N818, PLW0120, TRY201, UP032  (this is Sahara's own style)
+"""Sahara 19.0.0's execute_with_retries (sahara/utils/openstack/base.py), for comparison with ours.
 
-The function is Sahara's to the letter but for the type hints. What it takes from Sahara is replaced by what that comes
-down to: ``context.sleep`` is ``time.sleep``, oslo.log's adapter is a logger, MaxRetriesExceeded is a plain exception.
-The options are registered with oslo.config as Sahara does.
+The function is Sahara's, unchanged except for the type hints. Its imports from Sahara are replaced by equivalents:
+``context.sleep`` by ``time.sleep``, oslo.log's adapter by a logger, and MaxRetriesExceeded by a plain exception. The
+options are registered with oslo.config as in Sahara.
 """
 
 import logging

@@ -1,11 +1,12 @@
-"""What the retries of 25,000 calls do to a service in trouble: ours, the specification's, keystoneauth's and AWS's.
+"""Simulate 25,000 calls to a service in trouble, with the retries of os-retries and of others.
 
-The four scenarios of the design and one without an outage, on a virtual clock, with the shipped policy and pacer;
-``--sweep`` runs many others with ours alone.  What is promised: at most 0.05 % of the calls fail, at most 1.15 attempts
-for each call that begins in the trouble, at most 1.2 times the capacity in any five seconds, and drained within 1.5
-times of what a scheduler needs that knows the capacity.
+The others are the specification's loop, keystoneauth and AWS.  There are four scenarios with trouble and one without an
+outage, on a virtual clock.  os-retries runs with its real policy and pacer.  ``--sweep`` runs many other scenarios with os-retries alone.  These are the promises: at most 0.05 %
+of the calls fail; there are at most 1.15 attempts for each call that begins during the trouble; the load is at most 1.2
+times the capacity in any five seconds; and the queue is drained within 1.5 times the time of an ideal scheduler that
+knows the capacity.
 
-``python bench/storm.py [--sweep] [--json] [--picture FILE]``; ends with 1 if a promise is missed.
+``python bench/storm.py [--sweep] [--json] [--picture FILE]``; the exit status is 1 if a promise is missed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SCENARIOS = {
 
 
 def sweep() -> dict[str, Scenario]:
-    """Other sizes, other outages, other services; long ones with an allowance that lasts."""
+    """Return the other scenarios by name: other loads, outages and services."""
     plain = Scenario(calls=0)
     all_ = {
         **{f"{rate:g}/s": replace(plain, rate=rate, capacity=1.5 * rate) for rate in (1.0, 3.0, 10.0, 30.0, 300.0)},
@@ -54,14 +55,14 @@ def sweep() -> dict[str, Scenario]:
 
 
 def enough(scenario: Scenario) -> int:
-    """As many calls as begin until everything is drained, if it is drained in time."""
+    """Return how many calls begin until the queue is drained, if it is drained as fast as promised."""
     spare = (scenario.after or scenario.capacity) * (1.0 - scenario.failing) - scenario.rate
     backlog = scenario.rate * scenario.lasts
     return round(scenario.rate * (scenario.ends + 60.0 + 1.6 * backlog / spare))
 
 
 def judge(name: str, figures: dict[str, Any]) -> list[str]:
-    """Return what is missed of the promises."""
+    """Return a message for each promise that is missed."""
     return [
         f"{name}: {what} {figures[what]:.4g}, not {limit:g}"
         for what, limit in (
@@ -90,7 +91,7 @@ def figures_of(result: Any, ideal: float) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sweep", action="store_true", help="many other scenarios, ours alone")
+    parser.add_argument("--sweep", action="store_true", help="run many other scenarios, with os-retries alone")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--picture", metavar="FILE", help="draw the outage of 40 s, as SVG (needs matplotlib)")
     options = parser.parse_args()

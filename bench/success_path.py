@@ -1,11 +1,11 @@
-"""What a call costs that succeeds at once: ours, and what people use instead of it.
+"""Measure how much a call that succeeds at once costs with execute_with_retries, and with other libraries.
 
-Everybody gets the specification's policy (five retries, ten seconds apart, the seven statuses), the cheapest way of
-calling that he documents, and his set-up outside the measurement.  All run in one process, in short turns, with the
-garbage collector off; what is told is the time of one call less that of a bare call.  The numbers of the design are
-held against the minimum: on a machine with other work the median measures that work.
+Each contestant has the specification's policy (five retries, ten seconds apart, seven statuses).  It is called in the
+cheapest way that its documentation shows, and is set up outside the measurement.  All contestants run in one process,
+in short turns, with the garbage collector off.  The result is the time of one call, less that of a bare call.  The
+minimum is compared with the limits, because the median depends on other load on the machine.
 
-``python bench/success_path.py [--json] [--rounds N]``; ends with 1 if a number of the design's is missed.
+``python bench/success_path.py [--json] [--rounds N]``; the exit status is 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ if TYPE_CHECKING:
 
 OURS = "execute_with_retries"
 BARE = "a bare call"
-SLOT = 0.002  # seconds that one contestant runs before it is the next one's turn
+SLOT = 0.002  # seconds of one turn of a contestant
 
-#: What DESIGN.md promises: microseconds over the bare call, and how many times more the others cost.
+#: The limits: microseconds over the bare call, and how many times more the others must cost at least.
 CEILING = 0.8
 CHEAPER = {"google-api-core": 1, "Sahara's loop, oslo.config": 1, "backoff": 1, "tenacity": 15, "stamina": 18}
 
 
 class Images:
-    """Stands for a client: one method, one argument, and nothing that takes time."""
+    """A stand-in for a client, whose only method takes no time."""
 
     def get(self, image: str) -> str:
         return image
 
 
 def passing(error: BaseException) -> bool:
-    """Whether the error is one that may pass; nobody comes here, for every call succeeds."""
+    """Return whether an error may be temporary.  It is never called, because every call succeeds."""
     return getattr(error, "http_status", None) in RETRY_CODES
 
 
 def contestants(method: Callable[[str], str]) -> dict[str, Callable[[int], float]]:
-    """Every contestant as a function that calls the method so many times and tells how long that took."""
+    """Return for each contestant a function that calls the method a number of times and returns the seconds it took."""
     tenacious = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(6),
         wait=tenacity.wait_fixed(10),
@@ -81,7 +81,7 @@ def contestants(method: Callable[[str], str]) -> dict[str, Callable[[int], float
 
 
 def passed(call: Callable[[Callable[[str], str], str], str], method: Callable[[str], str], times: int) -> float:
-    """Seconds that so many calls took of a contestant who is given the method each time."""
+    """Return the seconds of a number of calls, for a contestant that gets the method as an argument of each call."""
     start = time.perf_counter()
     for _ in itertools.repeat(None, times):
         call(method, "id")
@@ -89,7 +89,7 @@ def passed(call: Callable[[Callable[[str], str], str], str], method: Callable[[s
 
 
 def wrapped(call: Callable[[str], str], times: int) -> float:
-    """Seconds that so many calls took of a contestant who has wrapped the method beforehand."""
+    """Return the seconds of a number of calls, for a contestant that has wrapped the method beforehand."""
     start = time.perf_counter()
     for _ in itertools.repeat(None, times):
         call("id")
@@ -97,7 +97,7 @@ def wrapped(call: Callable[[str], str], times: int) -> float:
 
 
 def measure(contest: dict[str, Callable[[int], float]], rounds: int) -> dict[str, list[float]]:
-    """Microseconds of one call for each contestant in each round."""
+    """Return the microseconds of one call for each contestant in each round."""
     times = {name: int(SLOT / (run(2000) / 2000)) + 1 for name, run in contest.items()}
     took: dict[str, list[float]] = {name: [] for name in contest}
     gc.collect()
@@ -112,7 +112,7 @@ def measure(contest: dict[str, Callable[[int], float]], rounds: int) -> dict[str
 
 
 def report(took: dict[str, list[float]]) -> dict[str, Any]:
-    """Microseconds over the bare call, by the best round and by the middle one, and the ratios to ours."""
+    """Return the microseconds over the bare call, as minimum and median of the rounds, and the ratios to ours."""
     bare = took[BARE]
     over: dict[str, dict[str, float]] = {
         name: {
@@ -145,7 +145,7 @@ def report(took: dict[str, list[float]]) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--rounds", type=int, default=300, help="how often everybody has his turn (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=300, help="number of turns of each contestant (%(default)s)")
     options = parser.parse_args()
     figures = report(measure(contestants(Images().get), options.rounds))
     if options.json:
