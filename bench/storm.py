@@ -1,10 +1,12 @@
 """Simulate 25,000 calls to a service in trouble, with the retries of os-retries and of others.
 
 The others are the specification's loop, keystoneauth and AWS.  There are four scenarios with trouble and one without an
-outage, on a virtual clock.  os-retries runs with its real policy and pacer.  ``--sweep`` runs many other scenarios with os-retries alone.  These are the promises: at most 0.05 %
-of the calls fail; there are at most 1.15 attempts for each call that begins during the trouble; the load is at most 1.2
-times the capacity in any five seconds; and the queue is drained within 1.5 times the time of an ideal scheduler that
-knows the capacity.
+outage, on a virtual clock.  os-retries runs with its real policy and pacer.  ``--sweep`` runs many other scenarios with
+os-retries alone.
+
+These are the promises: at most 0.05 % of the calls fail; there are at most 1.15 attempts for each call that begins
+during the trouble; the load is at most 1.2 times the capacity in any five seconds; and the queue is drained within 1.5
+times the time of an ideal scheduler that knows the capacity.
 
 ``python bench/storm.py [--sweep] [--json] [--picture FILE]``; the exit status is 1 if a promise is missed.
 """

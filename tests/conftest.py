@@ -1,4 +1,4 @@
-"""Options of all tests: how much is tried, and of what seed."""
+"""The options of all tests: how much is tested, and the seed of the random numbers."""
 
 import secrets
 from typing import Any
@@ -8,9 +8,9 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("os-retries")
-    group.addoption("--full", action="store_true", help="try what is left out otherwise: make test-full")
-    group.addoption("--repeat", type=int, default=3, metavar="N", help="how often, of what --full draws (%(default)s)")
-    group.addoption("--seed", type=int, metavar="N", help="of what is drawn at random (default: drawn with --full)")
+    group.addoption("--full", action="store_true", help="run only the long tests (make test-full)")
+    group.addoption("--repeat", type=int, default=3, metavar="N", help="with --full: number of seeds (%(default)s)")
+    group.addoption("--seed", type=int, metavar="N", help="seed of the random numbers (with --full: at random)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,14 +31,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share out the tests as tests/parallel.py says, unless --dist says otherwise."""
+    """Distribute the tests with tests/parallel.py, unless --dist asks for another way."""
     from tests import parallel
 
     return parallel.Scheduling(config, log) if config.option.dist == "load" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked ``full``, and with --full keep nothing else; in a worker, begin with what is long."""
+    """Leave out the tests marked ``full``, or with --full all others; in a worker, start with the longest tests."""
     wanted = [item for item in items if config.option.full or item.get_closest_marker("full") is None]
     left_out = [item for item in items if item not in wanted] if len(wanted) < len(items) else []
     if left_out:

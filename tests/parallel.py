@@ -1,6 +1,6 @@
-"""How the tests are shared out among the workers of pytest-xdist: ``pytest -n auto``.
+"""How the tests are distributed among the workers of pytest-xdist (``pytest -n auto``).
 
-Without ``-n`` nothing here is used.
+Without ``-n`` this module is not used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A cloud that fits in a page: one keystone and, behind a second port, enough of every other service for its real client to work.
+"""A small simulated cloud: keystone and, at a second port, enough of every other service for its real client to work.
 
 Two tables (SERVICES: where a service is and what it says about its versions; COLLECTIONS: its resources) and the few answers that
-fit no table. Nothing is remembered but the bytes of uploads. Errors come in each service's own dialect, from DIALECTS.
+fit no table. Only the bytes of uploads are remembered. Errors have the format of each service, from DIALECTS.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Every OpenStack client, built the normal way, and of each a call that reads and a call that creates.
+"""Every OpenStack client, constructed in the usual way, each with a call that reads and a call that creates.
 
-CONFIGURATIONS is the table: 22 on a keystoneauth session and swift's three. A test that needs another way of construction passes
-constructor arguments to `Configuration.make`.
+CONFIGURATIONS is the table: 22 clients on a keystoneauth session, and three configurations of swiftclient. A test that
+needs another construction passes constructor arguments to `Configuration.make`.
 """
 
 import contextlib

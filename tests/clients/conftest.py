@@ -1,4 +1,4 @@
-"""The cloud of every test here, the clients built on it once each, and no real sleep anywhere."""
+"""Fixtures of these tests: the simulated cloud, its clients, and a record in the place of every real sleep."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ import pytest
 from tests.clients.cloud import Cloud
 from tests.clients.cloud_clients import BY_NAME
 
-# What the clients themselves still use of what is deprecated; everything else stays an error.
+# Deprecated functions that the clients themselves still use.  Any other deprecation warning is an error.
 _DEPRECATED_BY_CLIENTS = [
     # troveclient, octaviaclient
     "The osc_lib.version module is deprecated",
@@ -39,7 +39,7 @@ def the_cloud():
 
 @pytest.fixture
 def cloud(the_cloud):
-    """The cloud, healthy, with an empty record."""
+    """The simulated cloud, without faults and with an empty record."""
     the_cloud.clear()
     yield the_cloud
     the_cloud.clear()
@@ -47,16 +47,16 @@ def cloud(the_cloud):
 
 @pytest.fixture(autouse=True)
 def naps(monkeypatch):
-    """What anybody in the process would have slept, in seconds: nobody does."""
+    """The seconds of every sleep in the process.  The sleeps are recorded and not made."""
     record = []
     monkeypatch.setattr(time, "sleep", record.append)
-    if "swiftclient.client" in sys.modules:  # it has imported the function
+    if "swiftclient.client" in sys.modules:  # it has already imported the function sleep
         monkeypatch.setattr("swiftclient.client.sleep", record.append)
     return record
 
 
 class Clients:
-    """Builds clients, and closes what it built."""
+    """Constructs clients, and closes them at the end."""
 
     def __init__(self, cloud):
         self._cloud = cloud
@@ -64,13 +64,13 @@ class Clients:
         self._warm = {}
 
     def new(self, name, **arguments):
-        """A client of its own for this test, cold: no token yet, nothing discovered."""
+        """Return a new client, which has no token and no discovery documents yet."""
         built = BY_NAME[name].make(self._cloud, **arguments)
         self._built.append(built)
         return built
 
     def warm(self, name, **arguments):
-        """The client that the tests share: it has its token, its discovery and its schemas, so that a call is one request."""
+        """Return a shared client, which has its token, discovery documents and schemas: each call is one request."""
         key = name, repr(sorted(arguments.items()))
         if key not in self._warm:
             built = self._warm[key] = self.new(name, **arguments)

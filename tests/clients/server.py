@@ -1,7 +1,7 @@
-"""A loopback HTTP server that misbehaves on demand: it answers what a test planned, byte by byte, and records what it was sent.
+"""A misbehaving HTTP server on loopback: it sends the bytes that a test has planned, and records every request.
 
-It knows sockets and HTTP/1.1 and nothing of OpenStack: what a request is called and what a healthy service would answer are two
-functions of its caller (`cloud.py`). Nothing here sleeps; a stall lasts until the test releases it.
+It handles sockets and HTTP/1.1, and nothing of OpenStack. Two functions of the caller (`cloud.py`) give the name of a
+request and the answer of a healthy service. Nothing here sleeps; a stall lasts until the test releases it.
 """
 
 import contextlib

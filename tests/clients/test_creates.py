@@ -1,4 +1,4 @@
-"""Creates through an attached session: what is sent, looked up and answered, on a service made of one adapter."""
+"""Creates through an attached session: what is sent, looked up and answered, with an adapter as the service."""
 
 from __future__ import annotations
 

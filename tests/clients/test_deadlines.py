@@ -1,4 +1,4 @@
-"""A program's deadline, raised by a signal handler, ends what os_retries is doing at that moment."""
+"""A deadline that a signal handler of the program raises ends whatever os_retries is doing at that moment."""
 
 from __future__ import annotations
 

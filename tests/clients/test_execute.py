@@ -1,7 +1,7 @@
-"""execute_with_retries over every client: what it repeats, what it leaves alone, and what no wrapper around methods can do.
+"""execute_with_retries with every client: what it repeats, what it does not, and what no wrapper of methods can repeat.
 
-Requests are counted at the server.  Where a client throws the status away the test asserts just that, so that a client that
-gets better makes it fail.
+Requests are counted at the server.  If a client discards the status, the test asserts this, so that the test fails when
+the client improves.
 """
 
 import email.utils

@@ -1,4 +1,4 @@
-"""Attached is invisible: who patches, mocks or wraps a session sees what it would see without os_retries."""
+"""attach is invisible: code that patches, mocks or wraps a session sees what it would see without os_retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pacing for real: two hundred threads, sockets, and a service that is down for some seconds."""
+"""Pacing with two hundred threads, real sockets, and a service that is down for some seconds."""
 
 from __future__ import annotations
 

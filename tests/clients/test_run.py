@@ -1,6 +1,6 @@
-"""`os-retries run` around the real commands: what they print and how they end is what it would be without the faults.
+"""`os-retries run` with real commands under faults: their output and exit status are the same as without the faults.
 
-A command of OpenStack's takes seconds to start, so each of these carries several faults; what needs no command is in
+An OpenStack command takes seconds to start, so each test has several faults.  Tests that need no such command are in
 tests/unit/test_run.py.
 """
 

@@ -1,4 +1,4 @@
-"""The harness itself: that the server misbehaves exactly as planned, counts what it was sent, and leaves nothing behind."""
+"""The test server itself: it misbehaves exactly as planned, counts the requests, and leaves nothing behind."""
 
 import http.client
 import socket

@@ -1,4 +1,4 @@
-"""A daemon whose package can no longer be read: it has dropped its rights, changed its root, or is being upgraded."""
+"""A daemon that can no longer read its packages: it has dropped its privileges or changed its root, or is upgraded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox for the tests: brought up once for the session, stopped at the end unless it ran before."""
+"""The sandbox of the tests.  It is started once for the session, and stopped at the end unless it ran before."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """A running sandbox: where it is, and who one can be there."""
+    """A running sandbox: its state directory, its URLs and its accounts."""
 
     state: Path
     urls: dict[str, str]
@@ -39,11 +39,11 @@ class Cloud:
         return self.state / "log" / f"{service}.log"
 
     def session(self, account: str = "demo", **options: object) -> Session:
-        """A fresh keystoneauth session, with a token of its own."""
+        """Return a new keystoneauth session, with a token of its own."""
         return Session(auth=v3.Password(**getattr(self, account)), **options)
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`sandbox/cloud COMMAND --state ... ARGUMENTS`; its output is in stdout, its progress in stderr."""
+        """Run `sandbox/cloud COMMAND --state ... ARGUMENTS`; stdout has its output, stderr its progress."""
         return command(self.state, *arguments, check=check)
 
 
@@ -64,7 +64,7 @@ def command(state: Path, name: str, *arguments: str, check: bool = True) -> subp
 
 
 def describe(state: Path) -> Cloud:
-    """The sandbox that was brought up at `state`."""
+    """Return the sandbox that was started at `state`."""
     known = json.loads((state / "cloud.json").read_text())
     accounts = {
         name: {
@@ -81,35 +81,36 @@ def describe(state: Path) -> Cloud:
 
 
 def place(worker: str) -> Path:
-    """Return the state directory of the sandbox of this clone; a worker beside the first one has a sandbox of its own.
+    """Return the state directory of a worker's sandbox.  The first worker uses the sandbox of this clone.
 
-    Two of them on one would see each other's things, and a service is one process, which uses one processor.
+    Two workers with the same sandbox would see each other's resources.  Besides, each service is one process, which
+    uses only one processor.
     """
     return TOP / "sandbox" / (".state" if worker in ("", "gw0") else f".state-{worker}")
 
 
 def bring_up(state: Path, config: pytest.Config, worker: str) -> None:
-    """Make the sandbox run; the installation and the first start take minutes, so what goes on is shown at once."""
+    """Start the sandbox.  Its progress is shown, because the installation and the first start take minutes."""
     own = state.name == ".state"
-    if not own and state.exists():  # what a run before has left; its logs were good until now
+    if not own and state.exists():  # left by an earlier run, so that its logs could be read
         command(state, "down", check=False)
         shutil.rmtree(state)
-    # pytest's capture must not hide it.
+    # The progress must not be captured by pytest.
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         who = f"{worker}: " if worker else ""
-        print(f"\n{who}bringing a sandbox up ...", file=sys.stderr, flush=True)  # noqa: T201 - the progress
+        print(f"\n{who}starting a sandbox ...", file=sys.stderr, flush=True)  # noqa: T201 - the progress
         done = subprocess.run(
             [sys.executable, COMMAND, "up", "--state", state],
             check=False,
             timeout=1200,
-            stderr=None if own else subprocess.PIPE,  # one that tells its progress is enough
+            stderr=None if own else subprocess.PIPE,  # only one worker shows the progress
             text=True,
         )
         if done.returncode and not own:
             print(done.stderr, file=sys.stderr, flush=True)  # noqa: T201
     if done.returncode:
-        # In a worker 2 is what ends the others, too.
-        pytest.exit("the sandbox did not come up: the reason is above", returncode=2 if worker else 3)
+        # The exit status 2 of a worker ends the other workers too.
+        pytest.exit("the sandbox did not start: see the messages above", returncode=2 if worker else 3)
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +122,7 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     bring_up(state, request.config, worker)
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
-            # What the shell says of another cloud, or of a proxy, is not for these tests.
+            # The shell's settings for another cloud, or for a proxy, must not affect these tests.
             if name.startswith("OS_") or name.lower() in PROXIES:
                 patch.delenv(name)
         patch.setenv("OS_CLIENT_CONFIG_FILE", str(state / "clouds.yaml"))

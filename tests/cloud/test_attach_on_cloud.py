@@ -1,4 +1,4 @@
-"""Attached sessions on the real services: what is repeated is done once, what may have been done is not repeated."""
+"""Attached sessions on the real services: a repeat never does anything twice, and an unsafe repeat is not made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that change what is there and that the service refuses the second time: done once, and told to the caller."""
+"""Changes that the service refuses the second time: each is made once, and the caller sees the success."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The specification's clients, and glance's, on real services that refuse now and then: faults are injected innermost.
+"""The specification's clients, and glanceclient, on real services, with faults injected below every layer of retries.
 
-The numbers of requests are those of the faults' record, the numbers of things those of the service.
+The numbers of requests come from the record of the faults, and the numbers of resources from the service.
 """
 
 from __future__ import annotations

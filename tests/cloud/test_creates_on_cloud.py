@@ -1,6 +1,6 @@
-"""Every kind of create x every way of losing its answer, on the real services: exactly one, and the caller has it.
+"""Every kind of create x every way to lose its answer, on the real services: exactly one exists, and the caller has it.
 
-What is there is counted in the service, by a session that nothing is attached to.
+The resources are counted in the service, with a session that is not attached.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Creates on a cloud that lacks what our look-ups like best: they find what was created all the same.
+"""Creates on a cloud that lacks the features which our look-ups prefer: the look-ups find the resources all the same.
 
-In a file of their own: what is left out is put back when the last of them is over.
+These tests have a file of their own, so that the features are restored after the last test.
 """
 
 from __future__ import annotations

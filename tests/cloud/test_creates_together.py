@@ -1,6 +1,6 @@
-"""Creates beside each other: many threads, two processes, a proxy that sends things twice; and the full product.
+"""Concurrent creates: many threads, two processes, and a proxy that sends requests twice; and the full product.
 
-What is there is counted in the service, by a session that nothing is attached to.
+The resources are counted in the service, with a session that is not attached.
 """
 
 from __future__ import annotations

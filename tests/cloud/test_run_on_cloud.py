@@ -1,6 +1,6 @@
-"""`os-retries run` around `openstack` on real services: a proxy between them refuses, and loses what the service has answered.
+"""`os-retries run` with `openstack` on real services, behind a proxy that refuses requests and loses answers.
 
-The proxy is one by `http_proxy`, so that the catalog and the commands stay as they are.
+The proxy is set by `http_proxy`, so that the catalog and the commands need no change.
 """
 
 import collections

@@ -1,6 +1,6 @@
-"""The sandbox keeps what sandbox/README.md says of it: it serves many clients at once, and `up` repairs anything.
+"""The sandbox does what sandbox/README.md says: it serves many clients at once, and `up` repairs any damage.
 
-What needs a sandbox of its own makes one in a temporary directory, of a single service where that is enough.
+A test that needs its own sandbox makes one in a temporary directory, with a single service if that is enough.
 """
 
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""docs/tutorial.md runs as it is typed, on the sandbox, and prints what it shows."""
+"""The commands of docs/tutorial.md run on the sandbox as written, and print what the page shows."""
 
 import os
 from pathlib import Path

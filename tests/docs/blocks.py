@@ -1,13 +1,13 @@
-"""The code blocks of the documentation, and how they are run: as written, on the package as a wheel holds it.
+"""The code blocks of the documentation, and how they are run: unchanged, with the package from a wheel.
 
-A comment in the line above a block changes what is done with it:
+A comment in the line above a block changes how it is run:
 
 ``<!-- not run: reason -->``
-    It is not run.
+    The block is not run.
 ``<!-- file: name -->``
-    It is written into that file before the commands below it are run.
+    The block is written into that file before the commands below it are run.
 ``<!-- on the sandbox -->``
-    It is run by tests/cloud, for it needs a real OpenStack.
+    The block is run by tests/cloud, because it needs a real OpenStack.
 """
 
 from __future__ import annotations

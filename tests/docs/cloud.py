@@ -1,4 +1,4 @@
-"""The cloud of tests/clients, with what the openstack command wants to know of a server."""
+"""The cloud of tests/clients, with the fields of a server that the openstack command needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package as users have it: a wheel, built once."""
+"""The package as users install it: a wheel, built once."""
 
 import zipfile
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ TOP = Path(__file__).parents[2]
 
 @dataclass
 class Wheel:
-    """A wheel's file, and a folder that holds what an installation of it would put on the path of Python."""
+    """The file of a wheel, and a folder with its contents as an installation has them."""
 
     file: Path
     folder: Path

@@ -1,7 +1,7 @@
 """Run the Python blocks of one page, in order and in one namespace: ``python -m tests.docs.run_page PAGE FOLDER``.
 
-A program of its own, because the blocks change the process: they configure it, and attach its sessions.  The cloud is
-that of tests/clients, and healthy.
+This is a program of its own, because the blocks configure the process and attach its sessions.  The cloud is that of
+tests/clients, without faults.
 """
 
 from __future__ import annotations

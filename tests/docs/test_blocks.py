@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/ runs as written, or says why it does not."""
+"""Every code block of README.md and docs/ runs as written, or has a comment that says why it is not run."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What a package index shows, and what the source distribution holds."""
+"""The page of a package index, and the contents of the source distribution."""
 
 import importlib.metadata
 import re

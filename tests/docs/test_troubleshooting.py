@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md quotes what the code says, and has every reason for giving up."""
+"""docs/troubleshooting.md quotes the messages of the code correctly, and has every reason for giving up."""
 
 import ast
 import re

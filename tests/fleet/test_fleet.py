@@ -1,4 +1,4 @@
-"""A pacer that a fleet shares never gets in a caller's way: Redis slow, away, full, flushed, restarted, not installed."""
+"""A shared pacer never harms a call, even if Redis is slow, unavailable, full, flushed, restarted or not installed."""
 
 from __future__ import annotations
 

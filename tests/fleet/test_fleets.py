@@ -1,4 +1,4 @@
-"""Whole fleets on a virtual clock: no process sees all, and together they must act as one that does."""
+"""Whole fleets on a virtual clock: no process sees everything, but together they act like one that does."""
 
 from __future__ import annotations
 

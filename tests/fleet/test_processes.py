@@ -1,4 +1,4 @@
-"""Eight processes and a service that goes down: their retries are one queue, whatever happens to them and to Redis."""
+"""Eight processes and a service that goes down: their retries form one queue, even if processes or Redis are killed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One process of a fleet: ``worker.py PORT URL``.  Told to stop, it writes what it has seen, as JSON.
+"""One process of a fleet: ``worker.py PORT URL``.  When it is told to stop, it writes its counts as JSON.
 
-Fifteen threads call with retries, each the next as soon as the last is over; two more never repeat: the load that goes
-on whatever happens.  Each attempt is one byte to the service at PORT, ``f`` for a first one and ``r`` for a retry, and
-one back: ``y``, ``n``, or ``q`` for enough.
+Fifteen threads make one call after the other, with retries.  Two more threads make calls without retries: the load that
+continues in any case.  Each attempt sends one byte to the service at PORT, ``f`` for a first attempt and ``r`` for a
+retry.  The service answers with one byte: ``y`` for a success, ``n`` for a failure, or ``q`` to stop.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Run Sahara's own ExecuteWithRetryTest with the shim's function in place of Sahara's; in Sahara's environment.
+"""Run Sahara's own ExecuteWithRetryTest, in Sahara's environment, with the shim's function in place of Sahara's.
 
-The last line of the standard output is a JSON record of what ran and what failed.
+The last line of the standard output is a JSON record of the tests that ran and of the tests that failed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Sahara 19.0.0's own tests of execute_with_retries, passed by ours, through the shim that the documentation shows."""
+"""Our execute_with_retries passes Sahara 19.0.0's own tests, through the shim that the documentation shows."""
 
 import json
 import os

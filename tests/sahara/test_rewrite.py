@@ -1,6 +1,6 @@
-"""The proof of `os-retries rewrite`: Sahara 19.0.0 with every call unwrapped, and three services that never had a wrapper.
+"""`os-retries rewrite` on Sahara 19.0.0 with every call unwrapped, and on three services that never had a wrapper.
 
-Whoever makes the tool find more, or less, sees it here first, and corrects docs/rewrite.md.
+If a change makes the tool find more or fewer calls, these tests fail; then correct docs/rewrite.md too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Take `execute_with_retries` off again, mechanically: `execute_with_retries(f, a)` becomes `f(a)`, to the byte."""
+"""Remove `execute_with_retries` from source code: `execute_with_retries(f, a)` becomes `f(a)`, and nothing else changes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The types of the public API, as a caller's type checker sees them.
 
-Checked by ``make lint`` with mypy and basedpyright, and never run.  Each ``type: ignore`` is an error that the checker must find:
-both report one that is not needed.
+``make lint`` checks this file with mypy and basedpyright; it is never run.  Each ``type: ignore`` marks an error that
+the checkers must find, because both report a ``type: ignore`` that is not needed.
 """
 
 from collections.abc import Callable

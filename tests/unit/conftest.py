@@ -1,4 +1,4 @@
-"""What the pure tests share: an error with a status, a fixture without waits, a clean default policy."""
+"""Helpers of the pure tests: an error with a status, a fixture without waits, and a clean default policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from os_retries.testing import NoWaits
 
 
 class HttpError(Exception):
-    """An error as clients raise it: the status in an attribute."""
+    """An error like those of clients, with the status in an attribute."""
 
     def __init__(self, code: object, **attributes: object) -> None:
         super().__init__(f"HTTP {code}")
@@ -20,7 +20,7 @@ class HttpError(Exception):
 
 
 class Scripted:
-    """A method whose calls end as told: an exception is raised, anything else returned."""
+    """A method with planned outcomes: an exception is raised, and any other value is returned."""
 
     def __init__(self, *outcomes: object) -> None:
         self.outcomes = list(outcomes)

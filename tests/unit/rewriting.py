@@ -1,4 +1,4 @@
-"""What the tests of `os-retries rewrite` share: a code base of a few lines, and what the tool makes of it."""
+"""Helpers for the tests of `os-retries rewrite`: a code base of a few lines, and the result of the tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: what is repeated, what is waited, what is raised, and what it leaves behind."""
+"""The loop: what is repeated, how long it waits, what it raises, and what evidence it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: what it costs, what it says, how it exits."""
+"""The command line: what it imports, its messages and its exit statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""client_options: the real clients, made with exactly these arguments, send as many requests as they are to."""
+"""client_options: the real clients, constructed with exactly these arguments, send the right number of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``[timeouts]``: real oslo.config objects, real files, and the policy that holds after them."""
+"""``[timeouts]``: real oslo.config objects, real files, and the policy that they describe."""
 
 from __future__ import annotations
 

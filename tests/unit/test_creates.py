@@ -1,4 +1,4 @@
-"""The engine against a model of a service: whatever is lost, late or unanswered, one resource and the caller's own."""
+"""The engine with a model of a service: even with lost or late answers, there is one resource, and the caller gets it."""
 
 from __future__ import annotations
 

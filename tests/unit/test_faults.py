@@ -1,4 +1,4 @@
-"""The faults themselves: what is injected looks like the real thing, and falls where the seed says."""
+"""The faults themselves: an injected fault looks like a real one, and the seed decides which requests get it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house keeps its rules; pyproject.toml has the one about imports."""
+"""The source code follows its rules.  The rule about imports is in pyproject.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``import os_retries`` brings into a program; what it costs is measured by bench/import_time.py."""
+"""What ``import os_retries`` imports.  bench/import_time.py measures how long it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pacer, on a virtual clock: when it begins and ends, how many slots there are, and who gets them."""
+"""The pacer on a virtual clock: when trouble begins and ends, how many slots there are, and which calls get them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the tests are shared out among workers: what shares something costly stays together, all else is free."""
+"""How the tests are distributed among workers: tests that share an expensive fixture stay together."""
 
 import pytest
 

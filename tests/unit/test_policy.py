@@ -1,4 +1,4 @@
-"""RetryPolicy: its numbers, and the decision that follows from them."""
+"""RetryPolicy: its values, and the decision that follows from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a failure off an exception, by attribute.  The real clients' exceptions: tests/clients."""
+"""How a failure is read from the attributes of an exception.  tests/clients has the exceptions of the real clients."""
 
 from __future__ import annotations
 

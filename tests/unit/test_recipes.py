@@ -1,4 +1,4 @@
-"""The recipes of placement, and those that need a second GET, or one before: by what they find a request's effect."""
+"""The recipes of placement, and the recipes with a second GET or with a GET before the create: what they recognise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a call is changed: formatting is kept to the byte outside it, and inside it nobody's eyes hurt."""
+"""How a call is changed: everything outside it stays the same to the byte, and the call is well formatted."""
 
 from __future__ import annotations
 

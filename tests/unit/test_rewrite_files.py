@@ -1,4 +1,4 @@
-"""Which files are worked on, and that each is written whole or not at all."""
+"""Which files are changed, and that each is written completely or not at all."""
 
 from __future__ import annotations
 

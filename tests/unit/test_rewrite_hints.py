@@ -1,4 +1,4 @@
-"""A program of which nothing was understood does not look like one in which all is well."""
+"""The report shows the difference between a program that was not understood and one that needs no change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For any module: the rewritten file parses, un-wrapping it gives the original back, a second run changes nothing."""
+"""For any module the rewritten file parses, unwrapping it restores the original, and a second run changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that a retry loop repeats already is never wrapped: it is listed as not sure, with the loop."""
+"""A call that a retry loop already repeats is never wrapped: it is listed as not sure, with the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tool says about creates, and its documents for other programs."""
+"""What the tool reports about creates, and its reports for other programs."""
 
 from __future__ import annotations
 

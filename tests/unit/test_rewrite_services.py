@@ -1,4 +1,4 @@
-"""The table of clients is true of the clients that are installed."""
+"""The table of clients agrees with the installed clients."""
 
 from __future__ import annotations
 

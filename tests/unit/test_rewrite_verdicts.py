@@ -1,4 +1,4 @@
-"""Which calls are left alone, listed as not sure, or listed to attach: one test a rule."""
+"""Which calls are left alone, listed as not sure, or listed to attach.  Each rule has a test."""
 
 from __future__ import annotations
 

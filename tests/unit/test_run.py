@@ -1,4 +1,4 @@
-"""`os-retries run` as its user meets it: real processes, stub clients, no network."""
+"""`os-retries run` as a user runs it: real processes, stub clients, no network."""
 
 import ast
 import contextlib

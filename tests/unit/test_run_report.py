@@ -1,4 +1,4 @@
-"""What `run` says, and that saying it never disturbs the program that it is said in."""
+"""The messages of `run`, and that they never disturb the program that runs."""
 
 import contextlib
 import io

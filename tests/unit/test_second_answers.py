@@ -1,4 +1,4 @@
-"""An error that answers a repeat and says that the first attempt took effect."""
+"""Errors in answer to a repeat which show that the first attempt has taken effect."""
 
 from __future__ import annotations
 

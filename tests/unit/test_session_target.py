@@ -1,4 +1,4 @@
-"""What the seam knows of a request before it asks any service."""
+"""What a session's target knows about a request before any service is asked."""
 
 import pytest
 

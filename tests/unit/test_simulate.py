@@ -1,4 +1,4 @@
-"""The policy lab: the promises of pacing, kept in a virtual world; the command, and what it says of mistakes."""
+"""The simulation: it keeps the promises of pacing; and the command, with its messages about invalid options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop and the pacers: who is told what, how a slot is waited for, and what a sleep that does not sleep does."""
+"""The loop and the pacers: what is reported to them, how a call waits for a slot, and what a replaced sleep does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Naming what is called: service type and method, told from class and module alone."""
+"""The name and the service type of a callable, derived from its class and its module alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Creates on the real services: what is created through which client, and how the service itself counts it.
 
-One file a service; to add a kind of create, add an entry to its KINDS.  The matrix of test_creates_on_cloud.py follows.
+There is one file for each service.  To add a kind of create, add an entry to its KINDS, which
+test_creates_on_cloud.py then tests.
 """
 
 from . import block_storage, compute, identity, image, network, orchestration, placement

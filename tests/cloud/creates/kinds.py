@@ -1,4 +1,4 @@
-"""What a kind of create is, and the clients that create: what the files beside this one are written with."""
+"""The class of a kind of create, and the clients that create: helpers for the other files of this folder."""
 
 from __future__ import annotations
 
