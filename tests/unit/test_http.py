@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from os_retries.core.answers import header, parse_date, parse_retry_after
+from os_retries.core.answers import header, is_from_service, parse_date, parse_retry_after
 from os_retries.core.failure import RETRY_CODES
 from os_retries.session.repeatable import is_repeatable
 
@@ -102,6 +102,30 @@ def test_a_header_that_is_no_text_is_none():
         ("DELETE", "/v2/queues/q/messages/1", True),
         ("DELETE", "/stacks/name/1/abandon", False),
         ("DELETE", "/stacks/name/1", True),
+        ("HEAD", "/v3/auth/tokens", True),
+        ("OPTIONS", "/", True),
+        ("TRACE", "/", True),
+        ("post", "/v2.0/tokens", True),
+        ("POST", "/v2.0/tokens/1", False),
+        ("POST", "/v2/images/1/actions/deactivate", True),
+        ("POST", "/v2/images/1/actions/reactivate", True),
+        ("POST", "/v2/images/1/actions/import", False),
+        ("PUT", "/v2/images/1/file", True),
+        ("PUT", "/v2/images/1/stage", True),
+        ("PUT", "/v2.0/routers/1/add_router_interface", False),
+        ("PUT", "/v2.0/routers/1/remove_extraroutes", False),
+        ("PUT", "/v2.0/routers/1", True),
+        ("PUT", "/v2.0/trunks/1/add_subports", False),
+        ("PUT", "/v2.0/trunks/1/remove_subports", False),
+        ("PUT", "/v2.0/address-groups/1/add_addresses", False),
+        ("PUT", "/v1/nodes/1/states/power", False),
+        ("PUT", "/v1/nodes/1/management/inject_nmi", False),
+        ("PUT", "/v1/nodes/1/maintenance", True),
+        ("PUT", "/os-services/failover", False),
+        ("PUT", "/os-services/enable", True),
+        ("PUT", "/v2/lbaas/loadbalancers/1/failover", False),
+        ("PUT", "/v2/octavia/amphorae/1/failover", False),
+        ("PUT", "/v2/lbaas/loadbalancers/1", True),
     ],
 )
 def test_a_request_is_repeatable_if_a_second_one_does_no_more_than_the_first(verb, path, repeatable):
@@ -124,4 +148,83 @@ def test_a_request_is_repeatable_if_a_second_one_does_no_more_than_the_first(ver
 def test_a_post_to_object_storage_is_told_by_its_service_or_by_its_account(service, path, repeatable):
     """The `openstack` command sends to the URL of the account, and names no service."""
     assert is_repeatable("POST", path, service) is repeatable
+    assert is_repeatable("COPY", path, service) is repeatable
+    assert is_repeatable("PUT", path, service) is True
     assert is_repeatable("PATCH", path, service) is False
+
+
+# -- who has answered
+
+
+def no_json() -> object:
+    raise ValueError
+
+
+@pytest.mark.parametrize("name", ["X-Openstack-Request-Id", "x-compute-request-id", "X-Trans-Id"])
+def test_a_service_is_known_by_the_id_that_openstack_gives_to_a_request(name):
+    assert is_from_service({name: "x"}, no_json)
+
+
+@pytest.mark.parametrize("name", ["X-Request-Id", "x-amz-request-id", "X-Kong-Request-Id", "Content-Type"])
+def test_a_gateway_is_not_known_by_an_id_of_its_own(name):
+    assert not is_from_service({name: "x"}, no_json)
+
+
+ERRORS = [
+    {"error": {"code": 404, "message": "x", "title": "Not Found"}},
+    {"itemNotFound": {"code": 404, "message": "x"}},
+    {"NeutronError": {"type": "x", "message": "x", "detail": ""}},
+    {"errors": [{"status": 404, "title": "x", "detail": "x"}]},
+    {"errors": ["x", {"status": 404, "title": "x", "detail": "x", "code": "x"}]},
+    {"error_message": "x"},
+    {"code": 404, "title": "x", "explanation": "x", "error": {}},
+    {"code": 404, "type": "x", "message": "x", "request_id": "x"},
+    {"code": 404, "title": "x", "description": "x"},
+    {"faultcode": "Client", "faultstring": "x", "debuginfo": None},
+    {"error_code": 404, "error_name": "x", "error_message": "x"},
+]
+
+
+@pytest.mark.parametrize("body", ERRORS)
+def test_a_service_is_known_by_the_form_of_its_error(body):
+    assert is_from_service({}, lambda: body)
+
+
+def without_each(body: dict[str, object]) -> list[dict[str, object]]:
+    return [{key: value for key, value in body.items() if key != left_out} for left_out in body]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"message": "no Route matched with those values"},
+        {"error": {"message": "x"}},
+        {"error": {"code": 404}},
+        {"NeutronError": {"type": "x"}},
+        {"another": {"message": "x"}},
+        {"errors": []},
+        {"errors": [{"status": 404, "title": "x"}]},
+        {"faults": [{"status": 404, "title": "x", "detail": "x"}]},
+        {"errors": "x"},
+        *(
+            each
+            for form in ERRORS[6:]
+            for each in without_each({name: form[name] for name in form if name not in ("error", "debuginfo")})
+            if len(each) > 1
+        ),
+    ],
+)
+def test_any_other_json_may_be_a_gateways(body):
+    assert not is_from_service({}, lambda: body)
+
+
+@pytest.mark.parametrize("error", [ValueError(), OSError()])
+def test_a_body_that_cannot_be_read_says_nothing(error):
+    def read() -> object:
+        raise error
+
+    assert not is_from_service({}, read)

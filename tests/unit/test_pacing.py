@@ -112,6 +112,17 @@ def test_the_eleventh_call_waits_when_the_burst_is_used_up():
     assert pacer.ask(0.0, 11, 0.0) > 0.0
 
 
+def test_calls_that_need_no_slot_use_the_burst_up_all_the_same():
+    """They load the service as well, so an eleventh call that comes behind them waits."""
+    pacer = in_trouble(10)
+    assert [pacer.ask(0.0, who, 0.0) for who in range(9)] == [0.0] * 9
+    assert pacer.tokens == 1.0
+    assert [pacer.ask(0.0, who, 0.0) for who in range(3)] == [0.0] * 3
+    assert pacer.tokens == 0.0  # and no debt
+    pacer.call_failed()
+    assert pacer.ask(0.0, 11, 0.0) > 0.0
+
+
 # When it is over
 
 

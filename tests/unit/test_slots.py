@@ -317,6 +317,24 @@ def test_a_success_is_counted_only_while_something_fails_and_where_it_belongs(cl
     assert pacer.calls == 0
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+def test_the_attempt_with_which_a_call_gives_up_is_a_failure_too(retries, clock):
+    """A service that is down is in trouble also for the calls that have no attempts left."""
+    policy = RetryPolicy(sleep=clock.sleep, retry_after=0, retries_number=retries)
+    for _ in range(4):
+        with pytest.raises(HttpError):
+            policy.execute(Scripted(HttpError(503)))
+    assert pacer_at("tests").failed == 4 * (retries + 1)
+    assert pacer_at("tests").calls == 0
+
+
+def test_a_call_that_gives_up_says_that_it_will_not_be_back(monkeypatch, clock):
+    pacer = paced(monkeypatch, 0.0)
+    with pytest.raises(HttpError):
+        RetryPolicy(sleep=clock.sleep, retries_number=1).execute(Scripted(HttpError(503)))
+    assert pacer.notes == [(0, 1, 10.0), (0, 1, 0.0)]
+
+
 def test_nobody_watches_any_more_when_nothing_has_failed_for_ten_seconds(clock):
     policy = RetryPolicy(sleep=clock.sleep)
     policy.execute(Scripted(HttpError(503), "result"))
