@@ -136,6 +136,7 @@ def test_a_put_of_what_the_resource_does_not_show_is_an_error(wanted, shown):
         ("identity", '{"project": {"enabled": false}}', True),
         ("dns", {"ttl": 7, "email": "x"}, True),
         ("identity", {"user": {"password": "new"}}, False),
+        ("identity", {"user": {"original_password": "old"}}, False),
         ("image", [{"op": "replace", "path": "/name", "value": "x"}], True),
         ("image", b'[{"op": "add", "path": "/_os", "value": "x"}]', True),
         ("baremetal", [{"op": "add", "path": "/extra/rack", "value": "x"}], True),
