@@ -31,6 +31,7 @@ from urllib3.util import Retry as Urllib3Retry
 
 import os_retries
 from os_retries import GiveUp, RetryPolicy, attach, detach, execute_with_retries, policy
+from os_retries.core.exceptions import read_failure
 from os_retries.core.failure import Kind
 
 from .cloud import DIALECTS, REQUEST_ID, answer_json, balancer, refusal
@@ -85,6 +86,14 @@ def api(cloud, built, method=None):
     return cloud.count(path=built.configuration.path, method=method)
 
 
+@contextlib.contextmanager
+def failing(status):
+    """Expect the client's own error, with this status; None: that of a connection that broke."""
+    with pytest.raises(Exception) as raised:
+        yield
+    assert read_failure(raised.value).status == status
+
+
 def test_all_22_configurations_are_tested_here():
     """But for `make lowest`, which says which it leaves out."""
     assert len(SESSION_BASED) == 22
@@ -108,7 +117,8 @@ def test_another_status_is_not_repeated(name, status, cloud, attached, naps):
     wished = 5 if (name, status) == ("sdk.baremetal", 409) else 0
     built = attached(name)
     cloud.plan(*[refusal(built.configuration.dialect, status)] * (1 + wished), path=built.configuration.path)
-    with pytest.raises(Exception):
+    # designateclient looks for the status in the body of a 405.
+    with pytest.raises(KeyError) if (name, status) == ("designate", 405) else failing(status):
         built.get()
     assert api(cloud, built) == 1 + wished
     assert len(naps) == wished
@@ -123,7 +133,8 @@ def test_a_create_is_repeated_only_where_the_service_says_that_it_did_nothing(na
         assert api(cloud, built, "POST") == 2
     else:
         # designateclient takes a 408 for a success, and a 429 as well: it looks for the status in the body.
-        with contextlib.nullcontext() if (name, status) == ("designate", 408) else pytest.raises(Exception):
+        shown = None if name == "glance" and status in (408, 504) else status  # it has no class for these
+        with contextlib.nullcontext() if (name, status) == ("designate", 408) else failing(shown):
             built.create()
         assert api(cloud, built, "POST") == 1
         assert naps == []
@@ -145,7 +156,7 @@ def test_a_broken_connection_is_repeated_for_a_read_and_never_for_a_create(name,
     assert api(cloud, built, "GET") == 3
     cloud.clear()
     cloud.plan(FAULTS[fault], path=built.configuration.path, method="POST")
-    with pytest.raises(Exception):
+    with failing(None):
         built.create()
     assert api(cloud, built, "POST") == 1
 
@@ -175,7 +186,7 @@ def test_an_answer_that_never_comes_is_repeated_for_a_read_and_not_for_a_create(
     assert api(cloud, built, "GET") == 2
     cloud.clear()
     cloud.plan(Stall(), path=built.configuration.path, method="POST")
-    with pytest.raises(Exception):
+    with failing(None):
         built.create()
     assert api(cloud, built, "POST") == 1
 
@@ -245,7 +256,7 @@ def test_the_balancers_words_from_behind_the_service_are_not_believed(cloud, att
     built = attached("nova")
     page = Answer(503, b"No server is available to handle this request.", {"x-openstack-request-id": "req-1"})
     cloud.plan(page, path="/servers", method="POST")
-    with pytest.raises(Exception):
+    with failing(503):
         built.create()
     assert cloud.count(path="/servers", method="POST") == 1
 
@@ -262,7 +273,7 @@ def test_a_413_that_is_a_quota_is_not_repeated_by_the_session_nor_by_an_outer_ca
     for name, path in (("nova", "/servers"), ("glance", "/images")):  # glanceclient streams every answer
         built = attached(name)
         cloud.plan(answer, path=path, method="POST")
-        with pytest.raises(Exception):
+        with failing(413):
             execute_with_retries(built.create)
         assert cloud.count(path=path, method="POST") == 1
     assert naps == []
@@ -273,7 +284,7 @@ def test_a_status_of_the_users_own_is_repeated_for_reads_alone(cloud, attached):
     cloud.plan(refusal("nova", 409), path="/servers", method="GET")
     built.get()
     cloud.plan(refusal("nova", 409), path="/servers", method="POST")
-    with pytest.raises(Exception):
+    with failing(409):
         built.create()
     assert (cloud.count(path="/servers", method="GET"), cloud.count(path="/servers", method="POST")) == (2, 1)
 
@@ -406,7 +417,7 @@ def test_with_every_knob_turned_up_a_request_is_sent_retries_number_and_one_time
     for adapter in built.session.session.adapters.values():
         adapter.max_retries = knob
     cloud.always(balancer(503), path="/servers")
-    with pytest.raises(Exception):
+    with failing(503):
         execute_with_retries(getattr(built, verb))
     assert cloud.count(path="/servers") == 6
     assert naps == [10.0] * 5
@@ -417,10 +428,10 @@ def test_with_every_knob_turned_up_a_request_is_sent_retries_number_and_one_time
 def test_an_outer_call_does_not_repeat_what_the_session_has_given_up(name, cloud, attached, naps):
     built = attached(name)
     cloud.always(refusal(built.configuration.dialect, 500), path=built.configuration.path)
-    with pytest.raises(Exception):
+    with failing(500):
         execute_with_retries(built.get)
     assert api(cloud, built) == 6
-    with pytest.raises(Exception):
+    with failing(500):
         execute_with_retries(built.create)
     assert api(cloud, built) == 7
 
@@ -428,7 +439,7 @@ def test_an_outer_call_does_not_repeat_what_the_session_has_given_up(name, cloud
 def test_what_a_thread_of_the_sdks_pool_has_given_up_is_not_repeated(cloud, attached, naps):
     built = attached("sdk.compute")
     cloud.always(balancer(503), path="/servers")
-    with ThreadPoolExecutor(1) as pool, pytest.raises(Exception):
+    with ThreadPoolExecutor(1) as pool, failing(503):
         execute_with_retries(lambda: pool.submit(built.get).result())
     assert cloud.count(path="/servers") == 6
 
@@ -553,7 +564,8 @@ def test_a_date_is_measured_by_the_services_own_clock(cloud, attached, naps):
 def test_a_wait_of_a_day_is_not_begun(name, cloud, attached, naps):
     built = attached(name)
     cloud.always(refusal(built.configuration.dialect, 503, Retry_After="86400"), path=built.configuration.path)
-    with pytest.raises(Exception):
+    # These four pass the Retry-After on to a class of their own that does not take it.
+    with pytest.raises(TypeError) if name in ("manila", "magnum", "ironic", "trove") else failing(503):
         built.get()
     assert api(cloud, built) == 1
     assert naps == []
