@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import gc
 import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests import Response
 
-from os_retries import GiveUp, RetryPolicy, execute_with_retries
+from os_retries import GiveUp, RetryPolicy, execute_with_retries, policy
 from os_retries.core import switch
 from os_retries.testing import NoWaits
 
@@ -754,3 +756,46 @@ def test_a_sibling_in_another_thread_of_the_same_call_has_its_own_retries():
 
     RetryPolicy().execute(outer)
     assert results == ["result"]
+
+
+@contextlib.contextmanager
+def deadline_of_the_program():
+    """Yield a function that lets a signal handler of the program raise TimeoutError where it is called."""
+
+    def handle(*_):
+        raise TimeoutError("the program's own")
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        yield lambda *_: signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_deadline_during_on_retry_ends_the_call(recorded):
+    method = Scripted(HttpError(503))
+    with deadline_of_the_program() as strike, pytest.raises(TimeoutError, match="the program's own"):
+        RetryPolicy(on_retry=strike).execute(method)
+    assert len(method.calls) == 1
+
+
+def test_a_deadline_while_a_failure_is_judged_ends_the_call(recorded):
+    method = Scripted(HttpError(503))
+    with deadline_of_the_program() as strike, pytest.raises(TimeoutError, match="the program's own"):
+        policy.provide(strike)
+        execute_with_retries(method)
+    assert len(method.calls) == 1
+
+
+def test_a_deadline_that_a_client_has_given_a_status_is_not_repeated(recorded):
+    def call():
+        calls.append(1)
+        try:
+            strike()
+        except TimeoutError as error:
+            raise HttpError(503) from error
+
+    calls = []
+    with deadline_of_the_program() as strike, pytest.raises(HttpError):
+        execute_with_retries(call)
+    assert len(calls) == 1

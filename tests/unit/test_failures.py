@@ -13,7 +13,7 @@ from requests import exceptions as of_requests
 from urllib3 import exceptions as of_urllib3
 
 from os_retries import RetryPolicy
-from os_retries.core.failure import RETRY_CODES, Failure, Kind
+from os_retries.core.failure import RETRY_CODES, Failure, Kind, kind_of
 from os_retries.session.failures import kind_of_answer, read_answer, read_connection, read_inside
 
 POLICY = RetryPolicy()
@@ -358,3 +358,22 @@ def test_the_error_inside_counts_where_the_one_of_the_request_came_of_it():
     failure = read_inside(outer, inside, POLICY, None)
     assert failure is not None
     assert failure.status == 503
+
+
+# -- by the status alone
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (413, Kind.REFUSED),
+        (429, Kind.REFUSED),
+        (500, Kind.MAYBE_PROCESSED),
+        (503, Kind.MAYBE_PROCESSED),
+        (404, Kind.PERMANENT),
+        (None, Kind.PERMANENT),
+    ],
+)
+def test_a_service_that_answers_413_or_429_has_not_processed_the_request(status, kind):
+    assert kind_of(status, RETRY_CODES) is kind
+    assert kind_of(status, ()) is Kind.PERMANENT

@@ -167,3 +167,9 @@ def test_a_request_id_is_taken_where_there_is_one_and_only_if_it_looks_like_one(
 )
 def test_whatever_an_exception_carries_reading_it_raises_nothing(attributes):
     read_failure(Bare(**attributes))
+
+
+@pytest.mark.parametrize(("value", "status"), [(99, None), (100, 100), (599, 599), (600, None), (True, None)])
+def test_a_status_is_from_100_to_599_wherever_it_stands(value, status):
+    assert read_failure(Bare(code=value)).status == status
+    assert read_failure(Bare(response=Response(value))).status == status
