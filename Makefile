@@ -83,6 +83,13 @@ bench: env  ## measure what a call, a request and an import cost
 	$(BIN)/python bench/pacer.py
 	$(BIN)/python bench/rewrite.py
 
+mutation: env  ## small changes of the code, and whether the fast tests notice them; ARGS="--seed N --sample N --at-most PERCENT"
+	$(BIN)/python tools/mutation $(ARGS)
+
+coverage: env  ## the branches of the same code that the pure tests and the clients take
+	$(BIN)/coverage run -m pytest tests/unit tests/clients
+	$(BIN)/coverage report
+
 storm: env  ## simulate the outages of docs/pacing.md, and draw its picture
 	$(BIN)/python bench/storm.py --picture docs/storm.svg
 
