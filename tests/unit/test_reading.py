@@ -173,3 +173,28 @@ def test_whatever_an_exception_carries_reading_it_raises_nothing(attributes):
 def test_a_status_is_from_100_to_599_wherever_it_stands(value, status):
     assert read_failure(Bare(code=value)).status == status
     assert read_failure(Bare(response=Response(value))).status == status
+
+
+@pytest.mark.parametrize("kind", [NameError, ZeroDivisionError, IndexError, OSError])
+def test_any_other_bug_in_an_except_block_translates_nothing_either(kind):
+    assert read_failure(raised(kind("x"), out_of=HttpError(503), explicitly=False)).status is None
+
+
+def test_of_a_long_chain_sixteen_exceptions_are_looked_at():
+    first = error = RuntimeError("0")
+    for number in range(40):
+        error.__cause__ = RuntimeError(str(number + 1))
+        error = error.__cause__
+    assert [str(each) for each in chain(first)] == [str(number) for number in range(16)]
+
+
+def test_a_status_is_looked_for_in_eight_exceptions_that_translate_one_another():
+    def behind(count: int) -> int | None:
+        error: Exception = HttpError(503)
+        for _ in range(count):
+            outer = RuntimeError()
+            outer.__cause__ = error
+            error = outer
+        return read_failure(error).status
+
+    assert (behind(7), behind(8)) == (503, None)

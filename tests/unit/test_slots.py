@@ -175,6 +175,7 @@ def test_the_log_and_on_retry_say_that_a_wait_is_the_pacers(monkeypatch, clock, 
     assert [(retry.source, retry.attempt.wait) for retry in retries] == [("retry_after", 10.0), ("pacing", 60.0)]
     assert [retry.attempt.number for retry in retries] == [1, 1]
     assert "in 60 s at most (pacing)" in caplog.messages[1]
+    assert [record.os_retries for record in caplog.records] == retries
     assert len(caplog.messages) == 2
 
 

@@ -65,9 +65,10 @@ class Mutant:
 
     @property
     def line(self) -> str:
-        """The first changed line with the change, without its indent: equivalent.toml names mutants by it."""
-        lines = self.mutated.splitlines()
-        return lines[self.number - 1].strip()
+        """The first changed line, without its indent: equivalent.toml names mutants by it."""
+        removed = self.text == "pass"
+        line = (self.source if removed else self.mutated).splitlines()[self.number - 1].strip()
+        return f"without {line}" if removed else line
 
     def diff(self) -> str:
         """The change as a diff without context."""
