@@ -158,7 +158,7 @@ class LookedUp:
     ``ids``
         The ids of what was found.
     ``detail``
-        More about the outcome, for people.
+        More about the outcome, for the log.
     ``status``, ``what``, ``request_id``, ``kind``
         Those of the failed attempt, as in :class:`Attempt`.
     """

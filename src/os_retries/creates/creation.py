@@ -240,7 +240,7 @@ class Creation:
                 fill_in(response, with_items(self.create, response.json(), made))
         except Exception as error:  # the create has succeeded, and the caller must get its response
             let_through(error)
-            log.exception("%s succeeded, but the check for duplicates and the removal of the marker failed", self._who)
+            log.exception("%s succeeded, but the check for duplicates or the removal of the marker failed", self._who)
         return response
 
     # -- answering

@@ -63,7 +63,7 @@ class Finding:
     ``hits``
         The resources that the create has made.
     ``problem``
-        Why the look-up is unclear.  If there are neither hits nor a problem, the create did not take effect.
+        Why the look-up is unclear; empty if it is clear.
     ``again``
         Whether a further look-up may help.
     """
@@ -74,12 +74,12 @@ class Finding:
 
     @property
     def found(self) -> bool:
-        """Whether the create has taken effect completely."""
+        """Whether the look-up is clear and has found all resources of the create."""
         return bool(self.hits) and not self.problem
 
     @property
     def absent(self) -> bool:
-        """Whether the create has made nothing."""
+        """Whether the look-up is clear and has found nothing."""
         return not self.hits and not self.problem
 
     @property

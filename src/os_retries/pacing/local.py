@@ -13,8 +13,8 @@ The rules, and the reason for each:
   0.7 of its value, or by the number of failures if that is more.
 * *Too many* means a little more than the usual share of failures while the queue gets shorter, and three tenths while
   it gets longer.  The usual share is learned from the seconds in which less was sent.  If a service fails a fifth of
-  all requests at any load, the queue must still advance.  If the queue gets shorter, few failures are enough to show
-  the limit of the service.
+  all requests at any load, the queue must still advance.  While the queue gets shorter, the pacer need not provoke
+  failures to find the limit of the service.
 * *Trouble lasts until the calls that failed in it have tried again.*  Otherwise all of them would try at the same time
   at the end of an outage.
 * *A call that has used a slot in vain queues as if it had arrived 30 seconds later.*  So while the service is down each

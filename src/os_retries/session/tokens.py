@@ -38,7 +38,7 @@ def send_made_inside(original: Callable[..., Any], target: RequestTarget, around
     discovery document that fails is asked for once more at once, because keystoneauth may continue without it, so that
     the outer request does not fail.
 
-    :param around: the outer request, which is told of the error
+    :param around: the outer request, in which the error is stored
     """
     quick_repeats = 1 if target.is_discovery else 0
     while True:
