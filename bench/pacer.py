@@ -29,7 +29,7 @@ def decision(waiting: int, turns: int = 20_000) -> float:
     for _ in range(5):
         pacer = LocalPacer(0.0)
         for _ in range(waiting + 100):
-            pacer.begin()
+            pacer.call_failed()
         pacer.note(0.0, 0, 1000, 10.0)
         for who in range(waiting):
             pacer.ask(0.0, who, who / 100)

@@ -112,7 +112,7 @@ def test_one_that_cannot_be_told_does_not_outweigh_one_that_is_ours():
     assert look(create, always(listing(unclear, of(create)))).ids == ("id0",)
     assert look(create, always(listing(of(create), unclear))).found
     finding = look(create, always(listing(unclear, {"id": "8", "tags": ["another"]})))
-    assert finding == Finding((), "what the service lists does not say whose it is", again=True)
+    assert finding == Finding((), "the listed resources do not show which create made them", again=True)
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_of_a_bulk_as_many_as_were_asked_for_are_the_answer(there, found, again)
     assert (finding.found, finding.again) == (found, again)
     assert len(finding.hits) == len(there)
     if there and not found:
-        assert finding.problem == f"{len(there)} are there, and 2 were asked for"
+        assert finding.problem == f"{len(there)} exist, but 2 were asked for"
 
 
 def test_of_a_bulk_one_that_is_there_twice_does_not_stand_for_another():
     create = bulk(2)
     finding = look(create, always(listing(of(create, 0), of(create, 0, id="again"))))
-    assert (finding.problem, finding.again) == ("some are there twice", False)
+    assert (finding.problem, finding.again) == ("some of them exist twice", False)
 
 
 @pytest.mark.parametrize(("there", "found"), [(1, False), (2, True), (3, True), (4, False)])
@@ -195,7 +195,7 @@ def test_a_page_that_names_itself_as_the_next_is_the_last():
     assert len(world.asked) == 1
 
 
-@pytest.mark.parametrize(("pages", "problem"), [(100, ""), (101, "the service lists too many to look through")])
+@pytest.mark.parametrize(("pages", "problem"), [(100, ""), (101, "the service lists too many resources to search")])
 def test_a_hundred_pages_are_read_and_no_more(pages, problem):
     create = created()
     replies = [listing(next=f"?marker={number}") for number in range(1, pages)] + [listing(of(create))]
@@ -292,7 +292,7 @@ def test_too_few_are_waited_for_until_the_settle_time_is_over():
     world = Scripted(listing(of(create, 0)))
     finding, waited = find_out(create, world.tools, settle=5, patience=100, allowance=100)
     assert (finding.ids, waited, world.times) == (("id0",), 5.0, [0, 1, 2, 4, 5])
-    assert finding.problem == "1 are there, and 2 were asked for"
+    assert finding.problem == "1 exist, but 2 were asked for"
 
 
 def test_too_many_are_no_reason_to_wait():
