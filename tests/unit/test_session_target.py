@@ -259,8 +259,8 @@ def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
     response = answer(409)
     assert request.had_worked(response, original, None) is True
     assert response.status_code == 204
-    kwargs = {"url": "/volumes/1", "method": "GET", "raise_exc": False, "headers": {"X-Own": "1"}, "user_agent": "me"}
-    assert asked == [kwargs]
+    own = {"X-Own": "1", "Accept": "application/json"}
+    assert asked == [{"url": "/volumes/1", "method": "GET", "raise_exc": False, "headers": own, "user_agent": "me"}]
 
 
 @pytest.mark.parametrize(
