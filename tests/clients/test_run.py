@@ -351,7 +351,7 @@ def test_swift_renews_a_token_without_a_retry_of_ours(obeying, cloud, naps):
 
 
 def test_swift_fails_after_attempt_timeout_where_it_had_none(obeying, cloud):
-    connection = obeying(retries_number=1, retry_after=0.0, attempt_timeout=0.05)
+    connection = obeying(retries_number=1, retry_after=0.0, attempt_timeout=0.5)
     connection.get_account()
     cloud.plan(Stall())
     connection.head_account()

@@ -526,6 +526,9 @@ def test_where_novas_log_cannot_be_read_before_it_is_done_once_and_a_lost_answer
 ) -> None:
     kind = KINDS["nova-stop"]
     _, _, server = world.ready(kind)
+    world.clean["demo"].until(
+        lambda: world.clean["demo"].state(server) == ("active", None)
+    )  # nova refuses it meanwhile
     before = records(world, server)
     world.plan(kind, [Fault.lost(504)], [Fault.refused(403)])
     with pytest.raises(keystoneauth1.exceptions.GatewayTimeout):
