@@ -24,7 +24,9 @@ from .cloud import Cloud, version, write
 from .place import INSTALLING, LOCK, SANDBOX, VENV, installer
 from .processes import Children, Failure, Process, Start, answers, listen, listen_near, running, screen, stop
 
-OFFSET = 10000  # added to every usual port
+# Added to every usual port.  SANDBOX_PORT_OFFSET sets another number, so that sandboxes which are started and stopped
+# at any time do not take each other's ports.
+OFFSET = int(os.environ.get("SANDBOX_PORT_OFFSET", "10000"))
 PATIENCE = 180  # seconds that a service may take to answer; a few are usual
 OURS = {"cloud.json", "clouds.yaml", "openrc", "openrc-admin", "etc", "data", "log", "lock", "template"}
 

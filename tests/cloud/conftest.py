@@ -118,6 +118,9 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     """A sandbox of this clone, running and healthy."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     state = place(worker)
+    # A test may stop a service, and another worker's sandbox must not take its port meanwhile.  Steps of 20 lie between.
+    number = int(worker.removeprefix("gw") or 0)
+    os.environ.setdefault("SANDBOX_PORT_OFFSET", str(10_000 + 100 * number))
     ran_before = state.name == ".state" and command(state, "status", check=False).returncode == 0
     bring_up(state, request.config, worker)
     with pytest.MonkeyPatch.context() as patch:
