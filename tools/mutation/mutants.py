@@ -65,9 +65,10 @@ class Mutant:
 
     @property
     def line(self) -> str:
-        """The first changed line, without its indent: equivalent.toml names mutants by it."""
+        """The first changed line, without its indent and its comment: equivalent.toml names mutants by it."""
         removed = self.text == "pass"
-        line = (self.source if removed else self.mutated).splitlines()[self.number - 1].strip()
+        line = (self.source if removed else self.mutated).splitlines()[self.number - 1]
+        line = line.strip().partition("  #")[0]
         return f"without {line}" if removed else line
 
     def diff(self) -> str:
