@@ -46,53 +46,63 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def try_all(drawn: list[Mutant], table: dict[str, list[list[str]]], limits: dict[str, float]) -> list[Mutant]:
-    """Return those of the mutants that survive."""
-    survivors = []
+class Limits:
+    """How long each run of tests may take.  It is first run on the code as it is, where it must pass."""
+
+    def __init__(self, folder: Path) -> None:
+        self._copy = runner.Copy(folder)
+        self._limits: dict[str, float] = {}
+
+    def of(self, tests: list[str]) -> float:
+        """Return the limit in seconds, and measure it when it is asked for first."""
+        name = " ".join(tests)
+        if name not in self._limits:
+            began = time.monotonic()
+            passed, said = self._copy.passes(tests, 600.0)
+            if not passed:  # a few tests measure time, and the machine may be busy
+                passed, said = self._copy.passes(tests, 600.0)
+            if not passed:
+                print(f"these fail on the code as it is: {name}\n{said}", file=sys.stderr)
+                sys.exit(2)
+            self._limits[name] = 20.0 + 5 * (time.monotonic() - began)
+        return self._limits[name]
+
+
+def try_all(drawn: list[Mutant], table: dict[str, list[list[str]]]) -> int:
+    """Return how many of the mutants survive."""
+    survivors = 0
     with tempfile.TemporaryDirectory() as folder:
-        copy = runner.Copy(Path(folder))
+        limits, copy = Limits(Path(folder, "as_it_is")), runner.Copy(Path(folder, "mutated"))
         for mutant in drawn:
-            with copy.with_mutant(mutant):
-                survived = all(copy.passes(tests, limits[" ".join(tests)])[0] for tests in table[mutant.module])
-            if survived:
-                survivors.append(mutant)
-            where = f"{mutant.module}:{mutant.number}"
-            print(f"{'SURVIVED' if survived else 'noticed '} {where} ({mutant.what})", flush=True)
-            if survived:
-                print(mutant.diff(), flush=True)
+            survived = True
+            for tests in table[mutant.module]:
+                limit = limits.of(tests)
+                with copy.with_mutant(mutant):
+                    survived = copy.passes(tests, limit)[0]
+                if not survived:
+                    break
+            survivors += survived
+            where = f"{mutant.module}:{mutant.number} ({mutant.what})"
+            print(f"SURVIVED {where}\n{mutant.diff()}" if survived else f"noticed  {where}", flush=True)
     return survivors
 
 
-def measure(table: dict[str, list[list[str]]], modules: set[str]) -> dict[str, float]:
-    """Run the tests on the unchanged code; return how long each run may take, by its files."""
-    limits: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        copy = runner.Copy(Path(folder))
-        for tests in [tests for module in sorted(modules) for tests in table[module]]:
-            if " ".join(tests) not in limits:
-                began = time.monotonic()
-                passed, said = copy.passes(tests, 600.0)
-                if not passed:  # a few tests measure time, and the machine may be busy
-                    passed, said = copy.passes(tests, 600.0)
-                if not passed:
-                    sys.exit(f"these fail on the code as it is: {' '.join(tests)}\n{said}")
-                took = time.monotonic() - began
-                print(f"{took:6.1f} s {' '.join(tests)}", flush=True)
-                limits[" ".join(tests)] = 20.0 + 5 * took
-    return limits
-
-
-def share_out(drawn: list[Mutant], jobs: int, table: dict[str, list[list[str]]], limits: dict[str, float]) -> int:
+def share_out(drawn: list[Mutant], jobs: int, table: dict[str, list[list[str]]]) -> int:
     """Try the mutants in several processes; return how many survive."""
     if jobs == 1:
-        return len(try_all(drawn, table, limits))
+        return try_all(drawn, table)
     children = []
     for job in range(jobs):
         child = os.fork()
         if child == 0:
-            os._exit(min(255, len(try_all(drawn[job::jobs], table, limits))))
+            code = 255  # the tests fail on the code as it is
+            try:
+                code = min(254, try_all(drawn[job::jobs], table))
+            finally:
+                os._exit(code)
         children.append(child)
-    return sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return sys.exit("a process has failed") if 255 in codes else sum(codes)
 
 
 def main() -> int:
@@ -113,8 +123,7 @@ def main() -> int:
             print(f"{mutant.module}:{mutant.number} ({mutant.what})\n{mutant.diff()}")
         return 0
     runner.load()
-    limits = measure(table, {mutant.module for mutant in tried})
-    survived = share_out(tried, args.jobs, table, limits)
+    survived = share_out(tried, args.jobs, table)
     share = 100.0 * survived / len(tried) if tried else 0.0
     print(f"{survived} of {len(tried)} survive: {share:.1f} % (seed {args.seed}, at most {args.at_most:g} %)")
     return int(share > args.at_most)
