@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
 import time
@@ -193,6 +194,23 @@ def test_a_body_that_breaks_off_leaves_the_status():
     failure = read_answer(streamed(503, wire, Content_Length="30"), POLICY, streaming=True)
     assert failure == Failure(503, None, None, Kind.MAYBE_PROCESSED)
     assert wire.timeouts == [5.0, None]
+
+
+def test_a_deadline_of_the_program_while_a_body_is_read_goes_up():
+    class Struck(Wire):
+        def stream(self, *_: object, **__: object) -> list[bytes]:
+            signal.raise_signal(signal.SIGUSR1)
+            return []
+
+    def handle(*_: object) -> None:
+        raise TimeoutError("the program's own")
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pytest.raises(TimeoutError, match="the program's own"):
+            read_answer(streamed(503, Struck(), Content_Length="30"), POLICY, streaming=True)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_a_stream_without_a_socket_is_read_as_it_is():
