@@ -154,6 +154,15 @@ def test_trouble_is_not_over_before_those_who_failed_in_it_have_come_back():
     assert not pacer.trouble
 
 
+def test_a_call_that_fails_while_most_succeed_does_not_prolong_the_trouble():
+    pacer = in_trouble(20)
+    pacer.note(0.0, 21, 0)
+    pacer.note(0.0, 0, 1, 7.0)
+    assert (pacer.succeeded, pacer.failed, pacer.back) == (21.0, 21.0, 0.0)
+    pacer.note(0.0, 0, 1, 7.0)
+    assert pacer.back == 7.0
+
+
 def test_trouble_that_nobody_has_heard_of_for_long_is_over():
     pacer = in_trouble()
     pacer.note(1000.0, 0, 1)

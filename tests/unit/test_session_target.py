@@ -284,6 +284,15 @@ def test_a_look_that_shows_nothing_leaves_the_error(shown):
     assert response.status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("kwargs", "named"), [({}, "?"), ({"endpoint_filter": {"service_type": "volumev3"}}, "block-storage")]
+)
+def test_an_error_that_is_taken_for_a_success_is_told_with_its_service(kwargs, named, caplog):
+    assert repeated("DELETE", **kwargs).had_worked(answer(409), lambda **_: answer(404, **FOUND), None) is True
+    words = "DELETE /volumes/1 answered 409 to a repeat: an earlier attempt has taken effect"
+    assert caplog.messages == [f"{named}: {words}"]
+
+
 def test_a_put_that_has_worked_is_answered_by_what_the_resource_shows():
     shown = {"network": {"id": "1", "name": "new"}}
     request = repeated("PUT", "/networks/1", json={"network": {"name": "new"}})

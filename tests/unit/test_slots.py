@@ -241,6 +241,19 @@ def test_whoever_is_interrupted_while_he_waits_leaves_the_queue(monkeypatch, clo
 # Sleeps that do not sleep
 
 
+def test_a_call_whose_wait_for_a_slot_the_program_ends_leaves_the_queue_and_sleeps_no_more(monkeypatch, clock):
+    pacer = paced(monkeypatch, 3.0)
+
+    def sleep(seconds: float) -> bool:
+        clock.sleep(seconds)
+        return seconds == 3.0
+
+    with pytest.raises(HttpError) as raised:
+        RetryPolicy(sleep=sleep).execute(Scripted(HttpError(503)))
+    assert raised.value.os_retries.reason is GiveUp.STOPPED
+    assert (clock.slept, len(pacer.left), pacer.calls) == ([10.0, 3.0], 1, 0)
+
+
 def test_where_sleeping_takes_no_time_nobody_asks_for_a_slot(monkeypatch):
     pacer = paced(monkeypatch, 3.0)
     waits = []
