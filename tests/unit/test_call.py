@@ -27,6 +27,8 @@ from requests import Response
 
 from os_retries import GiveUp, RetryPolicy, execute_with_retries, policy
 from os_retries.core import switch
+from os_retries.core.retries import pause
+from os_retries.core.scope import current_scope
 from os_retries.testing import NoWaits
 
 from .conftest import HttpError, Scripted
@@ -799,3 +801,16 @@ def test_a_deadline_that_a_client_has_given_a_status_is_not_repeated(recorded):
     with deadline_of_the_program() as strike, pytest.raises(HttpError):
         execute_with_retries(call)
     assert len(calls) == 1
+
+
+def test_a_wait_inside_an_attempt_counts_and_goes_on_also_where_a_test_has_taken_it_out():
+    def call():
+        return pause(5.0, slept.append), current_scope().extra_waited
+
+    slept = []
+    assert execute_with_retries(call) == (False, 5.0)
+    assert slept == [5.0]
+    with NoWaits():
+        assert execute_with_retries(call) == (False, 5.0)
+    assert slept == [5.0]
+    assert pause(5.0, lambda _seconds: True) is True
