@@ -17,6 +17,7 @@ from keystoneauth1.session import Session
 
 from os_retries import GiveUp, RetryPolicy, attach
 from os_retries import policy as policy_module
+from os_retries.core import hooks
 from os_retries.pacing.process import pacers
 from os_retries.run import swift
 from os_retries.run.report import Reporter
@@ -114,7 +115,7 @@ def swift_obeys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     reporter, reasons = Reporter({"quiet": True}), []
-    monkeypatch.setattr(reporter, "on_give_up", lambda evidence: reasons.append(evidence.reason))
+    monkeypatch.setattr(hooks, "on_give_up", lambda evidence: reasons.append(evidence.reason))
     swift.obey(swiftclient.client, reporter)
     yield reasons
     policy_module.provide(None)
