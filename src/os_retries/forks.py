@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+from _weakrefset import WeakSet  # weakref's own, without the rest of that module: the import time is a promise
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

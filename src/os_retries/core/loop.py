@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from os_retries.core.streams import Stream
 
 
+# Looked up once, because every call uses them.
+_running_scope, _set_running_scope = running.get, running.set
+
+
 def run_attempts(  # noqa: C901
     describe: Callable[[Callable[..., Any]], Target],
     method: Callable[..., Any],
@@ -44,12 +48,12 @@ def run_attempts(  # noqa: C901
     :raises Exception: the method's own last exception, the same object
     :raises BaseException: what is not an Exception, such as KeyboardInterrupt and SystemExit, at once
     """
-    scope = running.get()
+    scope = _running_scope()
     outermost = scope.finished
     if outermost:
         # It stays in the context, marked as finished, until the next call replaces it.
         scope = Scope()
-        running.set(scope)
+        _set_running_scope(scope)
     failed: FailedCall | None = None
     try:
         if streams is None:

@@ -34,7 +34,10 @@ class Count:
     start of an attempt shows that a call was given up during the attempt, in any thread.
     """
 
-    given_up = 0
+    __slots__ = ("given_up",)  # each call reads it
+
+    def __init__(self) -> None:
+        self.given_up = 0
 
 
 count = Count()
