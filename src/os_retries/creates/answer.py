@@ -112,8 +112,12 @@ def with_items(create: Create, answer: Any, items: list[Item]) -> Any:
 
 def fill_in(response: Any, body: Any) -> None:
     """Set the JSON body of a response, or an empty body, as if it had been read already."""
-    response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
-    response._content_consumed = True  # noqa: SLF001
+    set_content(response, b"" if body is None else json.dumps(body).encode())
     response.encoding = "utf-8"
     response.headers["Content-Type"] = "application/json"
-    response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001
+
+
+def set_content(response: Any, content: bytes) -> None:
+    """Set the content of a response, as if it had been read already."""
+    response._content, response._content_consumed = content, True  # noqa: SLF001
+    response.headers["Content-Length"] = str(len(content))

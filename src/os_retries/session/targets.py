@@ -16,6 +16,7 @@ from os_retries.core.answers import is_from_service
 from os_retries.core.deadlines import let_through
 from os_retries.core.exceptions import chain, get, read_failure
 from os_retries.core.failure import RETRY_CODES, Failure, Kind
+from os_retries.creates.answer import fill_in, set_content
 from os_retries.creates.recognise import creation_for
 from os_retries.creates.requests import Around
 from os_retries.policy import attempt_timeout_for
@@ -308,9 +309,7 @@ def _add_evidence(error: Exception, evidence: Evidence) -> None:
 def _make(response: Any, status: int, body: Any = None) -> None:
     """Change the response of an error into that of a success."""
     response.status_code, response.reason = status, http.HTTPStatus(status).phrase
-    response._content = b"" if body is None else json.dumps(body).encode()  # noqa: SLF001
-    response._content_consumed = True  # noqa: SLF001
-    response.headers["Content-Length"] = str(len(response._content))  # noqa: SLF001
-    if body is not None:
-        response.encoding = "utf-8"
-        response.headers["Content-Type"] = "application/json"
+    if body is None:  # the content type stays that of the error
+        set_content(response, b"")
+    else:
+        fill_in(response, body)
