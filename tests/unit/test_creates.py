@@ -94,7 +94,7 @@ class OneCreate(RuleBasedStateMachine):
         return [each["id"] for each in self.service.things if self.marker in each.get("tags", [])]
 
     def find_out(self, settle: float = SETTLE) -> None:
-        finding, _ = self.keeper.after_ambiguous(settle=settle, patience=20, allowance=1000)
+        finding, _ = self.keeper.after_ambiguous(settle=settle, patience=20, retries=5, allowance=1000)
         if finding.found:
             self.succeed(finding)
         elif finding.absent:
@@ -120,7 +120,7 @@ class OneCreate(RuleBasedStateMachine):
 
     def before_send(self) -> bool:
         self.may_send = False
-        finding = self.keeper.before_send(patience=20, allowance=1000)
+        finding = self.keeper.before_send(patience=20, retries=5, allowance=1000)
         if finding is None:
             return True
         if finding.found:
@@ -204,7 +204,7 @@ def test_what_landed_after_the_settle_time_is_reported_with_its_id() -> None:
     assert create is not None
     keeper = Keeper(create, service.tools())
     service.process(create.sent[0], delay=SETTLE + 5)
-    assert keeper.after_ambiguous(settle=SETTLE, patience=0, allowance=100)[0].absent
+    assert keeper.after_ambiguous(settle=SETTLE, patience=0, retries=5, allowance=100)[0].absent
     made = service.process(create.sent[0])
     service.wait(10)
     assert keeper.after_success([made]) == ("id0",)
@@ -223,7 +223,7 @@ def test_it_looks_at_0_1_2_4_8_seconds_and_once_more_at_the_end() -> None:
         return service.get(get)
 
     finding, waited = find_out(
-        create, Tools(get, service.wait, lambda: service.now), settle=15, patience=50, allowance=100
+        create, Tools(get, service.wait, lambda: service.now), settle=15, patience=50, retries=5, allowance=100
     )
     assert (finding.absent, waited, looked) == (True, 15, [0, 1, 2, 4, 8, 15])
 
@@ -234,7 +234,7 @@ def test_where_nothing_waits_nothing_spins() -> None:
     create = prepared()
     assert create is not None
     tools = Tools(lambda get: looks.append(get) or Reply(200, {"things": []}), lambda _seconds: None, lambda: 0.0)
-    finding, waited = find_out(create, tools, settle=120, patience=50, allowance=1000)
+    finding, waited = find_out(create, tools, settle=120, patience=50, retries=5, allowance=1000)
     assert (finding.absent, waited, len(looks)) == (True, 120, 9)
 
 
@@ -242,7 +242,7 @@ def test_without_time_to_be_sure_nothing_is_sent_again() -> None:
     service = Service()
     create = prepared()
     assert create is not None
-    finding, waited = find_out(create, service.tools(), settle=120, patience=0, allowance=60)
+    finding, waited = find_out(create, service.tools(), settle=120, patience=0, retries=5, allowance=60)
     assert not finding.absent
     assert not finding.found
     assert "retry_max_wait" in finding.problem
@@ -256,7 +256,22 @@ def test_a_look_up_that_fails_is_made_again_while_there_is_patience(failing: int
     assert create is not None
     service.process(create.sent[0])
     service.failing = [Reply(503, again=True)] * failing
-    assert find_out(create, service.tools(), settle=0, patience=50, allowance=100)[0].found
+    assert find_out(create, service.tools(), settle=0, patience=50, retries=5, allowance=100)[0].found
+
+
+@given(retries=st.integers(1, 30), patience=st.floats(0.1, 60))
+def test_a_failing_look_up_is_repeated_as_often_as_a_request_however_short_the_waits(
+    retries: int, patience: float
+) -> None:
+    """The waits of the look-ups alone would end a short patience after two or three of them."""
+    service = Service()
+    create = prepared()
+    assert create is not None
+    service.process(create.sent[0])
+    service.failing = [Reply(503, again=True)] * retries
+    finding, waited = find_out(create, service.tools(), settle=0, patience=patience, retries=retries, allowance=100)
+    assert finding.found
+    assert waited <= patience * 1.001
 
 
 @given(at=st.integers(0, 5), failing=st.integers(1, 3))
@@ -267,7 +282,7 @@ def test_a_look_up_that_fails_at_the_end_of_the_settle_time_is_made_again_as_wel
     assert create is not None
     replies = iter([Reply(200, {"things": []})] * at + [Reply(503, again=True)] * failing)
     tools = Tools(lambda _get: next(replies, Reply(200, {"things": []})), service.wait, lambda: service.now)
-    finding, waited = find_out(create, tools, settle=15, patience=10, allowance=100)
+    finding, waited = find_out(create, tools, settle=15, patience=10, retries=5, allowance=100)
     assert finding.absent
     assert 15 <= waited <= 25
 
@@ -277,7 +292,7 @@ def test_a_denied_look_up_is_not_made_again_and_proves_nothing() -> None:
     create = prepared()
     assert create is not None
     service.failing = [Reply(403)]
-    finding, waited = find_out(create, service.tools(), settle=15, patience=50, allowance=100)
+    finding, waited = find_out(create, service.tools(), settle=15, patience=50, retries=5, allowance=100)
     assert (finding.problem, waited) == ("the look-up failed (403)", 0)
 
 
@@ -638,7 +653,9 @@ def test_a_down_cell_makes_an_empty_list_no_proof() -> None:
         status = "UNKNOWN" if get.path == "/servers" else "ACTIVE"
         return Reply(200, {"servers": [{"id": "1", "status": status, "tags": []}]})
 
-    finding, _ = find_out(create, Tools(get, lambda _seconds: None, lambda: 0.0), settle=0, patience=0, allowance=9)
+    finding, _ = find_out(
+        create, Tools(get, lambda _seconds: None, lambda: 0.0), settle=0, patience=0, retries=5, allowance=9
+    )
     assert finding.problem == "a cell of the compute service is down"
 
 
@@ -651,10 +668,12 @@ def test_the_look_for_a_down_cell_is_made_again_when_it_fails() -> None:
         return cells.pop(0) if get.path == "/servers" else Reply(200, {"servers": []})
 
     tools = Tools(get, lambda _seconds: None, lambda: 0.0)
-    assert find_out(create, tools, settle=0, patience=9, allowance=9)[0].absent
+    assert find_out(create, tools, settle=0, patience=9, retries=5, allowance=9)[0].absent
     assert not cells
     cells = [Reply(503, again=True)] * 9
-    assert find_out(create, tools, settle=0, patience=9, allowance=9)[0].problem == "the look-up failed (503)"
+    assert (
+        find_out(create, tools, settle=0, patience=9, retries=5, allowance=9)[0].problem == "the look-up failed (503)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -674,9 +693,9 @@ def test_what_landed_after_the_settle_time_and_before_the_re_send_is_the_answer(
     assert create is not None
     keeper = Keeper(create, service.tools())
     service.process(create.sent[0], delay=SETTLE + 5)
-    assert keeper.after_ambiguous(settle=SETTLE, patience=0, allowance=100)[0].absent
+    assert keeper.after_ambiguous(settle=SETTLE, patience=0, retries=5, allowance=100)[0].absent
     service.wait(10)  # the loop's own wait
-    finding = keeper.before_send(patience=0, allowance=100)
+    finding = keeper.before_send(patience=0, retries=5, allowance=100)
     assert finding is not None
     assert finding.ids == ("id0",)
 
@@ -687,12 +706,12 @@ def test_a_look_before_the_re_send_that_keeps_failing_holds_it_back_and_one_that
     create = prepared()
     assert create is not None
     keeper = Keeper(create, service.tools())
-    assert keeper.after_ambiguous(settle=0, patience=10, allowance=100)[0].absent
+    assert keeper.after_ambiguous(settle=0, patience=10, retries=5, allowance=100)[0].absent
     service.failing = [Reply(503, again=True)] * 3
-    assert keeper.before_send(patience=10, allowance=100) is None
+    assert keeper.before_send(patience=10, retries=5, allowance=100) is None
     service.process(create.sent[0])
     service.failing = [Reply(503, again=True)] * 100
-    held_back = keeper.before_send(patience=10, allowance=100)
+    held_back = keeper.before_send(patience=10, retries=5, allowance=100)
     assert held_back is not None
     assert (held_back.found, held_back.problem) == (False, "the look-up failed (503)")
 
@@ -702,7 +721,7 @@ def test_a_create_that_was_never_lost_is_not_looked_up() -> None:
     assert create is not None
     keeper = Keeper(create, Tools(lambda _get: pytest.fail("looked"), lambda _seconds: None, lambda: 0.0))
     assert keeper.one_look() is None
-    assert keeper.before_send(patience=10, allowance=100) is None
+    assert keeper.before_send(patience=10, retries=5, allowance=100) is None
     assert keeper.after_success([{"id": "1"}]) == ()
 
 

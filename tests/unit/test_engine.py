@@ -274,7 +274,7 @@ def test_what_does_not_identify_itself_or_has_no_end_is_not_known():
 def test_what_is_there_at_once_is_found_without_a_wait():
     create = created()
     world = Scripted(listing(of(create)))
-    finding, waited = find_out(create, world.tools, settle=15, patience=0, allowance=100)
+    finding, waited = find_out(create, world.tools, settle=15, patience=0, retries=5, allowance=100)
     assert (finding.ids, waited, world.waits) == (("id0",), 0.0, [])
 
 
@@ -282,7 +282,7 @@ def test_fewer_than_may_come_are_the_answer_when_a_second_look_shows_the_same():
     create = created(count=lambda _item: (1, 3))
     one, two = listing(of(create, id="a")), listing(of(create, id="a"), of(create, id="b"))
     world = Scripted(one, two, two)
-    finding, waited = find_out(create, world.tools, settle=15, patience=0, allowance=100)
+    finding, waited = find_out(create, world.tools, settle=15, patience=0, retries=5, allowance=100)
     assert (finding.ids, waited) == (("a", "b"), 2.0)
     assert world.times == [0.0, 1.0, 2.0]
 
@@ -290,7 +290,7 @@ def test_fewer_than_may_come_are_the_answer_when_a_second_look_shows_the_same():
 def test_too_few_are_waited_for_until_the_settle_time_is_over():
     create = bulk(2)
     world = Scripted(listing(of(create, 0)))
-    finding, waited = find_out(create, world.tools, settle=5, patience=100, allowance=100)
+    finding, waited = find_out(create, world.tools, settle=5, patience=100, retries=5, allowance=100)
     assert (finding.ids, waited, world.times) == (("id0",), 5.0, [0, 1, 2, 4, 5])
     assert finding.problem == "1 exist, but 2 were asked for"
 
@@ -298,13 +298,13 @@ def test_too_few_are_waited_for_until_the_settle_time_is_over():
 def test_too_many_are_no_reason_to_wait():
     create = created()
     world = Scripted(listing(of(create, id="a"), of(create, id="b")))
-    finding, waited = find_out(create, world.tools, settle=15, patience=100, allowance=100)
+    finding, waited = find_out(create, world.tools, settle=15, patience=100, retries=5, allowance=100)
     assert (finding.ids, waited) == (("a", "b"), 0.0)
 
 
 def test_a_look_that_fails_is_made_again_from_one_second_on_for_as_long_as_the_patience():
     world = Scripted(FAILED)
-    finding, waited = find_out(created(), world.tools, settle=0, patience=10, allowance=100)
+    finding, waited = find_out(created(), world.tools, settle=0, patience=10, retries=1, allowance=100)
     assert (finding.problem, waited) == ("the look-up failed (503)", 10.0)
     assert world.times == [0, 1, 2, 4, 8, 10]
 
@@ -312,41 +312,41 @@ def test_a_look_that_fails_is_made_again_from_one_second_on_for_as_long_as_the_p
 def test_the_patience_begins_with_the_first_failure_after_a_look_that_did_not_fail():
     nothing = listing()
     world = Scripted(nothing, nothing, nothing, FAILED)
-    _, waited = find_out(created(), world.tools, settle=4, patience=7, allowance=100)
+    _, waited = find_out(created(), world.tools, settle=4, patience=7, retries=1, allowance=100)
     assert world.times[:4] == [0, 1, 2, 4]
     assert waited == 11.0
 
 
 def test_the_patience_is_not_less_than_the_settle_time():
     world = Scripted(FAILED)
-    assert find_out(created(), world.tools, settle=15, patience=2, allowance=100)[1] == 15.0
+    assert find_out(created(), world.tools, settle=15, patience=2, retries=5, allowance=100)[1] == 15.0
 
 
 def test_the_time_of_the_looks_counts_against_the_settle_time_and_the_allowance():
     world = Scripted(listing(), takes=4.0)
-    finding, waited = find_out(created(), world.tools, settle=10, patience=0, allowance=100)
+    finding, waited = find_out(created(), world.tools, settle=10, patience=0, retries=5, allowance=100)
     assert finding.absent
     assert (world.times, waited) == ([0.0, 5.0, 10.0], 2.0)
     world = Scripted(listing(), takes=4.0)
-    finding, waited = find_out(created(), world.tools, settle=60, patience=0, allowance=10)
+    finding, waited = find_out(created(), world.tools, settle=60, patience=0, retries=5, allowance=10)
     assert "retry_max_wait" in finding.problem
     assert waited == 2.0
 
 
 @pytest.mark.parametrize(("allowance", "sure"), [(15, True), (14.9, False)])
 def test_an_allowance_that_is_just_enough_is_enough(allowance, sure):
-    finding, _ = find_out(created(), Scripted(listing()).tools, settle=15, patience=0, allowance=allowance)
+    finding, _ = find_out(created(), Scripted(listing()).tools, settle=15, patience=0, retries=5, allowance=allowance)
     assert finding.absent is sure
 
 
 def test_without_time_a_look_that_failed_keeps_its_own_problem():
-    finding, _ = find_out(created(), Scripted(FAILED).tools, settle=0, patience=9, allowance=0.5)
+    finding, _ = find_out(created(), Scripted(FAILED).tools, settle=0, patience=9, retries=5, allowance=0.5)
     assert finding.problem == "the look-up failed (503)"
 
 
 def test_a_wait_that_the_program_ends_leaves_it_unclear():
     world = Scripted(listing(), stop_after=1.0)
-    finding, waited = find_out(created(), world.tools, settle=15, patience=0, allowance=100)
+    finding, waited = find_out(created(), world.tools, settle=15, patience=0, retries=5, allowance=100)
     assert (finding, waited) == (Finding((), "the program has ended the wait"), 0.0)
 
 
@@ -386,6 +386,7 @@ def test_an_absence_is_confirmed_once_in_the_end_by_a_service_that_sees_everythi
         Tools(send, world.wait, lambda: world.now),
         settle=3,
         patience=0,
+        retries=5,
         allowance=100,
     )
     assert (found, waited) == (finding, 3.0)
@@ -399,17 +400,17 @@ def test_before_a_re_send_there_is_a_look_that_does_not_wait_for_the_settle_time
     create = created()
     world = Scripted(listing())
     keeper = Keeper(create, world.tools)
-    assert keeper.before_send(patience=10, allowance=100) is None
+    assert keeper.before_send(patience=10, retries=5, allowance=100) is None
     assert world.asked == []  # no attempt may have been processed
     keeper.ambiguous = True
-    assert keeper.before_send(patience=10, allowance=100) is None
+    assert keeper.before_send(patience=10, retries=5, allowance=100) is None
     assert (world.times, world.waits) == ([0.0], [])
     world.replies = [listing(of(create))]
-    found = keeper.before_send(patience=10, allowance=100)
+    found = keeper.before_send(patience=10, retries=5, allowance=100)
     assert found is not None
     assert found.ids == ("id0",)
     world.replies = [FAILED]
-    unclear = keeper.before_send(patience=10, allowance=100)
+    unclear = keeper.before_send(patience=10, retries=5, allowance=100)
     assert unclear is not None
     assert unclear.problem
     assert sum(world.waits) == 10
@@ -419,7 +420,7 @@ def test_after_a_lost_answer_the_looks_begin():
     world = Scripted(listing())
     keeper = Keeper(created(), world.tools)
     assert not keeper.ambiguous
-    finding, waited = keeper.after_ambiguous(settle=3, patience=0, allowance=100)
+    finding, waited = keeper.after_ambiguous(settle=3, patience=0, retries=5, allowance=100)
     assert (finding, waited, keeper.ambiguous) == (Finding(), 3.0, True)
 
 

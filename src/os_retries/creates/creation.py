@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from os_retries.creates.create import Create, Get
+    from os_retries.creates.look_up import Limits
     from os_retries.creates.markers import Item
     from os_retries.creates.requests import Around
     from os_retries.policy import RetryPolicy
@@ -176,11 +177,13 @@ class Creation:
             else finding
         )
 
-    def _limits(self) -> dict[str, float]:
-        """Return how long failing look-ups are repeated, and how long all look-ups together may take; in seconds."""
+    def _limits(self) -> Limits:
+        """Return how long and how often failing look-ups are repeated, and how long all look-ups together may take."""
         policy = self._policy
+        retries = min(policy.retries_number, 100)
         return {
-            "patience": sum(policy.own_wait(number + 1) for number in range(min(policy.retries_number, 100))),
+            "patience": sum(policy.own_wait(number + 1) for number in range(retries)),
+            "retries": retries,
             "allowance": policy.retry_max_wait - current_scope().extra_waited,
         }
 

@@ -16,13 +16,13 @@ service.  The rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from os_retries.creates.look_up import Finding, find_out, look
 
 if TYPE_CHECKING:
     from os_retries.creates.create import Create
-    from os_retries.creates.look_up import Tools
+    from os_retries.creates.look_up import Limits, Tools
     from os_retries.creates.markers import Item
 
 
@@ -35,12 +35,12 @@ class Keeper:
         #: Whether an attempt may have been processed.
         self.ambiguous = False
 
-    def after_ambiguous(self, *, settle: float, patience: float, allowance: float) -> tuple[Finding, float]:
+    def after_ambiguous(self, *, settle: float, **limits: Unpack[Limits]) -> tuple[Finding, float]:
         """Find out whether an attempt that may have been processed took effect; see :func:`find_out`."""
         self.ambiguous = True
-        return find_out(self.create, self.tools, settle=settle, patience=patience, allowance=allowance)
+        return find_out(self.create, self.tools, settle=settle, **limits)
 
-    def before_send(self, *, patience: float, allowance: float) -> Finding | None:
+    def before_send(self, **limits: Unpack[Limits]) -> Finding | None:
         """Look up the create before a repeat.
 
         A look-up that fails is repeated, as by :func:`find_out`.  If it keeps failing, the create must not be sent
@@ -50,7 +50,7 @@ class Keeper:
         """
         if not self.ambiguous:
             return None
-        finding, _ = find_out(self.create, self.tools, settle=0.0, patience=patience, allowance=allowance)
+        finding, _ = find_out(self.create, self.tools, settle=0.0, **limits)
         return None if finding.absent else finding
 
     def one_look(self) -> Finding | None:

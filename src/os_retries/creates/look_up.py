@@ -6,7 +6,7 @@ The functions that send a GET, wait and tell the time are arguments.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import parse_qsl, urlsplit
 
 from os_retries.creates.create import Get, texts
@@ -247,16 +247,26 @@ def _next(body: Any, collection: str | None) -> Query | None:
     return parse_qsl(urlsplit(href).query, keep_blank_values=True) if isinstance(href, str) else None
 
 
+class Limits(TypedDict):
+    """The limits of a look-up, from the policy; see :func:`find_out`."""
+
+    patience: float
+    retries: int
+    allowance: float
+
+
 def find_out(
-    create: Create, tools: Tools, *, settle: float, patience: float, allowance: float
+    create: Create, tools: Tools, *, settle: float, patience: float, retries: int, allowance: float
 ) -> tuple[Finding, float]:
     """Look up a create until the result is clear; return the result, and the seconds waited.
 
-    The first look-up is made at once.  The waits between the look-ups are 1, 1, 2, 4, 8, ... seconds.
+    The first look-up is made at once.  The waits between the look-ups are 1, 1, 2, 4, 8, ... seconds, and shorter after
+    a failing one if ``patience`` would otherwise end before so many ``retries``.
 
     :param settle: seconds during which a resource that is not found may still appear
     :param patience: seconds during which failing look-ups are repeated, counted from the first failure in a row; they
         are repeated until ``settle`` is over in any case
+    :param retries: how often a failing look-up is repeated within ``patience``, at least
     :param allowance: seconds that everything may take, including the GETs; the result stays unclear if they are used up
     """
     begun, waited, pause = tools.clock(), 0.0, 1.0
@@ -283,7 +293,8 @@ def find_out(
         if (finding.problem and not finding.again) or at >= limit:  # if it is absent, this was confirmed
             return finding, waited
         before = finding.ids
-        pause, this = pause * 2 if waited else pause, max(0.0, min(pause, limit - passed()))
+        most = patience / retries if retries and limit > settle else limit
+        pause, this = pause * 2 if waited else pause, max(0.0, min(pause, most, limit - passed()))
         if passed() + this > allowance:
             return Finding(finding.hits, finding.problem or _NO_TIME), waited
         if this and tools.wait(this):
