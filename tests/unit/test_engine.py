@@ -226,11 +226,12 @@ def test_a_second_get_adds_what_the_first_does_not_show():
 
 
 def test_what_is_found_is_asked_for_in_full_and_a_failure_of_that_proves_nothing():
-    create = created(look={"then": "/things/{id}"})
+    create = created(look={"then": "/things/{id}", "microversion": "3.0"})
     whole = of(create, size=7)
     world = Scripted(listing(of(create)), Reply(200, {"thing": whole}))
     assert look(create, world.send) == Finding((whole,))
     assert world.asked[1][1].path == "/things/id0"
+    assert [get.microversion for _, get in world.asked] == ["3.0", None], "the answer has the caller's microversion"
     for reply, again in ((FAILED, True), (Reply(404), False), (Reply(200, []), False), (Reply(200, {"x": 1}), False)):
         finding = look(create, Scripted(listing(of(create)), reply).send)
         assert (finding.found, finding.absent, finding.ids, finding.again) == (False, False, ("id0",), again)

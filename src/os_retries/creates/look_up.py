@@ -150,6 +150,8 @@ def there_before(create: Create, send: Callable[[Get], Reply]) -> list[Item] | N
         if items is None or reply.endless:
             return None
         known += items
+    if create.look.list is None:  # the baseline is a time of that one resource, which is null before its first change
+        return known
     return None if any(item.get(create.look.baseline or "") is None for item in known) else known
 
 
@@ -187,7 +189,7 @@ def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> 
     whole: list[Item] = []
     assert how.then is not None
     for hit in finding.hits:
-        reply = send(Get(fill(how.then, {**texts(hit), **create.groups}), [], how.microversion))
+        reply = send(Get(fill(how.then, {**texts(hit), **create.groups}), []))
         item = (
             reply.body.get(how.one or create.recipe.body)
             if reply.status == 200 and isinstance(reply.body, dict)

@@ -46,7 +46,8 @@ class Look:
     #: ``then`` it is the member in the answer of that GET; None if it is the same as in the request.
     one: str | None = None
     query: Mapping[str, Value] = field(default_factory=dict)
-    #: The path of a GET for one resource, by its ``{id}``, if a list shows less than the create's answer.
+    #: The path of a GET for one resource, by its ``{id}``, if a list shows less than the create's answer.  It has the
+    #: microversion of the caller's request.
     then: str | None = None
     #: The microversion of the look-up; None for the microversion of the caller's request.
     microversion: str | None = None
@@ -68,8 +69,9 @@ class Look:
     blind: Blind | None = None
     #: A check for a listed resource that does not show which create made it.
     proof: Proof | None = None
-    #: The field by which older resources are told from a new one, if nothing else does that.  The existing resources
-    #: are listed before the create is sent.  If that fails, the create is given up when its answer is lost.
+    #: The field by which older resources are told from a new one, if nothing else does that.  If the answer is a single
+    #: resource, the field is the time of its last change, which tells an earlier change from this one.  The look is made
+    #: before the create is sent, too.  If that fails, the create is given up when its answer is lost.
     baseline: str | None = None
 
 
