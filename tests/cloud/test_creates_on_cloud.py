@@ -290,7 +290,7 @@ def test_a_backup_is_found(world: World) -> None:
 
 def test_two_that_are_alike_of_one_program_are_never_taken_for_each_other(world: World) -> None:
     """The first never reaches the service; while it is looked up, another thread makes one that is like it."""
-    kind = KINDS["neutron-router-described"]
+    kind = KINDS["neutron-router-without-room"]
     clients, clean, setting = world.ready(kind)
     name, others = fresh(), []
 
@@ -395,7 +395,7 @@ def test_two_threads_that_reboot_a_server_are_never_taken_for_each_other(world: 
     world.clean["demo"].until(lambda: clean.state(server) == ("active", None))
 
 
-@pytest.mark.parametrize("name", ["neutron-router-described", "keystone-ec2"])
+@pytest.mark.parametrize("name", ["neutron-router-without-room", "keystone-ec2"])
 def test_where_others_may_write_too_what_has_no_room_for_a_marker_is_handed_over(
     world: World, name: str, given_up: list[Evidence]
 ) -> None:

@@ -480,14 +480,13 @@ def test_a_fingerprint_is_all_that_was_asked_for_and_else_it_cannot_be_told(foun
     assert fingerprint("name")(found, sent) is ours
 
 
-SINGLE_WRITER = [
-    ("network", "/networks", {"network": {"name": "x", "description": "mine"}}, "networks"),
-    ("network", "/address-scopes", {"address_scope": {"name": "x", "ip_version": 4}}, "address_scopes"),
-]
+FULL = "x" * 212  # a description that leaves no room for a marker
+ONLY_FOR_A_SINGLE_WRITER = ("network", "/networks", {"network": {"name": "x", "description": FULL}}, "networks")
+ONE_MORE = ("network", "/address-scopes", {"address_scope": {"name": "x", "ip_version": 4}}, "address_scopes")
 
 
-@pytest.mark.parametrize(("service", "path", "body", "listed"), SINGLE_WRITER)
-def test_of_a_single_writer_what_is_new_equal_and_of_the_project_is_found(
+@pytest.mark.parametrize(("service", "path", "body", "listed"), [ONLY_FOR_A_SINGLE_WRITER, ONE_MORE])
+def test_what_is_new_equal_and_of_the_project_is_found(
     service: str, path: str, body: Any, listed: str
 ) -> None:
     ((_, item),) = body.items()
@@ -504,11 +503,27 @@ def test_of_a_single_writer_what_is_new_equal_and_of_the_project_is_found(
     assert two.ids == ("own", "another")
 
 
-@pytest.mark.parametrize(("service", "path", "body", "listed"), SINGLE_WRITER)
-def test_without_that_promise_it_is_refused(service: str, path: str, body: Any, listed: str) -> None:
+def test_without_the_promise_of_a_single_writer_what_others_may_have_made_too_is_refused() -> None:
+    service, path, body, _ = ONLY_FOR_A_SINGLE_WRITER
     create = create_for(service, path, body, (2, 60))
     assert create is not None
     assert create.recipe.refused
+
+
+@pytest.mark.parametrize("before", [None, "2026-11-27T18:41:53Z"])
+def test_an_update_of_a_stack_is_told_from_an_earlier_one_by_its_time(before: str | None) -> None:
+    """Before its first update a stack has no time of an update."""
+    create = create_for("orchestration", "/v1/p/stacks/x/1", {"tags": "a"}, verb="PATCH")
+    assert create is not None
+    stack = {"stack_status": "UPDATE_COMPLETE" if before else "CREATE_COMPLETE", "updated_time": before}
+    known = there_before(create, lambda _get: Reply(200, {"stack": stack}))
+    assert known == [stack]
+    create = create.knowing(known)
+    assert look(create, lambda _get: Reply(200, {"stack": stack})).absent
+    updated = {"stack_status": "UPDATE_IN_PROGRESS", "updated_time": "2026-11-27T18:42:00Z"}
+    assert look(create, lambda _get: Reply(200, {"stack": updated})).found
+    suspended = updated | {"stack_status": "SUSPEND_COMPLETE"}
+    assert look(create, lambda _get: Reply(200, {"stack": suspended})).absent
 
 
 def log_of(*records: tuple[str, str, str]) -> Reply:
@@ -799,12 +814,12 @@ def test_the_port_of_another_router_is_no_answer_although_the_filter_is_ignored(
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/networks", {"network": {"name": "x", "description": "mine"}}),
-        ("/subnets", {"subnet": {"network_id": "n", "prefixlen": 24, "description": "mine"}}),
+        ("/networks", {"network": {"name": "x", "description": FULL}}),
+        ("/subnets", {"subnet": {"network_id": "n", "prefixlen": 24, "description": FULL}}),
         ("/routers", {"routers": [{"name": "x"}, {"name": "y", "description": "mine"}]}),
-        ("/floatingips", {"floatingip": {"floating_network_id": "n", "description": "x" * 212}}),
-        ("/qos/policies", {"policy": {"name": "x", "description": "mine"}}),
-        ("/address-scopes", {"address_scope": {"name": "x", "ip_version": 4}}),
+        ("/floatingips", {"floatingip": {"floating_network_id": "n", "description": FULL}}),
+        ("/qos/policies", {"policy": {"name": "x", "description": FULL}}),
+        ("/address-scopes", {"address_scope": {"ip_version": 4}}),
     ],
 )
 def test_what_has_no_place_for_a_marker_is_refused_and_not_touched(path: str, body: Any) -> None:

@@ -186,7 +186,7 @@ def test_an_error_that_may_be_one_of_the_trouble_is_told_as_given_up(status, ret
         ),
         (
             looked_up("late duplicate", ("a",), "beside b"),
-            "os-retries: compute answered 504 to POST /servers · DUPLICATE: an earlier attempt has landed late: a beside b · req-1",
+            "os-retries: compute answered 504 to POST /servers · DUPLICATE: an earlier attempt has also taken effect: a beside b · req-1",
         ),
         # What follows says it: the line of the retry, or of the give-up.
         (looked_up("not there", ()), ""),

@@ -77,7 +77,7 @@ class Create:
         there = list(there)
         if self.look.gone:
             return replace(self, was=tuple(item for item in there if self.is_ours(item)))
-        return replace(self, known=frozenset(item[self.look.baseline or ""] for item in there))
+        return replace(self, known=frozenset(item.get(self.look.baseline or "") for item in there))
 
     def is_ours(self, found: Item, since: float | None = None) -> bool | None:
         """Return whether this create made the resource ``found``; None if it is not known.

@@ -230,7 +230,7 @@ class Creation:
             return response
         try:
             self._policy = policy()
-            made = self.create.made(response.json()) if response.content else []
+            made = self.create.made(_read(response))
             if unshown and made:
                 kept = all(self.create.is_ours(each) for each in made)
                 self.around.has_shown(base, str(alias), kept=kept)
@@ -343,6 +343,14 @@ class Creation:
             for each in late:
                 status = self.around.request("DELETE", self.create.member({"id": each})).status_code
                 log.warning("%s: late duplicate %s deleted (%s)", self._who, each, status)
+
+
+def _read(response: Any) -> Any:
+    """Return the JSON of a response; None if it has none.  Heat answers an update with a page of HTML."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _listed(failure: Failure, policy: RetryPolicy) -> bool:

@@ -133,7 +133,7 @@ def look_up_line(event: Event, seconds: float | None = None) -> str:
     then = {
         "looking": f"looking it up{again}",
         "found": f"it was done, and is the answer: {ids}",
-        "late duplicate": f"DUPLICATE: an earlier attempt has landed late: {ids} {event['detail']}",
+        "late duplicate": f"DUPLICATE: an earlier attempt has also taken effect: {ids} {event['detail']}",
     }.get(event["outcome"])
     return "" if then is None else _line(what_happened(event), then, event)
 

@@ -25,6 +25,7 @@ _REPEATS: tuple[tuple[str, str, bool], ...] = (
     ("PUT", r"/routers/[^/]+/(add|remove)_(router_interface|extraroutes|external_gateways)$", False),
     ("PUT", r"/trunks/[^/]+/(add|remove)_subports$", False),
     ("PUT", r"/address-groups/[^/]+/(add|remove)_addresses$", False),
+    ("PUT", r"/stacks/[^/]+(/[^/]+)?$", False),  # heat refuses a second update while the first is in progress
     ("PUT", r"/images/[^/]+/(file|stage)$", True),
     ("PUT", r"/nodes/[^/]+/(states|management/inject_nmi)", False),  # ironic reboots twice
     ("PUT", r"/vendor_passthru(/|$)", False),  # the effect depends on the driver

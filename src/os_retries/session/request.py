@@ -51,7 +51,7 @@ def send_request(
     stream = body_of(kwargs)
     begun = count.given_up
     attempt: Callable[[], Any]
-    if target.verb in ("POST", "PUT") and target.begin_create(original):
+    if target.verb in ("POST", "PUT", "PATCH") and target.begin_create(original):
         attempt = functools.partial(_create, target, original)
     elif stream is None and not pacers.watching:
         # Nearly all requests succeed at once, and then need no loop.

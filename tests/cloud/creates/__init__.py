@@ -31,6 +31,7 @@ BRIEF = (
     "neutron-security-group-described",
     "neutron-subnetpool-described",
     "neutron-address-group-described",
+    "neutron-qos-policy-described",
     "neutron-address-scope",
     "neutron-no-interface-by-port",
     "keystone-user-domain-unsaid",
@@ -41,5 +42,7 @@ BRIEF = (
     "keystone-policy",
     "keystone-region",
     "keystone-credential",
+    "keystone-limit",
+    "heat-update-existing",
     "sdk-resource-provider-older",
 )

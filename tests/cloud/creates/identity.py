@@ -9,7 +9,7 @@ from typing import Any
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from .kinds import Clients, Kind, listing, removal
+from .kinds import RUN, Clients, Kind, listing, removal
 
 
 def named(collection: str, create: Callable[[Clients, Any, str], Any], *, by: str = "name", **more: Any) -> Kind:
@@ -82,6 +82,22 @@ def can_be_used(made: Any, _name: str) -> bool:
     return bool(Session(auth=auth).get_token())
 
 
+def a_service(clients: Clients) -> str:
+    return clients.keystone.services.create(f"{RUN}-needed", type="nothing").id
+
+
+def clean_and_a_service(clients: Clients) -> tuple[Clients, str]:
+    return clients, a_service(clients)
+
+
+def limit(clients: Clients, setting: tuple[Clients, str], name: str) -> Any:
+    """Limit a project.  Keystone asks for a registered limit of that name first."""
+    clean, service = setting
+    if name not in [each.resource_name for each in clean.keystone.registered_limits.list()]:
+        clean.keystone.registered_limits.create(service, name, 10)
+    return clients.keystone.limits.create(clean.session.get_project_id(), service, name, 5)
+
+
 KINDS = {
     "keystone-user": named(
         "users",
@@ -127,6 +143,22 @@ KINDS = {
         shown=lambda made, name: made.blob == name,
     ),
     "keystone-region": named("regions", region, by="id", shown=lambda made, name: made.id == name),
+    "keystone-registered-limit": named(
+        "registered_limits",
+        lambda clients, service, name: clients.keystone.registered_limits.create(service, name, 10, description="d"),
+        setting=a_service,
+        by="resource_name",
+        shown=lambda made, name: (made.resource_name, made.default_limit, made.description) == (name, 10, "d"),
+        baseline=True,
+    ),
+    "keystone-limit": named(
+        "limits",
+        limit,
+        setting=clean_and_a_service,
+        by="resource_name",
+        shown=lambda made, name: (made.resource_name, made.resource_limit) == (name, 5),
+        baseline=True,
+    ),
     "keystone-trust": named(
         "OS-TRUST/trusts",
         trust,

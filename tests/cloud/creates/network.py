@@ -63,9 +63,23 @@ def described(
     body: Callable[[Any, str], dict[str, Any]] = lambda _setting, name: {"name": name, "description": name + "!"},
     **more: Any,
 ) -> Kind:
-    """Make one with a description of the caller's own, so that there is no room for a marker."""
-    given: dict[str, Any] = {"by": "description", "single_writer": True} | more
-    return made_by(path, member, body, shown=lambda made, name: made["description"].startswith(name), **given)
+    """Make one with a description of the caller's own: the marker is at its end until the create has succeeded."""
+    given: dict[str, Any] = {"by": "description", "shown": lambda made, name: made["description"] == name + "!"} | more
+    return made_by(path, member, body, **given)
+
+
+def without_room(
+    path: str, member: str, body: Callable[[Any, str], dict[str, Any]] = lambda _setting, name: {"name": name}
+) -> Kind:
+    """Make one whose description is so long that there is no room for a marker."""
+
+    def with_description(setting: Any, name: str) -> dict[str, Any]:
+        return body(setting, name) | {"description": f"{name:!<255}"}
+
+    def shown(made: Any, name: str) -> bool:
+        return made["description"] == f"{name:!<255}"
+
+    return made_by(path, member, with_description, by="description", single_writer=True, shown=shown)
 
 
 def bulk_by(path: str, bodies: Callable[[Any, str], list[dict[str, Any]]], *, by: str = "name", **more: Any) -> Kind:
@@ -345,13 +359,14 @@ KINDS = {
     "neutron-network": made_by("/networks", "network"),
     "neutron-network-described": described("/networks", "network"),
     "neutron-router-described": described("/routers", "router"),
+    "neutron-router-without-room": without_room("/routers", "router"),
+    "neutron-qos-policy-described": described("/qos/policies", "policy", members="policies", account="admin"),
     "neutron-security-group-described": described("/security-groups", "security_group"),
     "neutron-floating-ip-described": described(
         "/floatingips",
         "floatingip",
-        lambda network, name: {"floating_network_id": network, "description": name},
+        lambda network, name: {"floating_network_id": network, "description": name + "!"},
         setting=public,
-        single_writer=False,
     ),
     "neutron-subnetpool-described": described(
         "/subnetpools",
@@ -377,7 +392,7 @@ KINDS = {
         "address_scope",
         lambda _setting, name: {"name": name, "ip_version": 4},
         shown=lambda made, name: made["name"] == name,
-        single_writer=True,
+        baseline=True,
     ),
     "neutron-networks-bulk": bulk_by("/networks", lambda _setting, name: [{"name": f"{name}-{n}"} for n in (3, 1, 2)]),
     "neutron-subnet": made_by("/subnets", "subnet", subnet, setting=a_network),

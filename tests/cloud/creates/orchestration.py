@@ -61,7 +61,57 @@ def suspension(act: Callable[[Clients, str], Any]) -> Kind:
     )
 
 
+def update(verb: str, clients: Clients, setting: tuple[Clients, str], name: str) -> str:
+    """Give a stack another description, by its whole path: the clients ask for the path with a GET of their own."""
+    clean, stack = setting
+    clean.until(lambda: clean.heat.stacks.get(stack).stack_status.endswith("COMPLETE"))
+    # Heat shows the time of an update in whole seconds.
+    clean.until(lambda: clean.heat.stacks.get(stack).updated_time != time.strftime("%FT%TZ", time.gmtime()))
+    UPDATES[stack] = begun(clean, stack)
+    clients.session.request(
+        f"/stacks/{clean.heat.stacks.get(stack).stack_name}/{stack}",
+        verb,
+        json={"template": TEMPLATE | {"description": name}},
+        endpoint_filter={"service_type": "orchestration"},
+    )
+    return stack
+
+
+# How many updates of a stack had begun before the present one.
+UPDATES: dict[str, int] = {}
+
+
+def begun(clients: Clients, stack: str) -> int:
+    return sum(each.resource_status_reason == "Stack UPDATE started" for each in clients.heat.events.list(stack))
+
+
+def updates(clients: Clients, setting: tuple[Clients, str], name: str) -> list[dict[str, Any]]:
+    """List the updates that have given the stack this description: one if it has it, more if heat began more."""
+    stack = setting[1]
+    if clients.heat.stacks.get(stack).description != name:
+        return []
+    return [{"id": stack} for _ in range(begun(clients, stack) - UPDATES[stack])]
+
+
+def updating(verb: str) -> Kind:
+    return Kind(
+        service="orchestration",
+        path=r"/stacks/[^/]+/[^/]+",
+        verb=verb,
+        setting=a_stack,
+        create=functools.partial(update, verb),
+        ids=lambda made: [made],
+        listed=updates,
+        delete=lambda _clients, _setting, _made: None,
+        shown=lambda _made, _name: True,
+        later=True,
+        baseline=True,
+    )
+
+
 KINDS = {
+    "heat-update": updating("PUT"),
+    "heat-update-existing": updating("PATCH"),
     "heat-stack": Kind(
         service="orchestration",
         path="/stacks",

@@ -42,6 +42,17 @@ def _marked(collection: str, member: str, query: dict[str, Value], then: str | N
     )
 
 
+def _limits(collection: str, member: str, *key: str) -> Recipe:
+    """Make the recipe of limits, which are requested as a list and have unique keys."""
+    return Recipe(
+        path=f"/{collection}",
+        body=member,
+        bulk=collection,
+        match=fingerprint("service_id", "resource_name", *key),
+        look=Look(path="{base}/" + collection, list=collection, baseline="id"),
+    )
+
+
 def _ec2(_sent: list[Item], found: list[Item]) -> Item:
     return {"credential": found[0]}
 
@@ -88,6 +99,8 @@ RECIPES = (
         {"trustor_user_id": _of("trustor_user_id")},
         then="{base}/OS-TRUST/trusts/{id}",  # the list has no roles
     ),
+    _limits("registered_limits", "registered_limit", "region_id"),
+    _limits("limits", "limit", "region_id", "project_id", "domain_id"),
     Recipe(
         path=r"/users/[^/]+/credentials/OS-EC2",
         body=None,

@@ -1,8 +1,7 @@
 """neutron; the facts are in docs/design/creates.md#network.
 
-Only ports have a place for a marker that nobody reads.  Elsewhere the description carries it if the caller sent none.
-If the caller sent one, a floating IP carries the marker at its end, and what neutron admits only once is found by its
-fields and its age; the rest is refused.
+Only ports have a place for a marker that nobody reads.  Elsewhere the description carries it: alone if the caller sent
+no description, else at the end of the caller's own.  What neutron admits only once is found by its fields and its age.
 """
 
 from __future__ import annotations
@@ -63,12 +62,24 @@ def _described(path: str, member: str, *, collection: str = "", **more: Any) -> 
     )
 
 
-def _own_description(path: str, member: str, collection: str = "") -> Recipe:
+def _described_too(path: str, member: str, *, collection: str = "", **more: Any) -> Recipe:
+    """Make the recipe of a resource whose description is the caller's own, with the marker at its end."""
+    collection = collection or path.strip("/").replace("-", "_")
+    return Recipe(
+        path=path,
+        body=member,
+        carrier=DescriptionEnd(),
+        look=Look(path="{base}" + path, list=collection, query={"description": "{description}"}),
+        **more,
+    )
+
+
+def _no_room(path: str, member: str, *, collection: str = "") -> Recipe:
     return Recipe(
         path=path,
         body=member,
         bulk=collection or path.strip("/").replace("-", "_"),
-        refused="its description is the caller's own, and nothing else of it can carry a marker",
+        refused="its description is the caller's own, and leaves no room for a marker",
     )
 
 
@@ -247,11 +258,13 @@ RECIPES = (
         look=Look(path="{base}/ports", list="ports", query={"tags-any": _any_tag}, blind=_TAGS_NOT_KEPT),
     ),
     _described("/ports", "port"),
+    _described_too("/ports", "port"),
     _by_fingerprint("/ports", "port", "network_id", "name"),
-    _own_description("/ports", "port"),
+    _no_room("/ports", "port"),
     _described("/networks", "network"),
+    _described_too("/networks", "network"),
     _by_fingerprint("/networks", "network"),
-    _own_description("/networks", "network"),
+    _no_room("/networks", "network"),
     _described("/subnets", "subnet"),
     Recipe(
         path=r"/subnets",
@@ -260,17 +273,21 @@ RECIPES = (
         look=Look(path="{base}/subnets", list="subnets", query={"network_id": "{network_id}"}, born="created_at"),
         match=_is_subnet,
     ),
+    _described_too("/subnets", "subnet"),
     _by_fingerprint("/subnets", "subnet", match=_is_like_the_subnet),
-    _own_description("/subnets", "subnet"),
+    _no_room("/subnets", "subnet"),
     _described("/subnetpools", "subnetpool"),
+    _described_too("/subnetpools", "subnetpool"),
     _by_fingerprint("/subnetpools", "subnetpool"),
-    _own_description("/subnetpools", "subnetpool"),
+    _no_room("/subnetpools", "subnetpool"),
     _described("/routers", "router"),
+    _described_too("/routers", "router"),
     _by_fingerprint("/routers", "router"),
-    _own_description("/routers", "router"),
+    _no_room("/routers", "router"),
     _described("/security-groups", "security_group"),
+    _described_too("/security-groups", "security_group"),
     _by_fingerprint("/security-groups", "security_group"),
-    _own_description("/security-groups", "security_group"),
+    _no_room("/security-groups", "security_group"),
     Recipe(  # there is no PUT of a rule, so a marker in its description would stay
         path=r"/security-group-rules",
         body="security_group_rule",
@@ -291,14 +308,9 @@ RECIPES = (
         look=Look(path="{base}/floatingips", list="floatingips", query={"port_id": "{port_id}"}, born="created_at"),
         same=("floating_network_id", "port_id", "fixed_ip_address", "description"),
     ),
-    Recipe(
-        path=r"/floatingips",
-        body="floatingip",
-        carrier=DescriptionEnd(),
-        look=Look(path="{base}/floatingips", list="floatingips", query={"description": "{description}"}),
-    ),
+    _described_too("/floatingips", "floatingip"),
     _by_fingerprint("/floatingips", "floatingip", "floating_network_id"),
-    _own_description("/floatingips", "floatingip"),
+    _no_room("/floatingips", "floatingip"),
     Recipe(
         **_FORWARDING,
         extension="floating-ip-port-forwarding-description",
@@ -315,12 +327,23 @@ RECIPES = (
         same=("port_id", "name", "description"),
     ),
     _described("/address-groups", "address_group"),
+    _described_too("/address-groups", "address_group"),
     _by_fingerprint("/address-groups", "address_group"),
-    _own_description("/address-groups", "address_group"),
-    _by_fingerprint("/address-scopes", "address_scope"),
-    Recipe(
-        path=r"/address-scopes", body=None, refused="neutron has no place for a marker there, and accepts a second one"
+    _no_room("/address-groups", "address_group"),
+    Recipe(  # a marker in its description could not be removed again, and neutron admits a second one
+        path=r"/address-scopes",
+        body="address_scope",
+        given=("name",),
+        match=fingerprint("name"),
+        look=Look(
+            path="{base}/address-scopes",
+            list="address_scopes",
+            query={"name": "{name}"},
+            holds={"project_id": "{project}"},
+            baseline="id",
+        ),
     ),
+    Recipe(path=r"/address-scopes", body=None, refused="without a name it cannot be told from another one"),
     Recipe(
         path=r"/metering/metering-label(s|-rules)",
         body=None,
@@ -334,8 +357,9 @@ RECIPES = (
         same=("object_type", "object_id", "action", "target_tenant"),
     ),
     _described("/qos/policies", "policy", collection="policies"),
+    _described_too("/qos/policies", "policy", collection="policies"),
     _by_fingerprint("/qos/policies", "policy", collection="policies"),
-    _own_description("/qos/policies", "policy", "policies"),
+    _no_room("/qos/policies", "policy", collection="policies"),
     *(
         Recipe(
             path=rf"/qos/policies/[^/]+/{kind}_rules",
@@ -346,8 +370,9 @@ RECIPES = (
         for kind in _QOS_RULES
     ),
     _described("/segments", "segment"),
+    _described_too("/segments", "segment"),
     _by_fingerprint("/segments", "segment", "network_id", "name"),
-    _own_description("/segments", "segment"),
+    _no_room("/segments", "segment"),
     # -- requests that change what is there
     Recipe(path=r"/[^/]+/[^/]+/tags", body=None, key="tags", harmless=True),
     Recipe(

@@ -27,6 +27,11 @@ def _in_state(found: Item, sent: Item) -> bool:
     return str(found.get("stack_status", "")).partition("_")[0].lower() in sent
 
 
+def _is_updated(found: Item, _sent: Item) -> bool:
+    """Return whether the stack is being updated, or was updated.  The baseline tells earlier updates apart."""
+    return str(found.get("stack_status", "")).startswith("UPDATE")
+
+
 def _created(_sent: list[Item], found: list[Item]) -> Item:
     """Answer as the create does: a list shows more."""
     return {"stack": {name: found[0][name] for name in ("id", "links") if name in found[0]}}
@@ -60,6 +65,19 @@ RECIPES = (
             status=200,
         )
         for action in ("suspend", "resume", "check")
+    ),
+    *(
+        Recipe(
+            verb=verb,
+            path=rf"(?P<stack>{_STACK})",
+            body=None,
+            look=Look(path="{base}{stack}", one="stack", baseline="updated_time"),
+            match=_is_updated,
+            lag=1.0,  # heat shows the update a moment after its answer
+            view=no_body,
+            status=202,
+        )
+        for verb in ("PUT", "PATCH")
     ),
     Recipe(
         path=rf"{_STACK}/actions",
