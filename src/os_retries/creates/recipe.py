@@ -70,8 +70,8 @@ class Look:
     #: A check for a listed resource that does not show which create made it.
     proof: Proof | None = None
     #: The field by which older resources are told from a new one, if nothing else does that.  If the answer is a single
-    #: resource, the field is the time of its last change, which tells an earlier change from this one.  The look is made
-    #: before the create is sent, too.  If that fails, the create is given up when its answer is lost.
+    #: resource, the field is the time of its last change, which tells an earlier change from this one.  The look-up is
+    #: made before the create is sent, too.  If that fails, the create is given up when its answer is lost.
     baseline: str | None = None
 
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def _volume(_sent: list[Item], found: list[Item]) -> Item:
+    """Answer as the create does: a GET shows more."""
+    return {name: value for name, value in found[0].items() if not name.startswith("os-vol-")}
+
+
 def _backup(_sent: list[Item], found: list[Item]) -> Item:
     """Answer as the create does: a list shows more."""
     return {name: found[0][name] for name in ("id", "name", "volume_id", "links") if name in found[0]}
@@ -129,6 +134,7 @@ RECIPES = (
             microversion="3.0",
             then="{base}/volumes/{id}",  # at 3.0 the list lacks what later microversions show
         ),
+        view=_volume,
         status=202,
     ),
     Recipe(
