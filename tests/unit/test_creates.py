@@ -486,9 +486,7 @@ ONE_MORE = ("network", "/address-scopes", {"address_scope": {"name": "x", "ip_ve
 
 
 @pytest.mark.parametrize(("service", "path", "body", "listed"), [ONLY_FOR_A_SINGLE_WRITER, ONE_MORE])
-def test_what_is_new_equal_and_of_the_project_is_found(
-    service: str, path: str, body: Any, listed: str
-) -> None:
+def test_what_is_new_equal_and_of_the_project_is_found(service: str, path: str, body: Any, listed: str) -> None:
     ((_, item),) = body.items()
     create = create_for(service, path, body, (2, 60), single_writer=True)
     assert create is not None

@@ -15,13 +15,13 @@ TEXT = "from novaclient import client\nclient.Client('2').servers.list()\n"
 WRAPPED = "execute_with_retries(client.Client('2').servers.list)"
 
 BAD = {
-    "does not parse": (b"def f(:\n", "bad.py:1: does not parse"),
-    "is Python 2": (b"print 'x'\n", "bad.py:1: does not parse"),
+    "does not parse": (b"def f(:\n", "bad.py:1: cannot be parsed"),
+    "is Python 2": (b"print 'x'\n", "bad.py:1: cannot be parsed"),
     "has null bytes": (b"x = 1\0\n", "bad.py"),
     "is not UTF-8": (b"x = '\xe9'\n", "bad.py: is not UTF-8; convert it first"),
     "says that it is not": (
         b"# -*- coding: latin-1 -*-\nx = '\xe9'\n",
-        "bad.py: is not UTF-8 (it says iso-8859-1); convert",
+        "bad.py: is not UTF-8 (its encoding declaration says iso-8859-1); convert",
     ),
     "says nonsense": (b"# -*- coding: klingon -*-\nx = '\xc3\xa9'\n", "bad.py: is not UTF-8; convert it first"),
     "is UTF-8 only at first": (b"\n\n\nx = '\xe9'\n", "bad.py: is not UTF-8 (byte 8); convert it first"),
@@ -67,7 +67,7 @@ def test_a_read_only_file_is_named_and_not_changed(tmp_path):
     path.chmod(0o444)
     outcome = rewrite(tmp_path, TEXT)
     assert path.read_text() == TEXT
-    assert "fixed.py: is read-only, not changed" in outcome.err
+    assert "fixed.py: is read-only; it was not changed" in outcome.err
     assert outcome.status == 2
     assert WRAPPED in outcome.texts["main.py"]
 
@@ -82,7 +82,7 @@ def test_nothing_is_half_written(tmp_path, monkeypatch):
     outcome = rewrite(tmp_path, TEXT)
     assert outcome.texts["main.py"] == TEXT
     assert [p.name for p in tmp_path.iterdir()] == ["main.py"]
-    assert "main.py: cannot be written, not changed (No space left on device)" in outcome.err
+    assert "main.py: cannot be written; it was not changed (No space left on device)" in outcome.err
     assert outcome.status == 2
 
 
@@ -90,7 +90,7 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path):
     """What an editor saved while the tool was thinking stays."""
     path = tmp_path / "a.py"
     path.write_text("x = 2\n")
-    with pytest.raises(files.FileError, match="changed by something else meanwhile"):
+    with pytest.raises(files.FileError, match="another program has changed it"):
         files.write(str(path), "x = 1\n", "x = 3\n")
     assert path.read_text() == "x = 2\n"
 

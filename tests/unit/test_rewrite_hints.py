@@ -12,22 +12,22 @@ IMPORT = "from oslo_utils.importutils import import_class\n"
 HINTS = {
     "a global that is imported by a computed name": (
         IMPORT + "create_nova_client = import_class(CONF.nova)\ndef f():\n    create_nova_client().servers.list()\n",
-        ("main.py:2: create_nova_client() gives what is imported by a computed name; if that is a client, try:"
+        ("main.py:2: create_nova_client() returns an object that is imported by a computed name; if that is a client, try:"
         " --client main.create_nova_client=nova"),
     ),
     "a function that calls what is imported by a computed name": (
         IMPORT + "def get_client(*a):\n    return import_class(CONF.nova)(*a)\ndef f():\n    get_client().servers.list()\n",
-        ("main.py:2: get_client() gives what is imported by a computed name; if that is a client, try:"
+        ("main.py:2: get_client() returns an object that is imported by a computed name; if that is a client, try:"
         " --client main.get_client=SERVICE"),
     ),
     "a function that returns a client and is never seen called": (
         NOVA + "def get():\n    return client.Client('2')\ndef f():\n    thing().x().servers.list()\n",
-        ("main.py:2: get() gives a client of nova, and no call of it is seen; if it is called by another name, try:"
+        ("main.py:2: get() returns a client of nova, but no call of get() was found; if it is called under another name, try:"
         " --client MODULE.NAME=nova"),
     ),
     "a method that returns a proxy of openstacksdk": (
         "import openstack\nclass A:\n    def get(self):\n        return openstack.connect().compute\n",
-        ("main.py:3: get() gives a client of sdk, and no call of it is seen; if it is called by another name, try:"
+        ("main.py:3: get() returns a client of sdk, but no call of get() was found; if it is called under another name, try:"
         " --client MODULE.NAME=sdk.compute"),
     ),
 }  # fmt: skip

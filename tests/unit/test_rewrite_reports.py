@@ -57,7 +57,7 @@ def test_json_has_every_call_with_its_place_and_verdict(tmp_path):
             "reason": document["calls"][2]["reason"],
         },
     ]  # fmt: skip
-    assert document["errors"] == ["bad.py:1: does not parse (invalid syntax)"]
+    assert document["errors"] == ["bad.py:1: cannot be parsed (invalid syntax)"]
     assert document["summary"] == {
         "files": 1, "changed": 0, "wrap": 1, "attach": 1, "unsure": 1, "creates": 1, "tests_left_out": 0, "unread": 0,
     }  # fmt: skip
@@ -114,7 +114,7 @@ def test_sarif_names_errors_and_relative_files_as_uris(tmp_path, monkeypatch):
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"] is False
     (notification,) = invocation["toolExecutionNotifications"]
-    assert notification["message"]["text"].startswith("bad.py:1: does not parse")
+    assert notification["message"]["text"].startswith("bad.py:1: cannot be parsed")
 
 
 def test_a_file_too_deep_for_this_python_is_reported_and_the_rest_is_done(tmp_path, monkeypatch):
