@@ -457,7 +457,21 @@ def test_after_a_success_what_is_more_than_was_asked_for_is_late():
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"]
+    "name",
+    [
+        "order_ref",
+        "container_ref",
+        "secret_ref",
+        "id",
+        "uuid",
+        "name",
+        "member_id",
+        "namespace",
+        "port_id",
+        "volumeId",
+        "request_id",
+        "encryption_id",
+    ],
 )
 def test_a_resource_is_named_by_the_first_of_its_identifying_fields(name):
     assert name_of({"other": "x", name: "7"}) == "7"

@@ -24,7 +24,8 @@ Query = list[tuple[str, str]]
 class Get:
     """A GET of a look-up.  A field that is None has the value of the create's own request.
 
-    With a ``body`` it is not a GET but a POST without a token.
+    With a ``body`` it is not a GET but a POST without a token.  With ``raw`` the body of the reply is not JSON, and
+    must not be logged.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Get:
     service: str | None = None
     version: str | None = None
     body: Item | None = None
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

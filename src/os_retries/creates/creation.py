@@ -271,6 +271,10 @@ class Creation:
         try:
             if get.body is not None:  # the body holds a secret, which must not be logged
                 response = self.around.request("POST", get.path, json=get.body, authenticated=False, log=False)
+            elif get.raw:
+                response = self.around.request("GET", get.path, accept="*/*", log=False)
+                if response.status_code == 200:
+                    return Reply(200, response.content)
             else:
                 response = self.around.request(
                     "GET",

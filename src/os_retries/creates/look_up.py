@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import parse_qsl, urlsplit
 
 from os_retries.creates.create import Get, texts
-from os_retries.creates.recipe import fill
+from os_retries.creates.recipe import Content, fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 _PAGES = 100  # pages of a list; if there are more, the service has ignored the filter, and the look-up is unclear
 _LONGEST_ID = 200  # characters of an id in the log
 # The fields that may identify a resource; the first that it has is used.
-_IDS = "id", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"
+_IDS = (
+    *("order_ref", "container_ref", "secret_ref"),  # an order shows its secret too
+    *("id", "uuid", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"),
+)
 
 
 def name_of(item: Item) -> str:
@@ -178,7 +181,12 @@ def _with_second_get(create: Create, reply: Reply, send: Callable[[Get], Reply])
     return replace(reply, body=reply.body | more.body) if more.status == 200 and both else more
 
 
-def _proved(create: Create, proof: Proof, item: Item, send: Callable[[Get], Reply]) -> bool | None:
+def _proved(create: Create, proof: Proof | Content, item: Item, send: Callable[[Get], Reply]) -> bool | None:
+    if isinstance(proof, Content):
+        reply = send(Get(fill(proof.path, {**create.values(), **proof.of(item)}), [], raw=True))
+        if reply.status != 200:
+            return False if reply.status == 404 else None
+        return bool(reply.body == proof.sent(create.sent[0]))
     reply = send(Get(fill(proof.path, create.values()), [], body=proof.body(item, create.sent[0])))
     return True if reply.status == proof.yes else False if reply.status == proof.no else None
 

@@ -68,7 +68,7 @@ class Look:
     #: A check that the service can see all resources at present.  It is made before a create is sent again.
     blind: Blind | None = None
     #: A check for a listed resource that does not show which create made it.
-    proof: Proof | None = None
+    proof: Proof | Content | None = None
     #: The field by which older resources are told from a new one, if nothing else does that.  If the answer is a single
     #: resource, the field is the time of its last change, which tells an earlier change from this one.  The look-up is
     #: made before the create is sent, too.  If that fails, the create is given up when its answer is lost.
@@ -97,6 +97,17 @@ class Proof:
     body: Callable[[Item, Item], Item]
     yes: int = 201
     no: int = 401
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A GET of what a resource holds: the resource is ours if it holds what was sent.  A 404 shows that it is not."""
+
+    #: Returns the values for the template of the path, given the resource that was found.
+    of: Callable[[Item], Mapping[str, str]]
+    path: str
+    #: Returns the content that was sent, as the service would return it.
+    sent: Callable[[Item], bytes | None]
 
 
 # -- the recipe --------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class Around:
         service: str | None = None,
         version: str | None = None,
         microversion: str | None = None,
+        accept: str = "application/json",
         **more: Any,
     ) -> Any:
         """Send a request, and return the response with any status.
@@ -86,6 +87,7 @@ class Around:
         :param service: the type of another service to ask; None for the service of the create
         :param version: the version of that service's API
         :param microversion: the microversion to ask for; None for the microversion of the create
+        :param accept: the media type to ask for
         :raises Exception: if there is no response
         """
         kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_REQUEST}
@@ -112,7 +114,7 @@ class Around:
             headers["OpenStack-API-Version"] = f"{_NAME_IN_HEADER.get(at, at)} {microversion}"
             if at == "compute":
                 headers["X-OpenStack-Nova-API-Version"] = microversion
-        headers["Accept"] = "application/json"
+        headers["Accept"] = accept
         kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
         return self._send(**kwargs, **more)
 

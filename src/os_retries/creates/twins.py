@@ -49,7 +49,7 @@ class Twins:
         self._groups.clear()
 
     def _key(self, member: Member) -> str:
-        return f"{member.create.groups['path']} {json.dumps(member.create.asked, sort_keys=True)}"
+        return f"{member.create.groups['path']} {json.dumps(member.create.asked, sort_keys=True, default=str)}"
 
 
 twins = Twins()
