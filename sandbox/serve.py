@@ -30,7 +30,7 @@ def main() -> None:
     from control.cloud import Cloud
 
     # Not `from services import ALL`, because in this environment the services' names are also names of packages.
-    service = importlib.import_module("services").ALL[name]
+    service = importlib.import_module("services").KNOWN[name]
     cloud = Cloud.load(Path(state))
     if service.run:
         service.run(cloud, sockets)

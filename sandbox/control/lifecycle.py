@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from services import ALL
+from services import ALL, EXTRAS, KNOWN
 from services.common import render
 
-from . import bootstrap, credentials
+from . import bootstrap, credentials, extras
 from .cloud import Cloud, version, write
 from .place import INSTALLING, LOCK, SANDBOX, VENV, installer
 from .processes import Children, Failure, Process, Start, answers, listen, listen_near, running, screen, stop
@@ -38,14 +38,25 @@ Sockets = dict[str, list[socket.socket]]  # by service, in the order of its port
 
 
 def up(
-    root: Path, say: Say, *, only: tuple[str, ...] = (), without: tuple[str, ...] = (), fresh: bool = False
+    root: Path,
+    say: Say,
+    *,
+    only: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+    fresh: bool = False,
 ) -> Cloud:
-    """Start the sandbox at `root` from any state, and wait until its services answer."""
+    """Start the sandbox at `root` from any state, and wait until its services answer.
+
+    :param only: start only these services
+    :param more: start these services too, which are not started by default
+    """
     with locked(root, say):
         check_place(root)
         install(say)
         cloud = recall(root, say)
-        cloud.services, cloud.without = only or tuple(ALL), tuple(sorted(without))
+        cloud.services, cloud.without = (*(only or tuple(ALL)), *more), tuple(sorted(without))
+        extras.install(chosen_extras(cloud), say)
         children = Children(cloud)
         try:
             sockets = {}
@@ -73,10 +84,16 @@ def examine(cloud: Cloud, timeout: float = 5) -> dict[str, tuple[Process | None,
 
     def look(name: str) -> tuple[Process | None, bool]:
         process = processes.get(name)
-        return process, bool(process) and answers(cloud.url(name) + ALL[name].health, timeout)
+        return process, bool(process) and answers(cloud.url(name) + KNOWN[name].health, timeout)
 
-    with concurrent.futures.ThreadPoolExecutor(len(ALL)) as pool:
-        return dict(zip(ALL, pool.map(look, ALL), strict=True))
+    names = [name for name in KNOWN if name in cloud.ports]
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(look, names), strict=True))
+
+
+def chosen_extras(cloud: Cloud) -> tuple[str, ...]:
+    """Return the services of this sandbox that are not started by default."""
+    return tuple(name for name in cloud.services if name in EXTRAS)
 
 
 # ----- their parts
@@ -150,7 +167,7 @@ def recall(root: Path, say: Say) -> Cloud:
     else:
         if not cloud.complete:
             say("", "an earlier start was interrupted: replacing the data")
-        elif set(cloud.ports) != {port for service in ALL.values() for port in service.ports}:
+        elif not {port for service in ALL.values() for port in service.ports} <= set(cloud.ports):
             say("", "the data are for other services: replacing the data")
         elif not running(root) and not bootstrap.intact(cloud):
             say("", "a database is damaged (was the machine switched off?): replacing the data")
@@ -221,13 +238,13 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
     keep = [process for name, (process, _) in seen.items() if process and name in good]
     extra = [process for process in running(cloud.root) if process not in keep]
     for process in extra:
-        if process.service in ALL:
+        if process.service in seen:
             well = seen[process.service][1]
             say(process.service, "runs with other options: restarting" if well else "does not answer: restarting")
     stop(cloud.root, extra)
     before = cloud.names()
     sockets |= open_sockets(cloud, [name for name in cloud.services if name not in good and name not in sockets])
-    if cloud.names() != before:
+    if not before.items() <= cloud.names().items():
         # Every service knows the addresses of the others, so all are restarted at the new addresses.
         say("", "another program uses some of the ports: moving to other ports")
         stop(cloud.root, keep)
@@ -240,7 +257,16 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
     def start(name: str, opened: list[socket.socket]) -> None:
         wait(cloud, children.serve(name, fingerprint(cloud, name), opened), say)
 
-    children.together([functools.partial(start, name, opened) for name, opened in sockets.items()])
+    def start_extra(name: str, opened: list[socket.socket]) -> None:
+        extras.prepare(cloud, children, name, say)
+        start(name, opened)
+
+    usual = [functools.partial(start, name, opened) for name, opened in sockets.items() if name in ALL]
+    children.together(usual)
+    # These follow, because they need keystone.
+    children.together(
+        [functools.partial(start_extra, name, opened) for name, opened in sockets.items() if name in EXTRAS]
+    )
 
 
 def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:
@@ -248,7 +274,7 @@ def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:
     sockets: Sockets = {}
     for name in names:
         sockets[name] = []
-        for port_name, usual in ALL[name].ports.items():
+        for port_name, usual in KNOWN[name].ports.items():
             sock = (listen(cloud.ports[port_name]) if port_name in cloud.ports else None) or listen_near(usual + OFFSET)
             cloud.ports[port_name] = sock.getsockname()[1]
             sockets[name].append(sock)
@@ -257,15 +283,15 @@ def open_sockets(cloud: Cloud, names: Iterable[str]) -> Sockets:
 
 def write_config(cloud: Cloud) -> None:
     cloud.etc.mkdir(exist_ok=True)
-    for service in ALL.values():
+    for service in (*ALL.values(), *(EXTRAS[name] for name in chosen_extras(cloud) if name in cloud.ports)):
         for file, sections in service.config(cloud).items():
             write(cloud.etc / file, render(sections))
 
 
 def fingerprint(cloud: Cloud, name: str) -> str:
     """Return a hash of everything with which a service is started. A service with another hash is restarted."""
-    config = "".join(render(sections) for sections in ALL[name].config(cloud).values())
-    installed = (VENV / ".installed").read_text()
+    config = "".join(render(sections) for sections in KNOWN[name].config(cloud).values())
+    installed = extras.version_of(name) if name in EXTRAS else (VENV / ".installed").read_text()
     return hashlib.sha256(f"{version()} {installed} {config}".encode()).hexdigest()[:16]
 
 
@@ -274,7 +300,7 @@ def wait(cloud: Cloud, start: Start, say: Say) -> None:
 
     Raises Failure, with the end of the service's log, if it exits or takes too long.
     """
-    url = cloud.url(start.name) + ALL[start.name].health
+    url = cloud.url(start.name) + KNOWN[start.name].health
     deadline = time.monotonic() + PATIENCE
     while not answers(url, timeout=3):
         if (status := start.child.poll()) is not None:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from services import ALL
+from services import ALL, EXTRAS
 
 from . import credentials, lifecycle
 from .cloud import OPTIONAL, Cloud
@@ -92,6 +92,14 @@ def parse() -> argparse.Namespace:
     )
     start.add_argument("--only", type=names(ALL), default=(), metavar="NAME,...", help="start only these services")
     start.add_argument(
+        "--with",
+        dest="more",
+        type=names(EXTRAS),
+        default=(),
+        metavar="NAME,...",
+        help=f"start these services too: {', '.join(EXTRAS)}",
+    )
+    start.add_argument(
         "--without",
         type=names(OPTIONAL),
         default=(),
@@ -114,7 +122,7 @@ def parse() -> argparse.Namespace:
 
 def up(root: Path, args: argparse.Namespace) -> int:
     begin = time.monotonic()
-    lifecycle.up(root, progress(), only=args.only, without=args.without)
+    lifecycle.up(root, progress(), only=args.only, more=args.more, without=args.without)
     summary(begin)
     return 0
 

@@ -1,5 +1,6 @@
-"""The services of the sandbox, one file each. To add a service, write its file and add it to the table here."""
+"""The services of the sandbox, one file each. To add a service, write its file and add it to a table here."""
 
+from .barbican import BARBICAN
 from .cinder import CINDER
 from .common import Service
 from .glance import GLANCE
@@ -13,3 +14,6 @@ from .swift import SWIFT
 ALL: dict[str, Service] = {
     service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
 }
+#: The services that are started only with `up --with NAME`; with/NAME.txt lists the packages of each.
+EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN,)}
+KNOWN = ALL | EXTRAS

@@ -1,0 +1,95 @@
+"""The services that are not started by default: `up --with NAME` installs, prepares and starts them.
+
+Their packages are added to the virtual environment of the sandbox. Their data are not in the template: they are created
+at the first start of each sandbox, and are deleted with the other data.
+"""
+
+import hashlib
+import subprocess
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+
+from services import EXTRAS, Service
+
+from .bootstrap import Api
+from .cloud import PASSWORD, REGION, Cloud, version, write
+from .place import IN_CHECKOUT, SANDBOX, TOP, VENV
+from .processes import Children, Failure
+
+Say = Callable[[str, str], None]
+
+
+def lock_of(name: str) -> Path:
+    """Return the hashed requirements file with the packages that a service needs beside those of the sandbox."""
+    return SANDBOX / "with" / f"{name}.txt"
+
+
+def installed(name: str) -> str:
+    """Return what is installed for a service: a text that changes with its lock and with the virtual environment."""
+    return (VENV / ".installed").read_text() + lock_of(name).read_text()
+
+
+def version_of(name: str) -> str:
+    """Return a hash of everything on which the data of a service depend."""
+    sources = installed(name), (SANDBOX / f"services/{name}.py").read_text(), version()
+    return hashlib.sha256("".join(sources).encode()).hexdigest()[:16]
+
+
+def install(names: tuple[str, ...], say: Say) -> None:
+    """Add the packages of these services to the virtual environment, unless they are there already."""
+    uv = TOP / ".cache/bootstrap/bin/uv"
+    pip = [uv, "pip", "install", "--python", VENV / "bin/python", "--compile-bytecode"]
+    if not IN_CHECKOUT:
+        pip = [VENV / "bin/python", "-I", "-m", "pip", "install", "--disable-pip-version-check"]
+    for name in names:
+        stamp = VENV / f".installed-{name}"
+        if stamp.exists() and stamp.read_text() == installed(name):
+            continue
+        say(name, "installing its packages ...")
+        # All dependencies are in the lock, or in the lock of the sandbox, which is installed.
+        command = [*pip, "--quiet", "--no-deps", "--require-hashes", "--requirement", lock_of(name)]
+        if IN_CHECKOUT:
+            command += ["--cache-dir", TOP / ".cache/uv"]
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
+            raise Failure(f"the packages of {lock_of(name).name} could not be installed: see the messages above")
+        stamp.write_text(installed(name))
+
+
+def prepare(cloud: Cloud, children: Children, name: str, say: Say) -> None:
+    """Create the data of a service and its entries in keystone, which must run, unless they are there already."""
+    stamp = cloud.data / f"with-{name}"
+    if stamp.exists() and stamp.read_text() == version_of(name):
+        return
+    service = EXTRAS[name]
+    for path in cloud.db.glob(f"{name}.db*"):
+        path.unlink()
+    for command in service.first_start(cloud):
+        children.run(command, cloud.log / "first-start.log")
+    _register(cloud, service)
+    write(stamp, version_of(name))
+    say(name, "prepared")
+
+
+def _register(cloud: Cloud, service: Service) -> None:
+    """Create the account and the endpoints of a service. Those of an interrupted start are replaced."""
+    api, v3 = Api(cloud), cloud.auth_url
+
+    def found(collection: str, name: str) -> list[str]:
+        query = urllib.parse.urlencode({"name": name})
+        return [each["id"] for each in api.call("GET", f"{v3}/{collection}?{query}")[1][collection]]
+
+    for collection in "users", "services":
+        for each in found(collection, service.name):
+            api.call("DELETE", f"{v3}/{collection}/{each}")
+    (project,) = found("projects", "service")
+    user = api.create(f"{v3}/users", "user", name=service.name, password=PASSWORD, domain_id="default")
+    for role in "admin", "service":
+        api.call("PUT", f"{v3}/projects/{project}/users/{user}/roles/{found('roles', role)[0]}")
+    if not service.catalog:
+        return
+    kind, path = service.catalog
+    service_id = api.create(f"{v3}/services", "service", name=service.name, type=kind)
+    for interface in "public", "internal":
+        url = cloud.url(service.name) + path
+        api.create(f"{v3}/endpoints", "endpoint", service_id=service_id, region_id=REGION, interface=interface, url=url)
