@@ -10,6 +10,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("os-retries")
     group.addoption("--full", action="store_true", help="run only the long tests (make test-full)")
     group.addoption("--repeat", type=int, default=3, metavar="N", help="with --full: number of seeds (%(default)s)")
+    group.addoption(
+        "--with",
+        dest="extras",
+        metavar="NAME,...",
+        help="test the creates of these services of `sandbox/cloud up --with` (default: one, drawn by the seed)",
+    )
     group.addoption("--seed", type=int, metavar="N", help="seed of the random numbers (with --full: at random)")
 
 

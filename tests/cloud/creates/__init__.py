@@ -4,11 +4,11 @@ There is one file for each service.  To add a kind of create, add an entry to it
 test_creates_on_cloud.py then tests.
 """
 
-from . import block_storage, compute, identity, image, network, orchestration, placement
+from . import block_storage, compute, identity, image, key_manager, network, orchestration, placement
 from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
 
-__all__ = ["BACKUP", "BRIEF", "KINDS", "RUN", "Clients", "Kind"]
+__all__ = ["BACKUP", "BRIEF", "EXTRAS", "KINDS", "RUN", "Clients", "Kind"]
 
 KINDS: dict[str, Kind] = {
     **compute.KINDS,
@@ -19,6 +19,9 @@ KINDS: dict[str, Kind] = {
     **orchestration.KINDS,
     **placement.KINDS,
 }
+
+#: The kinds of the services that the sandbox starts on demand, by the name of the service.
+EXTRAS: dict[str, dict[str, Kind]] = {"barbican": key_manager.KINDS}
 
 # These use the recipe and the client of another kind: what differs is a path, or what the service shows.
 BRIEF = (

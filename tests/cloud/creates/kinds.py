@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import barbicanclient.client
 import cinderclient.client
 import glanceclient
 import heatclient.client
@@ -61,6 +62,10 @@ class Clients:
     @property
     def keystone(self) -> Any:
         return self._make("keystone", lambda: keystoneclient.v3.client.Client(session=self.session))
+
+    @property
+    def barbican(self) -> Any:
+        return self._make("barbican", lambda: barbicanclient.client.Client(session=self.session))
 
     # the service itself
 

@@ -12,6 +12,7 @@ from os_retries.creates.recipes import (
     elsewhere,
     identity,
     image,
+    key_manager,
     network,
     orchestration,
     placement,
@@ -30,6 +31,7 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "image": image.RECIPES,
     "orchestration": orchestration.RECIPES,
     "placement": placement.RECIPES,
+    "key-manager": key_manager.RECIPES,
     **elsewhere.RECIPES,
 }
 

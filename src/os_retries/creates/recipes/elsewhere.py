@@ -13,7 +13,6 @@ _SERVICES = (
     "database",
     "data-processing",
     "dns",
-    "key-manager",
     "load-balancer",
     "messaging",
     "shared-file-system",

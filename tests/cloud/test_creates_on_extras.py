@@ -1,0 +1,134 @@
+"""The creates of the services that the sandbox starts on demand (`sandbox/cloud up --with NAME`).
+
+The rules are those of test_creates_on_cloud.py, whose tests are run here with other kinds of creates.  The service is
+drawn by the seed; `--with NAME,...` chooses others, and with `--full` all of them are tested.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from os_retries import attach
+from os_retries.faults import Fault
+
+from .creates import EXTRAS, Kind
+from .test_creates_on_cloud import (
+    AFTER,
+    BEFORE,
+    World,
+    fresh,
+    given_up,
+    test_a_late_winner_is_found_within_the_settle_time,
+    test_a_look_up_that_fails_once_is_made_again,
+    test_a_success_costs_no_look_up,
+    test_what_the_service_has_done_is_found_and_not_sent_again,
+    test_what_the_service_has_never_seen_is_sent_again,
+    test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error,
+)
+
+__all__ = [
+    "given_up",
+    "test_a_late_winner_is_found_within_the_settle_time",
+    "test_a_look_up_that_fails_once_is_made_again",
+    "test_a_success_costs_no_look_up",
+    "test_what_the_service_has_done_is_found_and_not_sent_again",
+    "test_what_the_service_has_never_seen_is_sent_again",
+    "test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error",
+]
+
+pytestmark = [pytest.mark.cloud, pytest.mark.filterwarnings("ignore:The 'service_type' parameter is unnecesary")]
+
+
+def chosen(config: pytest.Config) -> list[str]:
+    """Return the names of the services that are tested."""
+    if config.option.extras is not None:
+        return [name for name in config.option.extras.split(",") if name]
+    return list(EXTRAS) if config.option.full else [random.Random(config.option.seed).choice(list(EXTRAS))]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kind" in metafunc.fixturenames:
+        marks = [pytest.mark.full] if metafunc.config.option.full else []
+        names = [name for service in chosen(metafunc.config) for name in EXTRAS[service]]
+        metafunc.parametrize("kind", [pytest.param(name, marks=marks) for name in names], indirect=True)
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return next(kinds[request.param] for kinds in EXTRAS.values() if request.param in kinds)
+
+
+@pytest.fixture(scope="module")
+def world(cloud: Any, request: pytest.FixtureRequest) -> World:
+    """Start the services beside the others, which are left alone."""
+    cloud.run("up", "--with", ",".join(chosen(request.config)))
+    return World(cloud)
+
+
+# -- barbican
+
+
+@pytest.fixture
+def barbican(world: World, request: pytest.FixtureRequest) -> World:
+    return only_with("barbican", world, request)
+
+
+def only_with(service: str, world: World, request: pytest.FixtureRequest) -> World:
+    if service not in chosen(request.config):
+        pytest.skip(f"{service} is not tested in this run")
+    return world
+
+
+def test_a_secret_of_the_same_name_with_another_payload_is_never_taken_for_ones_own(barbican: World) -> None:
+    """The first never reaches the service; while it is looked up, another client of the same user makes one."""
+    kind = EXTRAS["barbican"]["barbican-secret-named"]
+    clients, clean, _setting = barbican.ready(kind)
+    name, others = fresh(), []
+
+    def meanwhile(_seconds: float) -> None:
+        if not others:
+            secret = clean.barbican.secrets.create(name=name, payload="another payload")
+            others.append(secret.store())
+
+    attach(clients.session, barbican.policy(sleep=meanwhile))
+    barbican.plan(kind, [Fault.reset()])
+    made = kind.create(clients, None, name)
+    assert barbican.sent(kind) == 2
+    assert made.secret_ref not in others
+    there = {each["secret_ref"] for each in kind.listed(clean, None, name)}
+    assert there == {made.secret_ref, *others}
+    assert clean.barbican.secrets.get(made.secret_ref).payload == f"of {name}"
+    for each in there:
+        kind.delete(clean, None, each)
+
+
+def test_a_consumer_is_sent_again_and_there_is_one(barbican: World) -> None:
+    kind = EXTRAS["barbican"]["barbican-secret-named"]
+    clients, clean, _setting = barbican.ready(kind)
+    secret = clean.barbican.secrets.create(payload="x").store()
+    consumers = replace(kind, path="/consumers/?")
+    for way in (AFTER["504"], BEFORE["504"]):
+        barbican.plan(consumers, [way])
+        clients.barbican.secrets.register_consumer(secret, "compute", "server", "1")
+        assert barbican.sent(consumers) == 2
+    assert len(clean.barbican.secrets.get(secret).consumers) == 1
+    kind.delete(clean, None, secret)
+
+
+@pytest.mark.parametrize(("way", "sent"), [("after", 1), ("before", 2)])
+def test_a_metadatum_is_told_by_its_key_and_value(barbican: World, way: str, sent: int) -> None:
+    kind = EXTRAS["barbican"]["barbican-secret-named"]
+    clients, clean, _setting = barbican.ready(kind)
+    secret = clean.barbican.secrets.create(payload="x").store()
+    metadata = replace(kind, path="/metadata")
+    barbican.plan(metadata, [(AFTER if way == "after" else BEFORE)["504"]])
+    answer = clients.session.post(
+        f"{secret}/metadata", json={"key": "colour", "value": "red"}, endpoint_filter={"service_type": "key-manager"}
+    )
+    assert (answer.status_code, answer.json()) == (201, {"key": "colour", "value": "red"})
+    assert barbican.sent(metadata) == sent
+    kind.delete(clean, None, secret)

@@ -1,0 +1,120 @@
+"""The recipes of the services that the sandbox starts on demand: what is marked, and what a look-up makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from os_retries.creates.look_up import Reply, look
+from os_retries.creates.twins import twins
+from tests.unit.test_creates import create_for
+
+if TYPE_CHECKING:
+    from os_retries.creates.create import Create, Get
+
+# -- barbican
+
+
+class Flying:
+    """A create that is in flight."""
+
+    def __init__(self, create: Create) -> None:
+        self.create = create
+        self.crowded = False
+
+
+SECRET = {"name": "mine", "payload": "of mine", "payload_content_type": "text/plain"}
+
+
+def holding(create: Create, content: Reply) -> Callable[[Get], Reply]:
+    """Answer as a barbican that has one more secret like ours, and return ``content`` as its payload."""
+    shown = {"name": "mine", "secret_type": "opaque", "creator_id": "u", "secret_ref": "http://b/v1/secrets/7"}
+
+    def send(get: Get) -> Reply:
+        assert get.raw == get.path.endswith("/v1/secrets/7/payload")
+        return content if get.raw else Reply(200, {"secrets": [shown]})
+
+    return send
+
+
+def secret_create() -> Create:
+    create = create_for("key-manager", "http://b/v1/secrets/", SECRET)
+    assert create is not None
+    return replace(create, groups={**create.groups, "user": "u"}).knowing([])
+
+
+def test_a_secret_is_ours_if_its_payload_is_what_was_sent() -> None:
+    create = secret_create()
+    finding = look(create, holding(create, Reply(200, b"of mine")))
+    assert finding.found
+    assert create.answer(list(finding.hits)) == {"secret_ref": "http://b/v1/secrets/7"}
+    assert finding.ids == ("http://b/v1/secrets/7",)
+
+
+@pytest.mark.parametrize("content", [Reply(200, b"of another"), Reply(404)], ids=["another payload", "none"])
+def test_a_secret_of_our_name_with_another_payload_is_not_ours(content: Reply) -> None:
+    create = secret_create()
+    assert look(create, holding(create, content)).absent
+
+
+def test_a_secret_whose_payload_we_may_not_read_proves_nothing() -> None:
+    create = secret_create()
+    finding = look(create, holding(create, Reply(403)))
+    assert finding.problem
+    assert not finding.hits
+
+
+def test_a_secret_whose_payload_was_sent_in_base64_holds_the_bytes() -> None:
+    sent = SECRET | {"payload": "AP8=", "payload_content_encoding": "base64"}
+    create = create_for("key-manager", "/v1/secrets", sent)
+    assert create is not None
+    create = replace(create, groups={**create.groups, "user": "u"}).knowing([])
+    assert look(create, holding(create, Reply(200, b"\x00\xff"))).found
+
+
+def test_equal_creates_are_told_from_others_also_if_they_have_a_time() -> None:
+    """A client may send a datetime, which the session turns into text."""
+    members = []
+    for name in ("mine", "mine", "another"):
+        create = create_for(
+            "key-manager", "/v1/secrets", SECRET | {"name": name, "expiration": datetime(2100, 1, 1, tzinfo=UTC)}
+        )
+        assert create is not None
+        members.append(Flying(create))
+    for member in members:
+        twins.add(member)
+    assert [member.crowded for member in members] == [True, True, False]
+    for member in members:
+        twins.remove(member)
+
+
+@pytest.mark.parametrize("name", ["a+b", "50%"])
+def test_a_name_that_barbican_would_decode_twice_is_no_filter(name: str) -> None:
+    create = create_for("key-manager", "/v1/secrets", SECRET | {"name": name})
+    assert create is not None
+    assert dict(create.get(create.look.path, create.look.query).query) == {"limit": "100"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "refused"),
+    [
+        ("/v1/secrets", {"payload": "x"}, False),
+        ("/v1/secrets", {"name": "x"}, True),
+        ("/v1/secrets", {"payload": "x", "transport_key_needed": "true"}, True),
+        ("/v1/orders", {"type": "key", "meta": {"algorithm": "aes"}}, False),
+        ("/v1/orders", {"type": "key", "meta": {"name": "x"}}, True),
+        ("/v1/containers", {"type": "generic", "secret_refs": []}, False),
+        ("/v1/secret-stores/1/preferred", {}, True),
+    ],
+)
+def test_what_barbican_generates_or_leaves_empty_is_found_by_a_name_of_ours_alone(
+    path: str, body: Any, refused: bool
+) -> None:
+    create = create_for("key-manager", path, body)
+    assert create is not None
+    assert bool(create.recipe.refused) is refused
+    assert ("os-retries-" in str(create.body)) is not refused
