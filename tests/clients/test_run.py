@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import swiftclient.client
+import urllib3
 
 from os_retries import policy as policy_module
 from os_retries.core import hooks
@@ -356,6 +357,49 @@ def test_swift_fails_after_attempt_timeout_where_it_had_none(obeying, cloud):
     cloud.plan(Stall())
     connection.head_account()
     assert cloud.count(method="HEAD") == 2
+
+
+def test_swift_repeats_a_request_whose_answer_is_cut_off(obeying, cloud, naps):
+    """The loop of swiftclient does not repeat the errors of urllib3, which reads the answer."""
+    connection = obeying(retries_number=1)
+    connection.get_account()
+    cloud.plan(Answer(200, b"[" + b" " * 60 + b"]", cut=9), method="GET")
+    connection.get_account()
+    assert (naps, connection.given_up) == ([3.0], [])
+    cloud.always(Answer(200, b"[" + b" " * 60 + b"]", cut=9), method="GET")
+    with pytest.raises(urllib3.exceptions.ProtocolError) as caught:
+        connection.get_account()
+    (evidence,) = connection.given_up
+    assert [attempt.what for attempt in evidence.attempts] == ["answer cut off"] * 2
+    assert caught.value.os_retries is evidence, "the error is the client's own"
+
+
+@pytest.mark.parametrize("delete", ["delete_object", "delete_container"])
+def test_a_404_after_a_delete_that_may_have_been_done_is_its_success(delete, obeying, cloud, naps):
+    connection = obeying()
+    connection.get_account()
+    arguments = ("box", "thing") if delete == "delete_object" else ("box",)
+    cloud.plan(balancer(504), refusal("swift", 404), method="DELETE")
+    assert getattr(connection, delete)(*arguments) is None
+    assert (naps, connection.given_up) == ([3.0], [])
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (refusal("swift", 404),),
+        (refusal("swift", 429), refusal("swift", 404)),
+        (balancer(504), balancer(404)),
+    ],
+    ids=["at once", "after a refusal", "of a gateway"],
+)
+def test_any_other_404_of_a_delete_is_its_error(answers, obeying, cloud, naps):
+    connection = obeying()
+    connection.get_account()
+    cloud.plan(*answers, method="DELETE")
+    with pytest.raises(swiftclient.ClientException) as caught:
+        connection.delete_object("box", "thing")
+    assert caught.value.http_status == 404
 
 
 def test_swift_in_threads_keeps_its_attempts_apart(obeying, cloud):

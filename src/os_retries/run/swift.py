@@ -1,12 +1,14 @@
 """Make swiftclient's own loop ask the policy, because its requests do not go through a session.
 
-``Connection._retry`` is a loop of attempts.  It renews tokens and seeks back in bodies, so it stays.  Three parts of it
+``Connection._retry`` is a loop of attempts.  It renews tokens and seeks back in bodies, so it stays.  Four parts of it
 are replaced:
 
 - the function that it calls for each attempt, and ``get_auth``: they remember the error by which the attempt ends
 - its ``sleep``: it hands that error to a ``FailedCall``, as the loop of every other call does.  It waits as long as the
   policy, the service's Retry-After and the pacer say, and returns; or there is no further attempt, and it raises the
   error, which ends the loop
+- what each attempt raises: an answer that was cut off becomes an error that the loop repeats, and the 404 of a DELETE
+  whose first attempt may have been processed is its success
 - ``_retry`` itself: it keeps a ``_Loop`` in a context variable, in which the others find what the loop is about, and
   gives the call up where the loop ends by itself
 """
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from os_retries.core.deadlines import deadline_in
-from os_retries.core.exceptions import chain, read_failure
+from os_retries.core.exceptions import chain, get, read_failure
 from os_retries.core.failure import RETRY_CODES, Failure, Kind, kind_of
 from os_retries.core.retries import FailedCall
 from os_retries.core.scope import Scope, count
@@ -48,6 +50,7 @@ class _Loop:
         self.connection = connection
         self.error: Exception | None = None  # of the attempt that has ended
         self.token_error: Exception | None = None  # the same, if it comes from a token's request
+        self.stand_in: Exception | None = None  # what the loop sees instead, if it would not repeat that error
         self.begun = count.given_up
         self.over = False  # whether swiftclient has left its loop
         self.ended = False  # whether the call has been given up, or has failed for good
@@ -92,6 +95,15 @@ class _Loop:
             self.over and len(self.failed.attempts) < self.policy().retries_number
         )
 
+    def has_removed(self, error: Exception) -> bool:
+        """Return whether a DELETE has taken effect: swift itself answers 404 after an attempt that may have."""
+        return (
+            self._name.startswith(("delete_object ", "delete_container "))
+            and get(error, "http_status") == 404
+            and bool(get(error, "transaction_id"))
+            and any(attempt.kind is Kind.MAYBE_PROCESSED for attempt in self.failed.attempts)
+        )
+
     def waiting(self) -> contextlib.AbstractContextManager[None]:
         """Release nothing during a wait."""
         return contextlib.nullcontext()
@@ -125,7 +137,7 @@ def configure(connection: Any) -> None:
 def obey(module: Any, reporter: Reporter) -> None:
     """Replace the parts of ``swiftclient.client`` that this module is about."""
     connection = module.Connection
-    connection._retry = _observed(connection._retry, reporter)  # noqa: SLF001
+    connection._retry = _observed(connection._retry, module.RequestException, reporter)  # noqa: SLF001
     connection.get_auth = _noted(connection.get_auth, for_token=True)
     module.sleep = _wait
 
@@ -147,7 +159,31 @@ def _noted(function: Callable[..., Any], *, for_token: bool = False) -> Callable
     return noted
 
 
-def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
+def _attempting(function: Callable[..., Any], repeated: Callable[[str], Exception]) -> Callable[..., Any]:
+    """Wrap the function of an attempt: a DELETE may have been done already, and an answer may have been cut off.
+
+    :param repeated: makes an exception of a class that the loop repeats
+    """
+
+    @functools.wraps(function)
+    def attempting(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            loop = _loop.get()
+            if loop is not None and loop.has_removed(error):
+                return None
+            if loop is not None and _is_cut_off(error):
+                loop.stand_in = repeated(str(error))
+                raise loop.stand_in from error
+            raise
+
+    return attempting
+
+
+def _observed(
+    original: Callable[..., Any], repeated: Callable[[str], Exception], reporter: Reporter
+) -> Callable[..., Any]:
     """Wrap ``_retry``: keep a ``_Loop`` while it runs, and give the call up if the loop ends by itself."""
 
     @functools.wraps(original)
@@ -159,12 +195,15 @@ def _observed(original: Callable[..., Any], reporter: Reporter) -> Callable[...,
         loop = _Loop(self, f"{func.__name__} {what}".strip(), reporter, rewindable=rewindable)
         token = _loop.set(loop)
         try:
-            result = original(self, reset_func, _noted(func), *args, **kwargs)
+            result = original(self, reset_func, _attempting(_noted(func), repeated), *args, **kwargs)
         except Exception as error:
             loop.over = True
+            own = error if error is not loop.stand_in or loop.error is None else loop.error
             if not loop.ended:
-                loop.failed.after(error, loop.begun)
-            raise
+                loop.failed.after(own, loop.begun)
+            if own is error:
+                raise
+            raise own from own.__cause__
         else:
             if pacers.watching:
                 pacers.note_success(loop.endpoint(result))
@@ -199,7 +238,19 @@ def _read_error(error: Exception) -> Failure:
     lost = (
         any(isinstance(part, OSError) for part in chain(error)) and "CertVerification" not in type(innermost).__name__
     )
+    if not lost and _is_cut_off(error):
+        return Failure(None, kind=Kind.MAYBE_PROCESSED, what="answer cut off")
     return Failure(None, kind=Kind.MAYBE_PROCESSED if lost else Kind.PERMANENT, what=_how(innermost))
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """Return whether the answer ended too early.
+
+    swiftclient reads it with urllib3, whose errors its loop does not repeat.  Those of requests are OSErrors.
+    """
+    if isinstance(error, OSError):
+        return False
+    return any("ProtocolError" in (kind.__name__ for kind in type(part).__mro__) for part in chain(error))
 
 
 def _kind_of(status: int) -> Kind:
