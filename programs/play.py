@@ -163,6 +163,10 @@ _DRAWN = (
     # Markers, where they stay or where the answer still has them: docs/creates.md.
     (r"\|? *os_retries *\| *os-retries-[0-9a-f]{32} *\|?", ""),
     (r"(?:, )?os-retries='os-retries-[0-9a-f]{32}'", ""),
+    (r"(?:, )?'os-retries': 'os-retries-[0-9a-f]{32}'", ""),
+    (r"\|[ |]*os-retries *: *os-retries-[0-9a-f]{32} *\|", ""),
+    (r'\["os-retries-[0-9a-f]{32}"\]', "[]"),
+    (r'\[[ |\n]*"os-retries-[0-9a-f]{32}"[ |\n]*\]', "[]"),
     (r"os-retries-[0-9a-f]{32}", ""),
     (r"\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b", "<id>"),
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\+00:?00)?", "<time>"),
@@ -178,6 +182,14 @@ _DRAWN = (
     # A create that was looked up is shown a moment later.
     (r"(\| status +\| )(?:creating|available|queued|BUILD|ACTIVE)\b", r"\1<status>"),
     (r"(updated_at +\| )None", r"\1<time>"),
+    (r"\b(CREATE|CHECK)_(?:IN_PROGRESS|COMPLETE)\b", r"\1_<status>"),
+    (r"\bStack (CREATE|CHECK) (?:started|completed successfully)", r"Stack \1 <status>"),
+    (r"(service_uuid +\| )None", r"\1<id>"),
+    (r"(shared_targets +\| )(?:True|False)", r"\1<bool>"),
+    # How long it took, and how often the progress was shown.
+    (r"\b\d+\.\d{3}s\b|\b\d+\.\d{3} MB/s", "<s>"),
+    (r" \[after \d+ attempts\]", ""),
+    (r"Server (?:rebooting|building)\.\.\..*", ""),
     (r"(X-Openstack-Request-Id|X-Trans-Id|Connection|Etag): .*", ""),
 )
 
@@ -189,4 +201,5 @@ def normalised(text: str, run: str) -> list[str]:
     for pattern, instead in _DRAWN:
         text = re.sub(pattern, instead, text)
     # A listing has no order of its own: most are sorted by id.
-    return sorted(re.sub(r"[ ]{2,}", " ", re.sub(r"-{4,}", "---", line)).strip() for line in text.splitlines())
+    lines = (re.sub(r"[ ]{2,}", " ", re.sub(r"-{4,}", "---", line)).strip() for line in text.splitlines())
+    return sorted(line for line in lines if line)
