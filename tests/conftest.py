@@ -1,6 +1,8 @@
 """The options of all tests: how much is tested, and the seed of the random numbers."""
 
 import secrets
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +24,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
         config.option.seed = secrets.randbelow(1_000_000) if config.option.full else 4711
+
+
+@pytest.fixture(autouse=True)
+def _a_host_of_its_own(_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test shares the host's queue of retries with another test, or with the user's own programs."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", tempfile.mkdtemp(dir=_hosts))
+
+
+@pytest.fixture(scope="session")
+def _hosts() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="hosts-") as folder:
+        yield folder
 
 
 def pytest_report_header(config: pytest.Config) -> str:

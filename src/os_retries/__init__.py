@@ -74,9 +74,13 @@ def __dir__() -> list[str]:
 
 
 def _shared_pacer(endpoint: str, url: str) -> "Pacer":
-    from os_retries.pacing.fleet import pacer_for
+    if url == "host":
+        from os_retries.pacing import host
 
-    return pacer_for(url, endpoint, pacers.clock())
+        return host.pacer_for(endpoint, pacers.clock())
+    from os_retries.pacing import fleet
+
+    return fleet.pacer_for(url, endpoint, pacers.clock())
 
 
 pacers.shared = _shared_pacer

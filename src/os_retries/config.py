@@ -111,12 +111,13 @@ class ConfiguredPolicy:
         """Check whether each ``pacing_url`` can be used here.
 
         :raises ImportError: if redis-py is not installed
-        :raises ValueError: for a text that is not the URL of a Redis
+        :raises ValueError: for a text that is neither host nor the URL of a Redis
         """
-        for url in {policy.pacing_url for policy in self._good.values() if policy.pacing and policy.pacing_url}:
-            from os_retries.pacing.fleet import check
+        for url in {policy.pacing_url for policy in self._good.values() if policy.pacing}:
+            if url is not None and url != "host":
+                from os_retries.pacing.fleet import check
 
-            check(url)
+                check(url)
 
     def __call__(self, service: str | None) -> RetryPolicy:
         """Return the policy for ``service`` (a service type, or None if it is not known)."""
@@ -152,7 +153,6 @@ class ConfiguredPolicy:
             own = {name: self._conf[group][name] for name in BY_NAME}
             values |= {name: value for name, value in own.items() if value is not None}
         values["retry_codes"] = _numbers(values["retry_codes"])
-        values["pacing_url"] = values["pacing_url"] or None  # "pacing_url =" sets none
         return RetryPolicy(**values, **self._hooks)
 
     def _value(self, name: str) -> Any:

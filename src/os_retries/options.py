@@ -204,10 +204,11 @@ OPTIONS = (
         "pacing_url",
         str,
         None,
-        "URL of the Redis through which several processes share one queue of retries, such as redis://host:6379/0, "
-        "rediss://user:password@host or unix:///path; needs os-retries[fleet]. Without it each process has its own "
-        "queue.",
+        'Who shares one queue of retries: "host" for all processes of this user on this machine, the URL of a Redis '
+        "for all processes that use it (redis://host:6379/0, rediss://user:password@host or unix:///path; needs "
+        'os-retries[fleet]), or "process" for each process alone, which is the default.',
         optional=True,
+        interactive="host",
         secret=True,
     ),
 )

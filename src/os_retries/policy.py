@@ -60,8 +60,8 @@ class RetryPolicy:
         without room for a marker is recognised because it is new and equals what was asked for.
     :param pacing: whether the retries of all calls to a service in trouble form one queue (see
         :mod:`os_retries.pacing`)
-    :param pacing_url: URL of the Redis through which several processes share that queue; None for one queue in each
-        process
+    :param pacing_url: who shares that queue: ``host`` for all processes of this user on this machine, or the URL of a
+        Redis for all processes that use it; None or ``process`` for one queue in each process
     :param sleep: called with the seconds to wait, instead of ``time.sleep``.  If it returns True, as
         ``threading.Event.wait`` does when the event is set, the call is given up at once.  Its exceptions go up to the
         caller.
@@ -95,6 +95,8 @@ class RetryPolicy:
                 object.__setattr__(self, option.name, _statuses(value))
             elif not (value is None and option.optional):
                 _check(option, value)
+        if self.pacing_url in ("", "process"):
+            object.__setattr__(self, "pacing_url", None)
         for name in ("sleep", "on_retry"):
             value = getattr(self, name)
             if value is not None and not callable(value):
@@ -155,7 +157,7 @@ class RetryPolicy:
         return self
 
 
-_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text such as redis://host"}
+_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text such as host or redis://host"}
 
 
 def _check(option: Option, value: Any) -> None:

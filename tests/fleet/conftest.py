@@ -87,8 +87,14 @@ def _server() -> Iterator[Server]:
             server.stop()
 
 
+@pytest.fixture(name="server")
+def redis_server_(redis_server: Server) -> Server:
+    """A running Redis without data, where no test has another kind of server."""
+    return redis_server
+
+
 @pytest.fixture
-def server(_server: Server) -> Server:
+def redis_server(_server: Server) -> Server:
     """A running Redis without data."""
     if not Path(_server.socket).exists():
         _server.start()

@@ -31,6 +31,7 @@ import os_retries
 from os_retries.pacing import fleet
 from os_retries.pacing.local import BURST, LocalPacer
 from os_retries.pacing.process import pacers
+from os_retries.pacing.shared import SUCCESSES, WATCH, SharedPacer
 from tests.unit.conftest import HttpError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def numbers(server: Server, endpoint: str = ENDPOINT) -> dict[str, str]:
         return client.hgetall(fleet.keys(endpoint)[0])
 
 
-def in_trouble(pacer: fleet.FleetPacer, now: float, calls: int = 30) -> None:
+def in_trouble(pacer: SharedPacer, now: float, calls: int = 30) -> None:
     for _ in range(calls):
         pacer.call_failed()
         pacer.note(now, 0, 1, 1.0)
@@ -78,7 +79,7 @@ def in_trouble(pacer: fleet.FleetPacer, now: float, calls: int = 30) -> None:
 
 def test_two_processes_share_one_burst_of_slots(server: Server) -> None:
     """What one has taken the other does not get."""
-    one, other = (fleet.FleetPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(2))
+    one, other = (SharedPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(2))
     in_trouble(one, 0.0)
     in_trouble(other, 0.0)
     naps = [pacer.ask(0.0, who, 0.0) for who in range(50) for pacer in (one, other)]
@@ -87,7 +88,7 @@ def test_two_processes_share_one_burst_of_slots(server: Server) -> None:
 
 
 def test_two_calls_of_the_same_number_in_two_processes_are_two(server: Server) -> None:
-    pacers = [fleet.FleetPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(3)]
+    pacers = [SharedPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(3)]
     for pacer in pacers:
         in_trouble(pacer, 0.0)
         for who in range(40):
@@ -133,7 +134,7 @@ def test_at_rest_few_successes_are_told_and_in_trouble_all(server: Server) -> No
     pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
     pacer.note(0.0, 1000, 0)
     pacer.note(0.0, 0, 1)
-    assert float(numbers(server)["succeeded"]) == fleet.SUCCESSES
+    assert float(numbers(server)["succeeded"]) == SUCCESSES
     in_trouble(pacer, 0.0, 60)
     pacer.call_failed()
     pacer.note(0.0, 7, 0)
@@ -143,7 +144,7 @@ def test_at_rest_few_successes_are_told_and_in_trouble_all(server: Server) -> No
 
 def test_only_who_knows_of_the_trouble_tells_what_share_fails(server: Server) -> None:
     """The first failure of a process is none of a share: what has succeeded before it is not known."""
-    one, other = (fleet.FleetPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(2))
+    one, other = (SharedPacer(fleet.Fleet(server.url), ENDPOINT, 0.0) for _ in range(2))
     in_trouble(one, 0.0, 60)
     before = numbers(server)
     for known in (0, 1, 2):
@@ -157,9 +158,9 @@ def test_only_who_knows_of_the_trouble_tells_what_share_fails(server: Server) ->
     ("succeeded", "later", "told"),
     [
         (0, 0.0, 1),  # a new process: of what it has not seen nothing is known
-        (1, fleet.WATCH + 1, 1 + fleet.SUCCESSES),  # it went well when nobody counted any more
-        (1, fleet.WATCH - 1, 1 + 1),  # all that there was
-        (0, fleet.WATCH - 1, 1 + 0),  # an outage
+        (1, WATCH + 1, 1 + SUCCESSES),  # it went well when nobody counted any more
+        (1, WATCH - 1, 1 + 1),  # all that there was
+        (0, WATCH - 1, 1 + 0),  # an outage
     ],
 )
 def test_what_was_not_counted_is_assumed(server: Server, succeeded: int, later: float, told: int) -> None:
@@ -173,10 +174,10 @@ def test_what_was_not_counted_is_assumed(server: Server, succeeded: int, later: 
 
 def test_successes_are_counted_for_as_long_as_they_may_be_told() -> None:
     """``slots`` counts while a pacer is not idle."""
-    pacer = fleet.FleetPacer(fleet.Fleet("unix:///nowhere"), ENDPOINT, 0.0)
+    pacer = SharedPacer(fleet.Fleet("unix:///nowhere"), ENDPOINT, 0.0)
     pacer.note(0.0, 0, 1)
-    assert not pacer.idle(fleet.WATCH - 1)
-    assert pacer.idle(fleet.WATCH + 1)
+    assert not pacer.idle(WATCH - 1)
+    assert pacer.idle(WATCH + 1)
 
 
 def test_many_threads_share_one_connection(server: Server, caplog: pytest.LogCaptureFixture) -> None:
@@ -203,9 +204,9 @@ def test_a_forked_process_uses_its_own_connection_and_names(server: Server) -> N
     """Also if a thread of the parent's was talking to Redis at that moment."""
     pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
     in_trouble(pacer, 0.0)
-    (shared,) = fleet._fleets.values()
+    (store,) = fleet._fleets.values()
     reader, writer = os.pipe()
-    with shared._lock:
+    with store._lock:
         child = os.fork()
         if child == 0:
             with contextlib.suppress(BaseException):
@@ -213,14 +214,14 @@ def test_a_forked_process_uses_its_own_connection_and_names(server: Server) -> N
                 began = time.monotonic()
                 mine.note(0.0, 0, 1)
                 told = mine._told == 0.0 and mine._trouble and time.monotonic() - began < LONG
-                os.write(writer, f"{told} {mine._fleet.name}".encode())
+                os.write(writer, f"{told} {mine._store.name}".encode())
             os._exit(0)
     os.close(writer)
     os.waitpid(child, 0)
     told, _, name = os.read(reader, 100).decode().partition(" ")
     os.close(reader)
     assert told == "True"
-    assert name != shared.name
+    assert name != store.name
     assert pacer.ask(0.0, 1, 0.0) >= 0
 
 
@@ -268,8 +269,8 @@ def test_others_do_not_wait_for_the_one_who_finds_out(caplog: pytest.LogCaptureF
     with a_server_that_never_answers() as (url, _):
         pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
         pacer.note(0.0, 0, 1)  # away
-        (shared,) = fleet._fleets.values()
-        with shared._lock:  # a call tries again
+        (store,) = fleet._fleets.values()
+        with store._lock:  # a call tries again
             began = time.monotonic()
             for _ in range(100):
                 pacer.note(100.0, 0, 1)
@@ -281,12 +282,12 @@ def test_who_has_waited_for_the_one_who_finds_out_does_not_try_again() -> None:
     """A hundred threads that ask at once must not find out one after the other."""
     with a_server_that_never_answers() as (url, connections):
         pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
-        (shared,) = fleet._fleets.values()
+        (store,) = fleet._fleets.values()
         other = threading.Thread(target=pacer.note, args=(0.0, 0, 1))
-        with shared._lock:
+        with store._lock:
             other.start()
             time.sleep(fleet.TIMEOUT / 8)
-            shared._again = 1.0
+            store._again = 1.0
         other.join()
         assert not connections
 
@@ -303,10 +304,10 @@ def test_redis_is_tried_again_after_ever_longer_intervals(caplog: pytest.LogCapt
 
 def test_a_redis_that_comes_and_goes_does_not_fill_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     pacer = fleet.pacer_for(server.url, ENDPOINT, 0.0)
-    (shared,) = fleet._fleets.values()
+    (store,) = fleet._fleets.values()
     for second in range(200):
-        shared._url = server.url if second % 2 else "unix:///nowhere"
-        shared.close()
+        store._url = server.url if second % 2 else "unix:///nowhere"
+        store.close()
         pacer.note(float(second), 0, 1)
     assert len(lines(caplog)) < 30
 
@@ -385,8 +386,8 @@ def test_without_help_each_paces_alone_and_with_help_again_together(
         assert time.monotonic() - began < 5 * LONG
         assert lines(caplog) == ["WARNING"]
         assert pacer.local.queue
-        (shared,) = fleet._fleets.values()
-        assert shared._client is None  # a replica's address may have become the primary's
+        (store,) = fleet._fleets.values()
+        assert store._client is None  # a replica's address may have become the primary's
     finally:
         broken.end()
     # At its second try it has been back for long.
@@ -488,7 +489,7 @@ def test_no_wrong_password_is_logged(server: Server, caplog: pytest.LogCaptureFi
 )
 def test_what_is_no_url_is_said_at_once_and_without_secrets(url: str) -> None:
     with pytest.raises(
-        ValueError, match=r"pacing_url: .* is not the URL of a Redis, such as redis://host:6379/0"
+        ValueError, match=r"pacing_url: .* is neither host nor the URL of a Redis, such as redis://host:6379/0"
     ) as raised:
         fleet.check(url)
     assert SECRET not in str(raised.value)
@@ -633,12 +634,12 @@ def locked(server: Server) -> Iterator[str]:
 
 def is_shared(url: str, caplog: pytest.LogCaptureFixture) -> bool:
     """Whether two processes that have this URL share a burst of slots, and no warning says that they cannot."""
-    one, other = (fleet.FleetPacer(fleet.Fleet(url), ENDPOINT, 0.0) for _ in range(2))
+    one, other = (SharedPacer(fleet.Fleet(url), ENDPOINT, 0.0) for _ in range(2))
     in_trouble(one, 0.0)
     in_trouble(other, 0.0)
     naps = [pacer.ask(0.0, who, 0.0) for who in range(20) for pacer in (one, other)]
     for each in one, other:
-        each._fleet.close()
+        each._store.close()
     return lines(caplog) == [] and naps.count(0.0) < 2 * BURST
 
 
@@ -658,9 +659,9 @@ def test_a_url_with_host_port_password_and_database(
 def test_a_url_with_tls(server: Server, certificate: Path, caplog: pytest.LogCaptureFixture, options: str) -> None:
     """A certificate that nobody vouches for is not accepted."""
     with Bridge(server.socket, certificate) as bridge:
-        shared = is_shared(f"rediss://{bridge.address}/0?{options.format(certificate=certificate)}", caplog)
+        store = is_shared(f"rediss://{bridge.address}/0?{options.format(certificate=certificate)}", caplog)
         bridge.shutdown()
-    assert shared == bool(options)
+    assert store == bool(options)
 
 
 @pytest.mark.parametrize("answer", [[b"nan", 1], [b"-1", 1], [b"1e9", 1], [b"inf", 0], [None, 1], b"PONG", []])
@@ -673,7 +674,7 @@ def test_an_answer_that_is_none_of_the_scripts_is_a_redis_that_is_away(answer, m
             pass
 
     monkeypatch.setattr(fleet, "_connect", lambda _url: Fake())
-    pacer = fleet.FleetPacer(fleet.Fleet("redis://fake"), "endpoint", 0.0)
+    pacer = SharedPacer(fleet.Fleet("redis://fake"), "endpoint", 0.0)
     assert 0.0 <= pacer.ask(0.0, 1, 0.0) <= 10.0
 
 
@@ -689,7 +690,7 @@ def test_a_redis_that_knows_no_auth_does_not_bring_the_password_into_the_log(mon
             pass
 
     monkeypatch.setattr(fleet, "_connect", lambda _url: Fake())
-    pacer = fleet.FleetPacer(fleet.Fleet("redis://me:s3cr3t@fake"), "endpoint", 0.0)
+    pacer = SharedPacer(fleet.Fleet("redis://me:s3cr3t@fake"), "endpoint", 0.0)
     pacer.note(0.0, 0, 1)
     assert "is unavailable (ResponseError)" in caplog.text
     assert "s3cr3t" not in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import random
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from os_retries.pacing import fleet
+from os_retries.pacing import fleet, host
 from os_retries.pacing.local import Turn
+from os_retries.pacing.shared import SharedPacer
 from tests.fleet.test_script import BY_OUR_CLOCK, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from os_retries.pacing.shared import Store
     from tests.fleet.conftest import Server
 
     #: Whether an attempt fails: when, the how manieth in this second, a random number.
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 OWN_WAIT = 10.0
 
 
-class OnOurClock(fleet.Fleet):
+class InRedis(fleet.Fleet):
     """A process's way to Redis, where the time is ours."""
 
     def __init__(self, client: Any, world: World) -> None:
@@ -39,8 +43,15 @@ class OnOurClock(fleet.Fleet):
         return self._redis.evalsha(self._sha, len(keys), *keys, *arguments, seconds, micros)
 
 
+class InFile(host.Host):
+    """A process's way to the files of the host, where the time is ours."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(lambda: NOW + world.now)
+
+
 class Call:
-    def __init__(self, pacer: fleet.FleetPacer, began: float) -> None:
+    def __init__(self, pacer: SharedPacer, began: float) -> None:
         self.pacer = pacer
         self.began = began
         self.attempts = 0
@@ -51,7 +62,7 @@ class Call:
 class World:
     """So many calls a second, each from a random one of so many processes, or each from one of its own."""
 
-    def __init__(self, server: Server, fails: Fails, *, processes: int | None, rate: float, calls: int) -> None:
+    def __init__(self, server: Server | None, fails: Fails, *, processes: int | None, rate: float, calls: int) -> None:
         self.now = 0.0
         self.fails = fails
         self.sent: Counter[int] = Counter()  # by the second
@@ -60,17 +71,20 @@ class World:
         self._dice = random.Random(1)
         self._numbers = itertools.count()
         self._events: list[tuple[float, int, Call]] = []
-        with server.client() as client:
-            own = OnOurClock(client, self)
-            pacers = [self._pacer(OnOurClock(client, self)) for _ in range(processes or 0)]
+        with server.client() if server else contextlib.nullcontext() as client:
+            own = self._way(client)
+            pacers = [self._pacer(self._way(client)) for _ in range(processes or 0)]
             for i in range(calls):
                 self._at(i / rate, Call(self._dice.choice(pacers) if pacers else self._pacer(own), i / rate))
             while self._events:
                 self.now, _, call = heapq.heappop(self._events)
                 self._step(call)
 
-    def _pacer(self, way: fleet.Fleet) -> fleet.FleetPacer:
-        return fleet.FleetPacer(way, "service", 0.0)
+    def _way(self, client: Any) -> Store:
+        return InFile(self) if client is None else InRedis(client, self)
+
+    def _pacer(self, way: Store) -> SharedPacer:
+        return SharedPacer(way, "service", 0.0)
 
     def _at(self, when: float, call: Call) -> None:
         heapq.heappush(self._events, (when, next(self._numbers), call))
@@ -104,8 +118,17 @@ class World:
         return None
 
 
+@pytest.fixture(name="server", params=["redis", "host"])
+def _server_or_files(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server | None:
+    """Each way to share a pacer; None stands for the files of the host."""
+    if request.param == "redis":
+        return request.getfixturevalue("redis_server")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return None
+
+
 @pytest.mark.parametrize("processes", [8, 300, None])
-def test_what_fails_at_random_is_not_paced(server: Server, processes: int | None) -> None:
+def test_what_fails_at_random_is_not_paced(server: Server | None, processes: int | None) -> None:
     """Three in ten: nobody waits longer than his own waits; not if a process makes a call in 15 seconds, nor just one."""
     world = World(server, lambda _now, _nth, dice: dice < 0.3, processes=processes, rate=20, calls=2000)
     assert {round(wait % OWN_WAIT, 6) % OWN_WAIT for wait in world.waits} == {0.0}
@@ -113,7 +136,9 @@ def test_what_fails_at_random_is_not_paced(server: Server, processes: int | None
 
 
 @pytest.mark.parametrize(("processes", "noticed"), [(40, 11), (None, 18)])
-def test_an_outage_is_one_queue_and_its_end_no_stampede(server: Server, processes: int | None, noticed: int) -> None:
+def test_an_outage_is_one_queue_and_its_end_no_stampede(
+    server: Server | None, processes: int | None, noticed: int
+) -> None:
     """Where each call is a process of its own, an outage is noticed when the first calls fail for the second time."""
     capacity, begin, end = 15, 5, 30
     world = World(

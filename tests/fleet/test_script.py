@@ -1,4 +1,4 @@
-"""The script in Redis decides as LocalPacer does, and leaves nothing behind."""
+"""The script in Redis and the state in a file decide as LocalPacer does, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from os_retries.pacing import fleet
+from os_retries.pacing import fleet, host
 from os_retries.pacing.local import BURST, FADING, LONGEST_BACK, LocalPacer
+from os_retries.pacing.shared import GRACE, Step
+from os_retries.pacing.state import CALL, SIZE, State, waiting
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import redis
 
     from tests.fleet.conftest import Server
@@ -43,12 +47,81 @@ class Script:
     def ask(self, now: float, who: int, age: float = 0.0) -> float:
         return self.run(now, what="ask", who=who, age=age)
 
+    @property
+    def waiting(self) -> list[int]:
+        """Who waits, in the order of the queue."""
+        return [int(who.partition(":")[2]) for who in self.client.zrange(self.keys[1], 0, -1)]
+
+    @property
+    def rate(self) -> float:
+        return float(self.client.hget(self.keys[0], "rate"))
+
+    @property
+    def good(self) -> float:
+        return float(self.client.hget(self.keys[0], "good"))
+
+    def all_are_unaware(self) -> None:
+        """Nobody knew of the trouble who has told a failure in this second."""
+        self.client.hset(self.keys[0], "unaware", 60)
+
+
+class File(Script):
+    """The state in a file, on a clock of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOW
+        self.host = host.Host(lambda: self.now)
+        self.path = folder / "os-retries" / self.host.key("endpoint")
+        self.trouble = False
+
+    def run(
+        self, now: float, *outcomes: float, unaware: bool = False, what: str = "", who: int = 0, age: float = 0.0
+    ) -> float:
+        self.now = exact(now)
+        succeeded, failed, back = outcomes if len(outcomes) == 3 else (*outcomes, 0.0) if outcomes else (0, 0, 0.0)
+        step = Step(succeeded, failed, back, not unaware, what, who, age)
+        nap, trouble = self.host.evaluate(self.path.name, step)
+        assert trouble is not None
+        self.trouble = trouble
+        return nap
+
+    def state(self) -> State:
+        content = self.path.read_bytes()
+        return State.read(content[:SIZE], content[SIZE : SIZE + CALL * (waiting(content[:SIZE]) or 0)], self.now)
+
+    @property
+    def waiting(self) -> list[int]:
+        queue = self.state().queue
+        return [int.from_bytes(queue[at + CALL - 8 : at + CALL], "little") for at in range(0, len(queue), CALL)]
+
+    @property
+    def rate(self) -> float:
+        return self.state().rate
+
+    @property
+    def good(self) -> float:
+        return self.state().good
+
+    def all_are_unaware(self) -> None:
+        state = self.state()
+        state.unaware = 60
+        self.path.write_bytes(state.write() + state.queue)
+
 
 @pytest.fixture
 def script(server: Server):
     assert BY_OUR_CLOCK != fleet.SCRIPT
     with server.client() as client:
         yield Script(client)
+
+
+@pytest.fixture(params=["redis", "host"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Each way to share a pacer."""
+    if request.param == "redis":
+        return request.getfixturevalue("script")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return File(tmp_path)
 
 
 def local_pacer() -> LocalPacer:
@@ -66,7 +139,7 @@ def exact(now: float) -> float:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: Script, seed: int) -> None:
+def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(shared: Script, seed: int) -> None:
     dice = random.Random(seed)
     local, now = local_pacer(), NOW
     waiting: dict[int, tuple[float, float]] = {}  # who: since when, and when to ask again
@@ -80,7 +153,7 @@ def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: S
             # Redis forgets whoever is too late, and after a jump back everybody: so nobody waits now.
             for each in waiting:
                 local.stop_waiting(now, each)
-                script.run(now, what="leave", who=each)
+                shared.run(now, what="leave", who=each)
             waiting.clear()
             now = exact(now + dice.choice([-20.0, -1.0, 5.0, 30.0]))
         many = dice.choice([1, 1, 1, 5, 40])
@@ -88,14 +161,14 @@ def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: S
         outcomes = many - failed, failed, dice.choice([0.0, 10.0, 500.0])
         if dice.random() < 0.6:
             local.note(now, *outcomes)
-            script.run(now, *outcomes)
+            shared.run(now, *outcomes)
         if dice.random() < 0.5:
             # No two of the same instant: among those the order is anybody's.
             waiting[who] = now - dice.choice([0.0, 7.5, -30.0]) - who / 1000, now
         for each, (since, due) in sorted(waiting.items()):
             if due <= now:
                 nap = local.ask(now, each, now - since)
-                assert script.ask(now, each, now - since) == pytest.approx(nap, rel=1e-6, abs=1e-9), (who, each)
+                assert shared.ask(now, each, now - since) == pytest.approx(nap, rel=1e-6, abs=1e-9), (who, each)
                 answers += 1
                 slots += not nap
                 if nap:
@@ -104,71 +177,71 @@ def test_it_gives_the_same_answers_as_the_local_pacer_whatever_happens(script: S
                     del waiting[each]
         for each in [each for each in waiting if dice.random() < 0.02]:
             local.stop_waiting(now, each)
-            script.run(now, what="leave", who=each)
+            shared.run(now, what="leave", who=each)
             del waiting[each]
-        assert script.trouble == local.trouble
+        assert shared.trouble == local.trouble
         troubles += local.trouble
     assert answers > 500
     assert 100 < slots < answers
     assert 100 < troubles < 1500
 
 
-def test_it_recovers_as_the_local_pacer_does(script: Script) -> None:
+def test_it_recovers_as_the_local_pacer_does(shared: Script) -> None:
     """From one slot a second on, while each slot is used with success."""
     local, rates = local_pacer(), []
     local.note(NOW, 0, 60)
-    script.run(NOW, 0, 60, 0.0)
+    shared.run(NOW, 0, 60, 0.0)
     due = dict.fromkeys(range(300), NOW)
     for tenth in range(150):
         now = exact(NOW + tenth / 10)
         for who in [who for who, when in due.items() if when <= now]:
             nap = local.ask(now, who, 1 - who / 1000)
-            assert script.ask(now, who, 1 - who / 1000) == pytest.approx(nap)
+            assert shared.ask(now, who, 1 - who / 1000) == pytest.approx(nap)
             if nap:
                 due[who] = now + nap
             else:
                 del due[who]
                 local.note(now, 1, 0)
-                script.run(now, 1, 0, 0.0)
+                shared.run(now, 1, 0, 0.0)
         rates.append(local.rate)
-        assert float(script.client.hget(script.keys[0], "rate")) == pytest.approx(local.rate)
+        assert shared.rate == pytest.approx(local.rate)
     assert min(rates) == 1
     assert max(rates) > 2.5 * BURST
 
 
-def trouble(script: Script, now: float = NOW, *, unaware: bool = False) -> None:
-    script.run(now, 0, 60, 0.0)
+def trouble(shared: Script, now: float = NOW, *, unaware: bool = False) -> None:
+    shared.run(now, 0, 60, 0.0)
     if unaware:
-        script.client.hset(script.keys[0], "unaware", 60)
-    assert script.trouble
+        shared.all_are_unaware()
+    assert shared.trouble
 
 
-def test_who_does_not_ask_again_loses_his_place(script: Script) -> None:
+def test_who_does_not_ask_again_loses_his_place(shared: Script) -> None:
     """A process that dies while it waits must not stand in the way."""
-    trouble(script)
+    trouble(shared)
     for who in range(10):
-        assert script.ask(NOW, who) == 0  # the slots that are always there
-    dead, living = (script.ask(NOW, who) for who in (100, 101))
+        assert shared.ask(NOW, who) == 0  # the slots that are always there
+    dead, living = (shared.ask(NOW, who) for who in (100, 101))
     assert 0 < dead < living
-    now = NOW + dead + fleet.GRACE + 0.001
-    script.run(now, 0, 1, 0.0)
-    assert script.client.zcard(script.keys[1]) == 1  # the one who naps longer
-    script.run(NOW + living + fleet.GRACE + 0.001, 0, 1, 0.0)
-    assert script.client.zcard(script.keys[1]) == script.client.zcard(script.keys[2]) == 0
+    now = NOW + dead + GRACE + 0.001
+    shared.run(now, 0, 1, 0.0)
+    assert shared.waiting == [101]  # the one who naps longer
+    shared.run(NOW + living + GRACE + 0.001, 0, 1, 0.0)
+    assert shared.waiting == []
 
 
-def test_who_was_late_gets_his_old_place_again(script: Script) -> None:
-    trouble(script)
+def test_who_was_late_gets_his_old_place_again(shared: Script) -> None:
+    trouble(shared)
     for who in range(10):
-        script.ask(NOW, who)
-    script.ask(NOW, 100)
+        shared.ask(NOW, who)
+    shared.ask(NOW, 100)
     now = NOW + 20
-    trouble(script, now)
+    trouble(shared, now)
     for who in range(10):
-        script.ask(now, who)
-    script.ask(now, 101)
-    script.ask(now, 100, age=20.0)
-    assert [who for who, _ in script.client.zrange(script.keys[1], 0, -1, withscores=True)] == ["me:100", "me:101"]
+        shared.ask(now, who)
+    shared.ask(now, 101)
+    shared.ask(now, 100, age=20.0)
+    assert shared.waiting == [100, 101]
 
 
 def test_all_keys_of_an_endpoint_are_ours_expire_and_share_a_node_of_a_cluster(script: Script) -> None:
@@ -198,32 +271,40 @@ def test_other_endpoints_have_other_keys() -> None:
     assert not set(fleet.keys("nova compute")) & set(fleet.keys("nova volume"))
 
 
-def test_a_clock_set_back_loses_nobody(script: Script) -> None:
+def test_a_clock_set_back_loses_nobody(shared: Script) -> None:
     """A replica with another clock takes over: those who wait come again, with their age."""
-    trouble(script)
+    trouble(shared)
     for who in range(12):
-        script.ask(NOW, who)
+        shared.ask(NOW, who)
     back = NOW - 3600
-    script.run(back, 0, 1, 0.0)
-    assert script.client.zcard(script.keys[1]) == 0  # not even those who never come again
-    naps = [script.ask(back + 0.1 * i, who, age=1.0 + 0.1 * i) for i in range(1, 200) for who in (10, 11)]
+    shared.run(back, 0, 1, 0.0)
+    assert shared.waiting == []  # not even those who never come again
+    naps = [shared.ask(back + 0.1 * i, who, age=1.0 + 0.1 * i) for i in range(1, 200) for who in (10, 11)]
     assert 0 in naps
 
 
-def test_failures_of_those_who_did_not_know_of_the_trouble_do_not_slow_the_queue(script: Script) -> None:
+def test_failures_of_those_who_did_not_know_of_the_trouble_do_not_slow_the_queue(shared: Script) -> None:
     """Processes that live for one call tell of their failures alone: that share says nothing of the service."""
-    trouble(script, unaware=True)
+    trouble(shared, unaware=True)
     now, slots, rates = NOW, 0, []
     for second in range(60):
         for i in range(10):
             now = NOW + second + i / 10
-            script.run(now, 0, 1, 0.0, unaware=True)  # they fail, and nobody knows how many do not
-            slots += (went := not script.ask(now, 1000 + 10 * second + i, age=0.0))
+            shared.run(now, 0, 1, 0.0, unaware=True)  # they fail, and nobody knows how many do not
+            slots += (went := not shared.ask(now, 1000 + 10 * second + i, age=0.0))
             if went:
-                script.run(now, 1, 0, 0.0)
-        rates.append(float(script.client.hget(script.keys[0], "rate")))
+                shared.run(now, 1, 0, 0.0)
+        rates.append(shared.rate)
     assert min(rates) >= 10
     assert slots == 600
+
+
+def test_only_who_knows_of_the_trouble_tells_how_many_succeed(shared: Script) -> None:
+    trouble(shared)
+    shared.run(NOW, 5, 1, 0.0, unaware=True)
+    assert shared.good == 0
+    shared.run(NOW, 3, 1, 0.0)
+    assert shared.good == 3
 
 
 def test_it_uses_nothing_that_redis_6_2_or_a_cluster_refuses(server: Server) -> None:

@@ -537,7 +537,8 @@ def test_an_attempt_timeout_that_is_no_number_leaves_the_last_good_one(files, ca
     assert policy.attempt_timeout_for(lambda: None) == 30
 
 
-def test_an_empty_pacing_url_sets_none(files, caplog):
-    os_retries.configure(files.read("[timeouts]\npacing_url =\n"))
+@pytest.mark.parametrize("value", ["", "process"])
+def test_an_empty_pacing_url_sets_none(files, caplog, value):
+    os_retries.configure(files.read(f"[timeouts]\npacing_url = {value}\n"))
     assert policy.policy_for(None).pacing_url is None
     assert caplog.text == ""

@@ -160,14 +160,14 @@ def test_a_pacing_url_that_is_none_is_a_mistake_too_and_its_password_is_not_told
     done = subprocess.run([*RUN, "--config-file", tmp_path / "conf", "--", "echo", "run"], check=False)
     said = capfd.readouterr()
     assert (done.returncode, said.out) == (2, "")
-    assert "pacing_url: radish://host is not the URL of a Redis" in said.err
+    assert "pacing_url: radish://host is neither host nor the URL of a Redis" in said.err
     assert "secret" not in said.err
 
 
 def test_help_says_the_defaults():
     text = " ".join(subprocess.run([*RUN, "--help"], check=True, capture_output=True, text=True).stdout.split())
-    for name, default in INTERACTIVE.items():
-        assert re.search(rf"{run_policies.FLAGS[name]} .*?default: {default:g}", text), name
+    for name in run_policies.FLAGS.keys() & INTERACTIVE.keys():
+        assert re.search(rf"{run_policies.FLAGS[name]} .*?default: {INTERACTIVE[name]:g}", text), name
 
 
 def test_the_module_is_the_command(stubs):
@@ -370,9 +370,17 @@ def test_options_override_the_file_and_the_file_overrides_the_defaults(tmp_path)
     )
     read = policies({"retry_after": 0.5, "attempt_timeout": None}, str(tmp_path / "conf"))
     assert read == {
-        None: RetryPolicy(retries_number=7, retry_after=0.5),
-        "block-storage": RetryPolicy(retries_number=1, retry_after=0.5),
+        None: RetryPolicy(retries_number=7, retry_after=0.5, pacing_url="host"),
+        "block-storage": RetryPolicy(retries_number=1, retry_after=0.5, pacing_url="host"),
     }
+
+
+@pytest.mark.parametrize(("line", "url"), [("", "host"), ("pacing_url = unix:///x", "unix:///x")])
+@pytest.mark.parametrize("off", ["", "process"])
+def test_a_file_s_own_pacing_url_wins_over_the_queue_of_the_host(tmp_path, line, url, off):
+    (tmp_path / "conf").write_text(f"[timeouts]\n{line}\n[timeouts_image]\npacing_url = {off}\n")
+    read = policies({}, str(tmp_path / "conf"))
+    assert (read[None].pacing_url, read["image"].pacing_url) == (url, None)
 
 
 @pytest.mark.parametrize(

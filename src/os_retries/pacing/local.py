@@ -21,7 +21,8 @@ The rules, and the reason for each:
   slot goes to another call, and no call uses up its attempts.
 
 :class:`LocalPacer` is the pacer of one process.  A shared pacer has the same methods.  The loop calls them with the
-monotonic clock of its own process.  A shared pacer has its own clock, and uses ours only while Redis is unavailable.
+monotonic clock of its own process.  A shared pacer has its own clock, and uses ours only while its state cannot be
+reached.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ class LocalPacer:
         "succeeded",
         "tokens",
         "trouble",
+        "unaware",
         "usual",
         "went",
     )
@@ -131,10 +133,15 @@ class LocalPacer:
         self.back = self.second = self.now
         self.rate, self.tokens, self.fast = START, BURST, True
         self.good = self.bad = self.went = 0  # outcomes and slots of the present second
+        self.unaware = 0  # the part of ``bad`` that tells no share; only a shared pacer has such failures
         self.usual = 0.0  # the usual share of failures, which does not depend on the rate
 
-    def note(self, now: float, succeeded: int, failed: int, back: float = 0.0) -> None:
-        """Record outcomes; the calls that failed will try again after ``back`` seconds."""
+    def note(self, now: float, succeeded: int, failed: int, back: float = 0.0, *, aware: bool = True) -> None:
+        """Record outcomes; the calls that failed will try again after ``back`` seconds.
+
+        :param aware: whether all successes since the beginning of the trouble are reported too; see :class:`SharedPacer
+            <os_retries.pacing.shared.SharedPacer>`
+        """
         self._advance(now)
         self.succeeded += succeeded
         self.failed += failed
@@ -146,8 +153,11 @@ class LocalPacer:
             self._rest()
             self.trouble = True
         if self.trouble:
-            self.good += succeeded
             self.bad += failed
+            if aware:
+                self.good += succeeded
+            else:
+                self.unaware += failed
             if failed and self.failed > self.succeeded:
                 self.back = max(self.back, self.now + min(back, LONGEST_BACK))
 
@@ -163,19 +173,7 @@ class LocalPacer:
             place = self.places[who] = age - self.now - who % 1_000_000 * 1e-9
             insort(self.queue, place)
         waiting = len(self.queue)
-        ahead = waiting - 1 - bisect_left(self.queue, place)
-        least, longest, most = NAP
-        if waiting > longest * MANY:
-            longest = waiting / MANY if waiting < most * MANY else most
-        tokens, rate = self.tokens, self.rate
-        # A call that would get a slot before its next question may take a free slot now, even if other calls are in
-        # front, because they may be asleep.
-        if tokens >= 1.0 and ahead < tokens + rate * longest:
-            self.tokens = tokens - 1.0
-            return self._go(who, place)
-        # The nap is shorter than the time until its slot at this rate, because the rate may rise.
-        nap = 0.7 * (ahead + 1.0 - tokens) / rate
-        return least if nap < least else min(longest, nap)
+        return self._nap(waiting, waiting - 1 - bisect_left(self.queue, place)) or self._go(who, place)
 
     def stop_waiting(self, now: float, who: int) -> None:
         """Record that a call no longer waits."""
@@ -193,6 +191,25 @@ class LocalPacer:
     def idle(self, now: float) -> bool:
         """Return whether the pacer can be discarded, because a new one would behave in the same way."""
         return not self.calls and not self.queue and self.failed * math.exp((self.faded - now) / FADING) < 0.5
+
+    def _nap(self, waiting: int, ahead: int) -> float:
+        """Take a slot for a waiting call: return 0 if there is one, or the seconds after which to ask again.
+
+        :param waiting: how many calls wait, with this one
+        :param ahead: how many of them are in front of it
+        """
+        least, longest, most = NAP
+        if waiting > longest * MANY:
+            longest = waiting / MANY if waiting < most * MANY else most
+        tokens, rate = self.tokens, self.rate
+        # A call that would get a slot before its next question may take a free slot now, even if other calls are in
+        # front, because they may be asleep.
+        if tokens >= 1.0 and ahead < tokens + rate * longest:
+            self.tokens = tokens - 1.0
+            return 0.0
+        # The nap is shorter than the time until its slot at this rate, because the rate may rise.
+        nap = 0.7 * (ahead + 1.0 - tokens) / rate
+        return least if nap < least else min(longest, nap)
 
     def _go(self, who: int, place: float | None) -> float:
         self.went += 1
@@ -235,9 +252,10 @@ class LocalPacer:
     def _look_back(self) -> None:
         """Set the rate according to the outcomes of the past second."""
         took = self.now - self.second
-        outcomes = self.good + self.bad
+        bad = self.bad - self.unaware
+        outcomes = self.good + bad
         # Failures that chance can explain are subtracted, because they are no sign of overload.
-        failing = (self.bad - 1.0 - 0.5 * math.sqrt(outcomes)) / outcomes if outcomes else 0.0
+        failing = (bad - 1.0 - 0.5 * math.sqrt(outcomes)) / outcomes if outcomes else 0.0
         too_much = GROWING if self.bad > self.went else min(GROWING, DRAINING + 1.25 * self.usual)
         if outcomes and failing <= GROWING:
             self.usual = max(0.0, self.usual + (failing - self.usual) * (0.1 if failing > self.usual else 0.5))
@@ -251,7 +269,7 @@ class LocalPacer:
             carried = self.good / took
             self.rate += max(FAST * carried, min(self.rate, BURST)) if self.fast else SLOW * carried
         self.second = self.now
-        self.good = self.bad = self.went = 0
+        self.good = self.bad = self.went = self.unaware = 0
 
 
 class Turn:

@@ -9,11 +9,9 @@ from os_retries.options import OPTIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The options that the command line has a number for, with the default of ``run``, which is for interactive use.
+#: The options whose default below ``run``, which is for interactive use, is another one.
 INTERACTIVE: Mapping[str, Any] = {
-    option.name: option.default if option.interactive is None else option.interactive
-    for option in OPTIONS
-    if option.flag is not None and option.flag.metavar
+    option.name: option.interactive for option in OPTIONS if option.interactive is not None
 }
 
 

@@ -50,7 +50,7 @@ def _read(path: str) -> Policies:
     try:
         from oslo_config import cfg
 
-        from os_retries.config import ConfiguredPolicy
+        from os_retries.config import GROUP, ConfiguredPolicy
         from os_retries.service_types import SERVICE_TYPES
     except ImportError:
         raise UsageError("--config-file needs oslo.config beside os-retries: pip install 'os-retries[oslo]'") from None
@@ -58,6 +58,7 @@ def _read(path: str) -> Policies:
     try:
         conf([], project="os-retries", default_config_files=[path], default_config_dirs=[])
         configured = ConfiguredPolicy(conf)
+        conf.set_default("pacing_url", INTERACTIVE["pacing_url"], group=GROUP)  # "process" switches it off
         with contextlib.suppress(ImportError):  # no redis-py here: the command's own environment may have it
             configured.check_pacing()
     except (cfg.Error, ValueError, TypeError, OSError) as error:
