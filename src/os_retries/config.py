@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from os_retries import forks
-from os_retries.options import BY_NAME, OPTIONS
+from os_retries.options import BY_NAME, OPTIONS, PROCESS_OPTIONS
 from os_retries.pacing import local  # noqa: F401  likewise, for the pacers
 from os_retries.policy import RetryPolicy, provide
 from os_retries.service_types import SERVICE_TYPES
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from os_retries.core.evidence import Retry
+    from os_retries.observe import Added
     from os_retries.options import Option
 
 GROUP = "timeouts"
@@ -53,12 +54,44 @@ def configure(
     :param sleep: see :class:`RetryPolicy`
     :param on_retry: see :class:`RetryPolicy`
     :raises TypeError: if ``conf`` is not an oslo.config object
-    :raises ImportError: if oslo.config is not installed, or if there is a ``pacing_url`` and redis-py is not installed
+    :raises ImportError: if oslo.config is not installed, or the package that ``pacing_url`` or ``observe`` needs
     :raises ValueError: for a value of ``conf`` that is outside its range
     """
     policy = ConfiguredPolicy(conf, group, sleep=sleep, on_retry=on_retry)
     policy.check_pacing()
+    _observe(policy.sinks())
+    policy.observing = True
     provide(policy)
+
+
+class _Observed:
+    """The sinks that the configuration has added, and their names."""
+
+    names: tuple[str, ...] = ()
+    added: tuple[Added, ...] = ()
+
+
+def _observe(names: tuple[str, ...]) -> None:
+    """Add the sinks of these names, in the place of those that the configuration has added before.
+
+    :raises ImportError: if a package is not installed
+    :raises ValueError: for an unknown name
+    """
+    if names == _Observed.names:
+        return
+    from os_retries import observe
+
+    added: list[Added] = []
+    try:
+        added.extend(observe.add(name) for name in names)
+    except BaseException:
+        for each in added:
+            each.remove()
+        raise
+    with _lock:
+        before, _Observed.names, _Observed.added = _Observed.added, names, tuple(added)
+    for each in before:
+        each.remove()
 
 
 def list_opts() -> list[tuple[Any, list[Any]]]:
@@ -85,6 +118,9 @@ class ConfiguredPolicy:
 
     :raises Exception: if a value is invalid at the start: the error of oslo.config or of RetryPolicy
     """
+
+    #: Whether the sinks of events are those of ``observe``.
+    observing = False
 
     def __init__(
         self,
@@ -119,9 +155,15 @@ class ConfiguredPolicy:
 
                 check(url)
 
+    def sinks(self) -> tuple[str, ...]:
+        """Return the names of the sinks of events."""
+        return tuple(self._conf[self._group].observe or ())
+
     def __call__(self, service: str | None) -> RetryPolicy:
         """Return the policy for ``service`` (a service type, or None if it is not known)."""
         try:
+            if self.observing:
+                _observe(self.sinks())  # before the first event: the files may have been read after ``configure``
             policy = self._read(service)
         except Exception as error:  # whatever oslo.config raises for an invalid value
             if str(error) != self._complaint:  # log it once, and not for each call
@@ -200,11 +242,13 @@ def _options(service: str | None = None) -> list[Any]:
             mutable=True,
             secret=option.secret,
         )
-        for option in OPTIONS
+        for option in (OPTIONS if service else OPTIONS + PROCESS_OPTIONS)
     ]
 
 
 def _type(types: Any, option: Option) -> Any:
+    if option.words:
+        return types.List(item_type=types.String())
     if option.kind is list:
         return types.List(item_type=types.Integer(min=int(option.low), max=int(option.high)))
     if option.kind is bool:
@@ -215,7 +259,7 @@ def _type(types: Any, option: Option) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return sorted(value) if isinstance(value, frozenset) else value
+    return sorted(value) if isinstance(value, frozenset | tuple) else value
 
 
 def _numbers(statuses: Any) -> Any:

@@ -1,7 +1,8 @@
-"""The table of options: the name, type, default, range and help text of each.
+"""The tables of options: the name, type, default, range and help text of each.
 
-``RetryPolicy``, the options of oslo.config and the options of ``os-retries run`` are made from this table.  A test
-compares docs/configuration.md with it.
+``RetryPolicy``, the options of oslo.config and the options of ``os-retries run`` are made from ``OPTIONS``.
+``PROCESS_OPTIONS`` are no part of a policy, and hold for the whole process.  A test compares docs/configuration.md with
+both.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Option(NamedTuple):
     """One option.
 
     ``kind``
-        ``int``, ``float``, ``bool`` or ``str``; ``list`` for a list of HTTP statuses.
+        ``int``, ``float``, ``bool`` or ``str``; ``list`` for a list of HTTP statuses, or of words.
     ``default``
         The value that applies if no other is set: the specification's, if it has one.
     ``low``, ``high``
@@ -49,6 +50,8 @@ class Option(NamedTuple):
         The default of ``os-retries run``, if it differs.
     ``secret``
         Whether the value may hold a password.
+    ``words``
+        Whether a list is one of words.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Option(NamedTuple):
     interactive: Any = None
     secret: bool = False
     flag: Flag | None = None
+    words: bool = False
 
 
 OPTIONS = (
@@ -210,6 +214,16 @@ OPTIONS = (
         optional=True,
         interactive="host",
         secret=True,
+    ),
+)
+PROCESS_OPTIONS = (
+    Option(
+        "observe",
+        list,
+        (),
+        "Where the events of calls that fail go: logging, structlog, prometheus, opentelemetry, or several. Each "
+        "but logging needs the extra of its name, such as os-retries[prometheus].",
+        words=True,
     ),
 )
 BY_NAME = {option.name: option for option in OPTIONS}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from os_retries.core import hooks
 
 if TYPE_CHECKING:
+    from os_retries.core.events import Event
     from os_retries.core.evidence import Attempt, Evidence, Retry
 
 __all__ = ["NoWaits"]
@@ -50,17 +51,23 @@ class NoWaits:
         self.retries.append(retry)
         self.attempts.append(retry.attempt)
 
-    def _give_up(self, evidence: Evidence) -> None:
-        self.given_up.append(evidence)
-        self.attempts.append(evidence.attempts[-1])
+    def _note(self, event: Event) -> None:
+        evidence: Evidence | None = getattr(event, "evidence", None)
+        if evidence is not None and hooks.instead_of_sleep == self._retry:  # and not inside another one
+            self.given_up.append(evidence)
+            self.attempts.append(evidence.attempts[-1])
 
     def __enter__(self) -> Self:
-        self._before.append((hooks.instead_of_sleep, hooks.on_give_up))
-        hooks.instead_of_sleep, hooks.on_give_up = self._retry, self._give_up
+        if not self._before:
+            hooks.add(self._note)
+        self._before.append(hooks.instead_of_sleep)
+        hooks.instead_of_sleep = self._retry
         return self
 
     def __exit__(self, *_: object) -> None:
-        hooks.instead_of_sleep, hooks.on_give_up = self._before.pop()
+        hooks.instead_of_sleep = self._before.pop()
+        if not self._before:
+            hooks.remove(self._note)
 
     # python-fixtures' protocol
 

@@ -26,7 +26,7 @@ from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from os_retries import RetryPolicy, attach, execute_with_retries
+from os_retries import RetryPolicy, attach, execute_with_retries, observe
 from os_retries.core import hooks
 from os_retries.creates.markers import KEY
 from os_retries.evidence import GiveUp, LookedUp
@@ -616,7 +616,7 @@ def test_each_outcome_of_a_look_up_is_told_with_the_failure_that_led_to_it(
     service: Service, session: Session, naps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[LookedUp] = []
-    monkeypatch.setattr(hooks, "on_look_up", told.append)
+    monkeypatch.setattr(hooks, "sinks", (lambda event: event.name == "look_up" and told.append(event.record),))
 
     def two(request: requests.PreparedRequest) -> requests.Response:
         service.make(request, count=2)
@@ -631,6 +631,29 @@ def test_each_outcome_of_a_look_up_is_told_with_the_failure_that_led_to_it(
         create(session)
     assert [(each.outcome, len(each.ids)) for each in told] == [("looking", 0), ("not there", 0), ("unclear", 2)]
     assert {(each.service, each.method, each.status) for each in told} == {("block-storage", "POST /v3/volumes", 502)}
+
+
+def test_a_create_that_is_found_reports_its_failed_attempt_and_its_success(
+    service: Service, session: Session, naps: list[float]
+) -> None:
+    """The loop does not see the failure of a create that is found at once."""
+    told: list[observe.Event] = []
+    with observe.add(told.append):
+        service.plan = [(504, True)]
+        create(session)
+        service.plan = [503, (504, True)]
+        create(session)
+    assert [(each.name, each.attempt, each.status) for each in told if each.name != "waited"] == [
+        ("look_up", 1, 504),
+        ("attempt_failed", 1, 504),
+        ("succeeded", 1, None),
+        ("attempt_failed", 1, 503),
+        ("retry", 1, 503),
+        ("look_up", 2, 504),
+        ("attempt_failed", 2, 504),
+        ("succeeded", 2, None),
+    ]
+    assert {(each.verb, each.path) for each in told} == {("POST", "/v3/volumes")}
 
 
 # -- what a look-up must not do

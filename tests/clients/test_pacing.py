@@ -115,7 +115,9 @@ def swift_obeys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     reporter, reasons = Reporter({"quiet": True}), []
-    monkeypatch.setattr(hooks, "on_give_up", lambda evidence: reasons.append(evidence.reason))
+    monkeypatch.setattr(
+        hooks, "sinks", (lambda event: event.name == "give_up" and reasons.append(event.evidence.reason),)
+    )
     swift.obey(swiftclient.client, reporter)
     yield reasons
     policy_module.provide(None)

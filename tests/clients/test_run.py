@@ -248,7 +248,7 @@ def obeying(monkeypatch, tmp_path, cold, cloud):
     given_up = []
     reporter = Reporter({})
     reporter.dice = lambda: 1.0
-    monkeypatch.setattr(hooks, "on_give_up", given_up.append)
+    monkeypatch.setattr(hooks, "sinks", (lambda event: event.name == "give_up" and given_up.append(event.evidence),))
     swift.obey(swiftclient.client, reporter)
 
     def make(name="swift.session", **numbers):
@@ -261,6 +261,16 @@ def obeying(monkeypatch, tmp_path, cold, cloud):
 
     yield make
     policy_module.provide(None)
+
+
+def test_a_call_of_swift_that_succeeds_after_retries_is_reported_as_such(obeying, cloud, naps, monkeypatch):
+    told = []
+    monkeypatch.setattr(hooks, "sinks", (told.append,))
+    connection = obeying()
+    cloud.plan(refusal("swift", 503), method="PUT")
+    connection.put_object("box", "thing", "content")
+    assert [event.name for event in told] == ["attempt_failed", "retry", "waited", "succeeded"]
+    assert {event.method for event in told} == {"put_object box/thing"}
 
 
 @pytest.mark.parametrize("name", ["swift.session", "swift.v1", "swift.v3"])

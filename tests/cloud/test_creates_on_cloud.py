@@ -112,7 +112,7 @@ def world(cloud: Any) -> World:
 @pytest.fixture
 def given_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Evidence]]:
     seen: list[Evidence] = []
-    monkeypatch.setattr(hooks, "on_give_up", seen.append)
+    monkeypatch.setattr(hooks, "sinks", (lambda event: event.name == "give_up" and seen.append(event.evidence),))
     return seen
 
 

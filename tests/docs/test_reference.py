@@ -11,11 +11,12 @@ import pytest
 import os_retries
 import os_retries.evidence
 import os_retries.faults
+import os_retries.observe
 import os_retries.testing
-from os_retries.options import OPTIONS
+from os_retries.options import OPTIONS, PROCESS_OPTIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
-MODULES = (os_retries, os_retries.evidence, os_retries.testing, os_retries.faults)
+MODULES = (os_retries, os_retries.evidence, os_retries.observe, os_retries.testing, os_retries.faults)
 NAMES = [(module.__name__, name) for module in MODULES for name in module.__all__]
 
 
@@ -128,7 +129,7 @@ def test_what_the_page_describes_is_public():
 
 
 def _range(option):
-    if option.kind is list:
+    if option.kind is list and not option.words:
         return f"{option.low:g} to {option.high:g}, each"
     if option.kind in (int, float):
         return f"{option.low:g} to {option.high:.0f}"
@@ -136,7 +137,7 @@ def _range(option):
 
 
 def _default(option):
-    if option.default is None:
+    if option.default in (None, ()):
         return "not set"
     if isinstance(option.default, frozenset):
         return ", ".join(map(str, sorted(option.default)))
@@ -148,4 +149,7 @@ def test_the_table_of_options_has_name_type_default_and_range_of_each():
     table = re.search(r"^## The options\n(.*?)^## ", text, flags=re.MULTILINE | re.DOTALL)[1]
     listed = {name: cells[:3] for name, cells in rows(table).items()}
     kinds = {int: "integer", float: "number", bool: "boolean", list: "list of integers", str: "text"}
-    assert listed == {option.name: [kinds[option.kind], _default(option), _range(option)] for option in OPTIONS}
+    assert listed == {
+        option.name: ["list of words" if option.words else kinds[option.kind], _default(option), _range(option)]
+        for option in OPTIONS + PROCESS_OPTIONS
+    }

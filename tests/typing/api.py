@@ -24,6 +24,7 @@ from os_retries import (
     detach,
     evidence,
     execute_with_retries,
+    observe,
 )
 from os_retries.faults import AtRandom, Entry, Fault, Faults, Request, Script, Symptom, only
 from os_retries.testing import NoWaits
@@ -105,6 +106,21 @@ def policies(conf: Any, sleep: Callable[[float], None]) -> None:
     configure(conf, "timeouts", sleep=sleep, on_retry=count)
     assert_type(client_options("swift", conf), dict[str, Any])
     assert_type(os_retries.__version__, str)
+
+
+def seen() -> None:
+    """Events and their sinks."""
+
+    def sink(event: observe.Event) -> None:
+        assert_type(event.status, int | None)
+        if isinstance(event, observe.GivenUp):
+            assert_type(event.evidence, Evidence)
+
+    with observe.add(sink) as added:
+        assert_type(added, observe.Added)
+    observe.add("prometheus").remove()
+    observe.add(observe.named("logging"))
+    observe.add(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def recorded() -> None:

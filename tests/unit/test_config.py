@@ -16,6 +16,7 @@ from oslo_config import fixture as config_fixture
 import os_retries
 from os_retries import policy
 from os_retries.config import list_opts
+from os_retries.core import hooks
 from os_retries.core.failure import RETRY_CODES
 from os_retries.policy import RetryPolicy, policy_for
 from os_retries.service_types import SERVICE_TYPES
@@ -507,7 +508,7 @@ def test_the_generator_lists_every_option_with_its_default_and_the_services_grou
         "# Deprecated group/name - [retries]/retry_after",
     ):
         assert line in main.splitlines()
-    assert main.count("can be changed without restarting") == 14  # oslo's note on a mutable option
+    assert main.count("can be changed without restarting") == 15  # oslo's note on a mutable option
     for service in SERVICE_TYPES.values():
         assert f"[timeouts_{service.replace('-', '_')}]" in text.splitlines()
     assert "#retries_number = <None>" in text.partition("[timeouts_compute]")[2].splitlines()
@@ -526,8 +527,37 @@ def test_the_sample_itself_can_be_read_and_changes_nothing(files, tmp_path):
 
 def test_every_field_of_the_policy_but_the_hooks_is_an_option():
     fields = set(RetryPolicy.__dataclass_fields__) - {"sleep", "on_retry"}
-    for _group, options in list_opts():
+    main, *services = list_opts()
+    assert {option.name for option in main[1]} == fields | {"observe"}
+    for _group, options in services:
         assert {option.name for option in options} == fields
+
+
+def test_observe_adds_the_sinks_that_it_names_and_removes_those_that_it_named_before(files):
+    os_retries.configure(files.read("[timeouts]\nobserve = logging, structlog\n"))
+    assert len(hooks.sinks) == 2
+    files.mutate("[timeouts]\nobserve = structlog\n")
+    policy_for(None)
+    assert len(hooks.sinks) == 1
+    os_retries.configure(files.read(""))
+    assert hooks.sinks == ()
+
+
+def test_observe_is_read_before_the_first_event_if_the_files_are_read_after_configure(files):
+    conf = cfg.ConfigOpts()
+    os_retries.configure(conf)
+    assert hooks.sinks == ()
+    conf.set_override("observe", ["logging"], "timeouts")
+    policy_for(None)
+    assert len(hooks.sinks) == 1
+    os_retries.configure(files.read(""))
+
+
+def test_an_unknown_sink_is_refused_and_nothing_is_changed(files):
+    with pytest.raises(ValueError, match="unknown sink 'statsd'"):
+        os_retries.configure(files.read("[timeouts]\nobserve = logging, statsd\n"))
+    assert hooks.sinks == ()
+    assert policy._defaults.provider is None
 
 
 def test_an_attempt_timeout_that_is_no_number_leaves_the_last_good_one(files, caplog):

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from os_retries import observe
+from os_retries.core import hooks
 from os_retries.core.failure import Kind
 from os_retries.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry
-from os_retries.policy import RetryPolicy
 from os_retries.run import journal, messages, report, text
 from os_retries.run.report import Elsewhere, Reporter
 from os_retries.run.summary import summary
@@ -39,6 +40,18 @@ def given_up(*attempts, reason=GiveUp.ATTEMPTS, detail="", service="compute", me
 
 def looked_up(outcome="found", ids=("id0",), detail="", status=504, what=""):
     return LookedUp("POST /servers", "compute", outcome, ids, detail, status, what, "req-1")
+
+
+def event(name, record):
+    """The event that the core makes of a record."""
+    told = []
+    with observe.add(told.append):
+        if isinstance(record, Retry):
+            more = {"attempts": record.attempts, "wait": record.attempt.wait, "source": record.source}
+            hooks.tell(name, record, record.attempt, retry=record, **more)
+        else:
+            hooks.tell(name, record, record.attempts[-1], evidence=record)
+    return told[0]
 
 
 @pytest.fixture
@@ -141,8 +154,8 @@ def test_an_error_that_answers_a_request_after_retries_is_not_told_as_given_up(l
     not_found = given_up(
         failed(), failed(2, 404, "req-2", None, Kind.PERMANENT), reason=GiveUp.PERMANENT, method="GET /servers/web"
     )
-    reporter.on_retry(retry(method="GET /servers/web"))
-    reporter.on_give_up(not_found)
+    reporter.on_event(event("Retrying", retry(method="GET /servers/web")))
+    reporter.on_event(event("Answered", not_found))
     assert log.getvalue().splitlines()[1] == (
         "os-retries: compute answered 404 to GET /servers/web · this is its answer, after 1 retry · req-2"
     )
@@ -161,11 +174,10 @@ def test_an_error_that_answers_a_request_after_retries_is_not_told_as_given_up(l
 @pytest.mark.parametrize(
     ("status", "retry_codes"), [(None, [503]), (413, [413, 503]), (404, [404, 503])], ids=["none", "quota", "wanted"]
 )
-def test_an_error_that_may_be_one_of_the_trouble_is_told_as_given_up(status, retry_codes, log, monkeypatch):
-    monkeypatch.setattr(report, "policy_for", lambda _: RetryPolicy(retry_codes=retry_codes))
-    Reporter({}).on_give_up(
-        given_up(failed(), failed(2, status, None, None, Kind.PERMANENT, ""), reason=GiveUp.PERMANENT)
-    )
+def test_an_error_that_may_be_one_of_the_trouble_is_told_as_given_up(status, retry_codes, log):
+    last = failed(2, status, None, None, Kind.PERMANENT, "")
+    assert not given_up(failed(), last, reason=GiveUp.PERMANENT).is_answer(retry_codes)
+    Reporter({}).on_event(event("GivenUp", given_up(failed(), last, reason=GiveUp.PERMANENT)))
     assert "given up after 2 attempts" in log.getvalue()
 
 

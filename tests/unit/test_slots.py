@@ -17,7 +17,7 @@ from novaclient.v2.servers import ServerManager
 from openstack.compute.v2._proxy import Proxy as Compute
 from openstack.image.v2._proxy import Proxy as Image
 
-from os_retries import GiveUp, RetryPolicy, execute_with_retries
+from os_retries import GiveUp, RetryPolicy, execute_with_retries, observe
 from os_retries.core.target import MethodTarget
 from os_retries.pacing.local import FADING, LocalPacer
 from os_retries.pacing.process import pacers
@@ -177,6 +177,22 @@ def test_the_log_and_on_retry_say_that_a_wait_is_the_pacers(monkeypatch, clock, 
     assert "in 60 s at most (pacing)" in caplog.messages[1]
     assert [record.os_retries for record in caplog.records] == retries
     assert len(caplog.messages) == 2
+
+
+def test_a_wait_for_a_slot_has_events_of_its_own(monkeypatch, clock):
+    paced(monkeypatch, 3.0, 2.0, 0.0)
+    told = []
+    with observe.add(told.append):
+        RetryPolicy(sleep=clock.sleep, retry_max_wait=60).execute(Scripted(HttpError(503), "result"))
+    assert [(event.name, getattr(event, "seconds", None), getattr(event, "wait", None)) for event in told] == [
+        ("attempt_failed", None, None),
+        ("retry", None, 10.0),
+        ("waited", 10.0, None),
+        ("paced", None, 60.0),
+        ("waited", 5.0, None),
+        ("succeeded", None, None),
+    ]
+    assert told[-1].waited == 15.0
 
 
 def test_whoever_is_interrupted_while_he_is_told_that_he_waits_leaves_the_queue(monkeypatch, clock):

@@ -74,6 +74,8 @@ def run_attempts(  # noqa: C901
             else:
                 if pacers.watching:
                     pacers.note_answer(describe(method) if failed is None else failed.target, result)
+                if failed is not None:
+                    failed.succeeded()
                 return result
             # Outside the except block, so that the next error does not get this one as its context.
             assert failed is not None

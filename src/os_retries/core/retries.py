@@ -24,7 +24,7 @@ from os_retries.pacing.process import Place, pacers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from os_retries.core.failure import Failure
     from os_retries.core.protocols import Policy, Target
@@ -60,6 +60,9 @@ class FailedCall:
         self.stopped = False
         #: The failure that led to the present wait: its error, the policy, and what was read from the error.
         self.waiting_with: tuple[Exception, Policy, Failure] | None = None
+        self.last_retry: Retry | None = None
+        #: The wait that the sinks have been told of, and when it began.
+        self.told_wait: tuple[Retry, float] | None = None
         self.place = Place()
 
     def after(self, error: Exception, since: int) -> Retry | None:
@@ -129,6 +132,7 @@ class FailedCall:
         attempt = self._add(failure, wait.seconds)
         attempts = policy.retries_number + 1
         retry = Retry(self.target.name(), self.target.service(), attempt, attempts, wait.source)
+        hooks.tell("AttemptFailed", retry, attempt)
         log.warning(
             "%s %s%s; attempt %d of %d, next in %s s (%s)",
             *_who(retry, attempt),
@@ -138,8 +142,20 @@ class FailedCall:
             wait.source,
             extra={"os_retries": retry},
         )
-        _call_hook(policy, retry)
+        self._begin_wait(policy, retry, "Retrying", attempts=attempts, wait=wait.seconds, source=wait.source)
         return retry
+
+    def _begin_wait(self, policy: Policy, retry: Retry, event: str, **more: Any) -> None:
+        hooks.tell(event, retry, retry.attempt, retry=retry, **more)
+        self.last_retry, self.told_wait = retry, (retry, self.clock())
+        _call_hook(policy, retry)
+
+    def _end_wait(self) -> None:
+        """Tell the sinks that the wait is over, if they have been told of one."""
+        if self.told_wait is not None:
+            (retry, began), self.told_wait = self.told_wait, None
+            passed = 0.0 if hooks.instead_of_sleep is not None else self.clock() - began
+            hooks.tell("Waited", retry, retry.attempt, seconds=passed, source=retry.source)
 
     def _give_up(self, error: Exception, policy: Policy, failure: Failure, reason: GiveUp) -> None:
         """Leave the evidence on ``error``, which is about to be raised, and in the log."""
@@ -156,7 +172,10 @@ class FailedCall:
         if reason is GiveUp.NOT_REPEATABLE:
             self.scope.not_repeatable = ordinal
         self.target.add_evidence(error, evidence)
-        if evidence.is_answer(policy.retry_codes):
+        if not unsent:
+            hooks.tell("AttemptFailed", evidence, attempt)
+        answered = evidence.is_answer(policy.retry_codes)
+        if answered:
             retries = attempt.number - 1
             words = "retry" if retries == 1 else "retries"
             log.info("%s %s%s after %d %s", *_who(evidence, attempt), retries, words, extra={"os_retries": evidence})
@@ -170,8 +189,7 @@ class FailedCall:
                 detail,
                 extra={"os_retries": evidence},
             )
-        if hooks.on_give_up is not None:
-            hooks.on_give_up(evidence)
+        hooks.tell("Answered" if answered else "GivenUp", evidence, attempt, evidence=evidence)
 
     def _add(self, failure: Failure, wait: float | None = None) -> Attempt:
         number = len(self.attempts) + 1
@@ -188,8 +206,10 @@ class FailedCall:
         with self.target.waiting():
             if hooks.instead_of_sleep is not None:
                 hooks.instead_of_sleep(retry)
+                self._end_wait()
                 return
             time_passes = self._sleep(retry.attempt.wait or 0.0)
+            self._end_wait()
             goes_on = not self.stopped and (not time_passes or self._has_slot(retry))
         if not goes_on:
             error, policy, failure = cast("tuple[Exception, Policy, Failure]", self.waiting_with)
@@ -220,6 +240,7 @@ class FailedCall:
         has_slot, waited = self.place.wait(
             self._sleep, extra_left, lambda: self._tell_of_pacing(policy, replace(retry, source="pacing"), extra_left)
         )
+        self._end_wait()
         if waited > 0.0:
             self.scope.extra_waited += waited
             attempt = self.attempts[-1]
@@ -241,10 +262,17 @@ class FailedCall:
             at_most,
             extra={"os_retries": retry},
         )
-        _call_hook(policy, retry)
+        self._begin_wait(policy, retry, "Paced", wait=at_most)
+
+    def succeeded(self) -> None:
+        """Tell the sinks that the call has succeeded after retries."""
+        if self.last_retry is not None:
+            waited = sum(attempt.wait or 0.0 for attempt in self.attempts)
+            hooks.tell("Succeeded", self.last_retry, len(self.attempts) + 1, waited=waited)
 
     def close(self) -> None:
         """End the call, and give up its place in the queue of the pacer."""
+        self._end_wait()  # a wait that was interrupted
         self.waiting_with = None
         self.place.close()
 

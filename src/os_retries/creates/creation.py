@@ -59,6 +59,7 @@ class Creation:
         self._without: Create | None = None
         #: Whether an equal create was in flight in this process, so that a new resource may belong to either.
         self.crowded = False
+        self.failed_attempts = 0
         self._keeper = Keeper(create, Tools(self._get, self._wait, _clock))
 
     def mark(self, kwargs: dict[str, Any]) -> None:
@@ -150,6 +151,7 @@ class Creation:
             the look-up has shown
         """
         self._policy = policy
+        self.failed_attempts += 1
         if self.create.recipe.refused:
             lost = failure.kind is Kind.MAYBE_PROCESSED
             return None, replace(failure, note=self.create.recipe.refused) if lost else failure
@@ -331,8 +333,15 @@ class Creation:
         named = f": {', '.join(record.ids)}" if record.ids else ""
         level = logging.INFO if outcome == "looking" else logging.WARNING
         log.log(level, "%s %s; %s%s", self._who, lost, words, named, extra={"os_retries": record})
-        if hooks.on_look_up is not None:
-            hooks.on_look_up(record)
+        hooks.tell(
+            "CreateLookedUp",
+            record,
+            record,
+            attempt=self.failed_attempts,
+            outcome=outcome,
+            ids=record.ids,
+            record=record,
+        )
 
     def _unclear(self, failure: Failure, finding: Finding) -> Failure:
         self._tell("unclear", f"looked up without a result: {finding.problem}", finding.ids, finding.problem)

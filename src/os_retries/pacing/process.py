@@ -62,6 +62,11 @@ class Locked:
         with self._lock:
             self._pacer.call_ended()
 
+    def slots(self) -> float | None:
+        """Return the slots a second; None if the endpoint is not in trouble."""
+        with self._lock:
+            return self._pacer.rate if self._pacer.trouble else None
+
     def idle(self, now: float) -> bool:
         """Return whether the pacer can be discarded."""
         with self._lock:
@@ -135,6 +140,16 @@ class Pacers:
             with self._lock:
                 # A call that waits for a slot has not failed recently, but the pacer must still hear of successes.
                 self.watching = not all(each.idle(now) for its in self._pacers.values() for each in its.values())
+
+    def slots(self) -> dict[str, float]:
+        """Return the slots a second of each endpoint in trouble, as far as this process alone decides about them."""
+        found: dict[str, float] = {}
+        for endpoint, its in tuple(self._pacers.items()):
+            for pacer in tuple(its.values()):
+                rate = pacer.slots() if isinstance(pacer, Locked) else None
+                if rate is not None:
+                    found[endpoint] = rate
+        return found
 
     def turn(self) -> Turn:
         """Return a new Turn for a call that has failed for the first time."""

@@ -32,8 +32,7 @@ def set_up() -> Reporter:
     reporter = Reporter(os.environ)
     policies = read_policies(os.environ["OSRETRIES_POLICY"], reporter)
     provide(lambda service: policies.get(service) or policies[None])
-    hooks.on_give_up = reporter.on_give_up
-    hooks.on_look_up = reporter.on_look_up
+    hooks.add(reporter.on_event)
     Elsewhere.install()
     logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))
     return reporter
@@ -42,8 +41,7 @@ def set_up() -> Reporter:
 def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:
     """Read the text that ``os_retries.run.policies.write_policies`` has written."""
     return {
-        service or None: RetryPolicy(**values, sleep=reporter.sleep, on_retry=reporter.on_retry)
-        for service, values in json.loads(text).items()
+        service or None: RetryPolicy(**values, sleep=reporter.sleep) for service, values in json.loads(text).items()
     }
 
 

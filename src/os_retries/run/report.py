@@ -14,9 +14,8 @@ import random
 import sys
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from os_retries.policy import policy_for
 from os_retries.run.journal import append
 from os_retries.run.messages import (
     answered_event,
@@ -32,7 +31,7 @@ from os_retries.run.messages import (
 from os_retries.run.text import fitting, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from os_retries.core.evidence import Evidence, LookedUp, Retry
     from os_retries.run.messages import Event
@@ -44,15 +43,31 @@ _about: ContextVar[Event | None] = ContextVar("os_retries.run", default=None)
 
 
 class Reporter:
-    """Hooks for a RetryPolicy: ``on_retry`` is followed by ``sleep``; ``on_give_up`` comes last."""
+    """A sink of events, and the ``sleep`` of a RetryPolicy, which counts down what the last event was about."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.quiet = bool(environ.get("OSRETRIES_QUIET"))
         self._journal = environ.get("OSRETRIES_JOURNAL")
         self._log_json = environ.get("OSRETRIES_LOG_JSON")
         self._waiting: dict[object, tuple[float, Event]] = {}  # until when, and about what
+        self._reports: dict[str, Callable[[Any], None]] = {
+            "retry": lambda event: self.on_retry(event.retry),
+            "paced": lambda event: self.on_retry(event.retry),
+            "answered": lambda event: self.on_answer(event.evidence),
+            "give_up": lambda event: self.on_give_up(event.evidence),
+            "look_up": lambda event: self.on_look_up(event.record),
+        }
 
     dice = staticmethod(random.random)
+
+    def on_event(self, event: Any) -> None:
+        """Report an event, if it is one that the operator reads about.
+
+        It is told from others by its name, because the classes of events are loaded at the first failure only.
+        """
+        report_it = self._reports.get(event.name)
+        if report_it is not None:
+            report_it(event)
 
     def on_retry(self, retry: Retry) -> None:
         """Report a retry, before its wait."""
@@ -63,15 +78,16 @@ class Reporter:
             self._say(retry_line(event))
 
     def on_give_up(self, evidence: Evidence) -> None:
-        """Report a request that is not sent again: it is given up, or its error is its answer."""
-        if evidence.is_answer(policy_for(evidence.service).retry_codes):
-            event = answered_event(evidence)
-            self._record(event)
-            self._say(answered_line(event))
-            return
+        """Report a request that is given up."""
         event = give_up_event(evidence)
         self._record(event)
         self._say(give_up_line(event))
+
+    def on_answer(self, evidence: Evidence) -> None:
+        """Report a request whose error, after retries, is its answer."""
+        event = answered_event(evidence)
+        self._record(event)
+        self._say(answered_line(event))
 
     def on_look_up(self, record: LookedUp) -> None:
         """Report the look-up of a create whose answer was lost: that it has begun, or its outcome."""

@@ -207,6 +207,7 @@ def _observed(
         else:
             if pacers.watching:
                 pacers.note_success(loop.endpoint(result))
+            loop.failed.succeeded()
             return result
         finally:
             loop.failed.close()

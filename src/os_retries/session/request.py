@@ -8,7 +8,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from os_retries.core import hooks
 from os_retries.core.deadlines import deadline_in
+from os_retries.core.evidence import Attempt, Retry
 from os_retries.core.exceptions import chain, get
 from os_retries.core.loop import run_attempts
 from os_retries.core.retries import raise_again
@@ -22,6 +24,7 @@ from os_retries.session.tokens import send_made_inside
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from os_retries.core.failure import Failure
     from os_retries.session.attachment import Attachment
     from os_retries.session.bodies import Body
 
@@ -143,11 +146,22 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
             if response is None:
                 target.judged = error, failure
                 raise
+            _tell_found(target, failure, creation.failed_attempts)
             return response
     else:
         return creation.after_success(response, target.policy)
     target.creation = target.judged = None
     return _attempt(target, original, None)
+
+
+def _tell_found(target: RequestTarget, failure: Failure, number: int) -> None:
+    """Tell the sinks of the failed attempt of a create that was found: the loop does not see this failure."""
+    if hooks.sinks:
+        attempt = Attempt(number, failure.status, failure.request_id, None, failure.kind, failure.what)
+        who = Retry(target.name(), target.service(), attempt, 0, "")
+        hooks.tell("AttemptFailed", who, attempt)
+        if number == 1:  # after an earlier failure the loop reports the success
+            hooks.tell("Succeeded", who, number)
 
 
 def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body) -> Any:

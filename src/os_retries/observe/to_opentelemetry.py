@@ -1,0 +1,76 @@
+"""The sink for OpenTelemetry: the table of ``metrics``, and events on the span in which the call is made.
+
+Attributes that OpenTelemetry has a name for have that name: ``http.request.method``, ``url.template``,
+``http.response.status_code``, ``http.request.resend_count``.  Which attempts were made is in the events of the caller's
+span; each request may have a span of its own, which the instrumentation of requests makes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import Observation
+
+from os_retries.observe.fields import fields_of
+from os_retries.observe.metrics import METRICS, PREFIX, changes
+from os_retries.pacing.process import pacers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from os_retries.core.events import Event
+
+#: By label or field: the attribute.  The others get our prefix.
+NAMES = {
+    "verb": "http.request.method",
+    "path": "url.template",
+    "status": "http.response.status_code",
+    "attempt": "http.request.resend_count",
+}
+_SLOTS = "slots_per_second"
+
+
+def make(*, meter_provider: Any = None) -> Callable[[Event], None]:
+    """Return the sink.
+
+    :param meter_provider: None for the global one
+    """
+    meter = metrics.get_meter("os_retries", meter_provider=meter_provider)
+    adders: dict[str, Callable[..., None]] = {}
+    for name, metric in METRICS.items():
+        how = {"unit": metric.unit, "description": metric.help}
+        if name == _SLOTS:
+            meter.create_observable_gauge(f"{PREFIX}.{name}", callbacks=[_slots], **how)
+        elif metric.counts:
+            adders[name] = meter.create_counter(f"{PREFIX}.{name}", **how).add
+        else:
+            adders[name] = meter.create_up_down_counter(f"{PREFIX}.{name}", **how).add
+
+    def sink(event: Event) -> None:
+        for change in changes(event):
+            labels = zip(METRICS[change.name].labels, change.labels, strict=True)
+            adders[change.name](change.by, attributes_of({name: value for name, value in labels if value}))
+        span = trace.get_current_span()
+        if span.is_recording():
+            fields = fields_of(event)
+            span.add_event(f"{PREFIX}.{event.name}", attributes_of(fields))
+
+    return sink
+
+
+def attributes_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return labels or fields as attributes.  The number of the first attempt, which is no re-send, is left out."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name == "attempt":
+            if value > 1:
+                found[NAMES[name]] = value - 1
+        else:
+            found[NAMES.get(name, f"{PREFIX}.{name}")] = int(value) if name == "status" else value
+    return found
+
+
+def _slots(_options: object) -> Iterator[Observation]:
+    for endpoint, rate in pacers.slots().items():
+        yield Observation(rate, {f"{PREFIX}.endpoint": endpoint})
