@@ -46,6 +46,8 @@ class Cloud:
     ports: dict[str, int] = dataclasses.field(default_factory=dict)
     without: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Variables that the services get in addition to those of every sandbox."""
 
     etc = property(lambda self: self.root / "etc")
     log = property(lambda self: self.root / "log")
@@ -92,7 +94,13 @@ class Cloud:
                 raise ValueError("was made by another version of the sandbox")
             if content["root"] != str(root):
                 raise ValueError(f"was made at another place, {content['root']}")
-            return cls(root, dict(content["ports"]), tuple(content["without"]), tuple(content["services"]))
+            return cls(
+                root,
+                dict(content["ports"]),
+                tuple(content["without"]),
+                tuple(content["services"]),
+                dict(content["environment"]),
+            )
         except (KeyError, TypeError, AttributeError):
             raise ValueError("has an unreadable cloud.json") from None
 

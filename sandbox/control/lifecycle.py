@@ -6,6 +6,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import socket
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from services import ALL, EXTRAS, KNOWN
@@ -44,6 +45,7 @@ def up(
     only: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
     fresh: bool = False,
 ) -> Cloud:
     """Start the sandbox at `root` from any state, and wait until its services answer.
@@ -56,6 +58,7 @@ def up(
         install(say)
         cloud = recall(root, say)
         cloud.services, cloud.without = (*(only or tuple(ALL)), *more), tuple(sorted(without))
+        cloud.environment = dict(environment or {})
         extras.install(chosen_extras(cloud), say)
         children = Children(cloud)
         try:
@@ -292,7 +295,8 @@ def fingerprint(cloud: Cloud, name: str) -> str:
     """Return a hash of everything with which a service is started. A service with another hash is restarted."""
     config = "".join(render(sections) for sections in KNOWN[name].config(cloud).values())
     installed = extras.version_of(name) if name in EXTRAS else (VENV / ".installed").read_text()
-    return hashlib.sha256(f"{version()} {installed} {config}".encode()).hexdigest()[:16]
+    environment = json.dumps(cloud.environment, sort_keys=True)
+    return hashlib.sha256(f"{version()} {installed} {config} {environment}".encode()).hexdigest()[:16]
 
 
 def wait(cloud: Cloud, start: Start, say: Say) -> None:

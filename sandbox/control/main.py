@@ -106,6 +106,14 @@ def parse() -> argparse.Namespace:
         metavar="PART,...",
         help="leave these parts out: " + "; ".join(f"{name} ({what})" for name, what in OPTIONAL.items()),
     )
+    start.add_argument(
+        "--env",
+        type=variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="give the services this variable, such as http_proxy for a proxy between the services; can be repeated",
+    )
     command("down", down, "stop the sandbox and keep its data")
     command("status", status, "print one line for each service; exit with 0 if all services answer, with 1 if not")
     shell = command("env", env, f'print the environment of a user, for: eval "$({COMMAND} env)"')
@@ -120,9 +128,19 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def variable(text: str) -> tuple[str, str]:
+    """Read the argument NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def up(root: Path, args: argparse.Namespace) -> int:
     begin = time.monotonic()
-    lifecycle.up(root, progress(), only=args.only, more=args.more, without=args.without)
+    lifecycle.up(
+        root, progress(), only=args.only, more=args.more, without=args.without, environment=dict(args.env)
+    )
     summary(begin)
     return 0
 
@@ -135,10 +153,11 @@ def down(root: Path, _args: argparse.Namespace) -> int:
 def reset(root: Path, _args: argparse.Namespace) -> int:
     begin = time.monotonic()
     only = without = ()
+    environment: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
         known = Cloud.load(root)
-        only, without = known.services, known.without
-    lifecycle.up(root, progress(), only=only, without=without, fresh=True)
+        only, without, environment = known.services, known.without, known.environment
+    lifecycle.up(root, progress(), only=only, without=without, environment=environment, fresh=True)
     summary(begin)
     return 0
 

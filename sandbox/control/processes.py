@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .cloud import Cloud
@@ -117,7 +117,9 @@ class Children:
         self._lock = threading.Lock()
         self._closed = False
 
-    def _popen(self, argv: Iterable[object], log: Path, **options) -> subprocess.Popen:
+    def _popen(
+        self, argv: Iterable[object], log: Path, more: Mapping[str, str] | None = None, **options
+    ) -> subprocess.Popen:
         with self._lock, log.open("ab") as output:
             self.check()
             # The child gets a session of its own, so that Ctrl-C reaches only this program, which then stops the child.
@@ -126,7 +128,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment(self.cloud),
+                env=environment(self.cloud) | (more or {}),
                 cwd=self.cloud.root,
                 start_new_session=True,
                 **options,
@@ -151,7 +153,7 @@ class Children:
         begin = log.stat().st_size if log.exists() else 0
         pairs = [f"{sock.getsockname()[1]}={sock.fileno()}" for sock in sockets]
         argv = ["-W", "ignore", SERVE, name, self.cloud.root, fingerprint, *pairs]
-        child = self._popen(argv, log, pass_fds=[sock.fileno() for sock in sockets])
+        child = self._popen(argv, log, self.cloud.environment, pass_fds=[sock.fileno() for sock in sockets])
         for sock in sockets:
             sock.close()  # our copy: with it open, clients of a service that has exited would hang
         return Start(name, child, log, begin)
