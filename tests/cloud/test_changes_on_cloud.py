@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import uuid
@@ -13,6 +14,7 @@ import pytest
 
 from os_retries.faults import Fault, only
 
+from .creates import block_storage
 from .test_creates_on_cloud import AFTER, BEFORE, World, fresh
 
 pytestmark = pytest.mark.cloud
@@ -335,6 +337,42 @@ def test_a_conflict_of_generations_after_a_lost_answer_is_read_by_a_look(world: 
     clean.delete(f"/resource_providers/{provider}", **at)
 
 
+@pytest.mark.parametrize("way", [LOST, NEVER_SEEN], ids=["after", "before"])
+@pytest.mark.parametrize("looks", [[], [BEFORE["503"], BEFORE["reset"]]], ids=["", "look-fails"])
+def test_allocations_of_several_consumers_are_replaced_together(world: World, way: Fault, looks: list[Fault]) -> None:
+    """Nova moves a server's allocation so.  The consumers' generations let placement refuse the repeat."""
+    at = {"endpoint_filter": {"service_type": "placement"}, "headers": {"OpenStack-API-Version": "placement 1.28"}}
+    clean, session = world.clean["admin"].session, world.clients["admin"].session
+    provider = clean.post("/resource_providers", json={"name": fresh()}, **at).json()["uuid"]
+    inventory = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 8}}}
+    clean.put(f"/resource_providers/{provider}/inventories", json=inventory, **at)
+    server, move = str(uuid.uuid4()), str(uuid.uuid4())
+    world.attach()
+
+    def allocation(resources: int, generation: int | None) -> dict[str, Any]:
+        there = {provider: {"resources": {"VCPU": resources}}} if resources else {}
+        return {"allocations": there, "consumer_generation": generation, "project_id": "p", "user_id": "u"}
+
+    def generation(consumer: str) -> Any:
+        return clean.get(f"/allocations/{consumer}", **at).json().get("consumer_generation")
+
+    for server_has, move_has in ((2, 0), (3, 2), (3, 0), (0, 0)):
+        body = {server: allocation(server_has, generation(server))}
+        if move_has or generation(move):
+            body |= {move: allocation(move_has, generation(move))}
+        world.creates.left[:], world.creates.only = [way], only(verb="POST", path="/allocations$")
+        world.lookups.left[:], world.lookups.only = list(looks), only(verb="GET", path="/allocations/")
+        world.faults.record.clear()
+        answer = session.post("/allocations", json=body, **at)
+        sent = sum(world.creates.only(entry.request) for entry in world.faults.record)
+        assert (answer.status_code, answer.content, sent) == (204, b"", 2)
+        for consumer, wanted in (server, server_has), (move, move_has):
+            there = clean.get(f"/allocations/{consumer}", **at).json()["allocations"]
+            assert [each["resources"]["VCPU"] for each in there.values()] == ([wanted] if wanted else [])
+    world.lookups.left.clear()
+    clean.delete(f"/resource_providers/{provider}", **at)
+
+
 def test_a_conflict_of_generations_that_is_anothers_goes_up(world: World) -> None:
     at = {"endpoint_filter": {"service_type": "placement"}, "headers": {"OpenStack-API-Version": "placement 1.28"}}
     clean, session = world.clean["admin"].session, world.clients["admin"].session
@@ -349,6 +387,32 @@ def test_a_conflict_of_generations_that_is_anothers_goes_up(world: World) -> Non
     assert answer.status_code == 409
     assert clean.get(where, **at).json()["inventories"]["VCPU"]["reserved"] == 1
     clean.delete(f"/resource_providers/{provider}", **at)
+
+
+@pytest.mark.parametrize("way", [LOST, NEVER_SEEN], ids=["after", "before"])
+def test_what_services_tell_each_other_of_a_state_may_be_told_twice(world: World, way: Fault) -> None:
+    """Nova completes an attachment and takes a detachment back; neutron and cinder send events to nova."""
+    clean = world.clean["admin"]
+    volume = block_storage.a_volume(clean)
+    attachment = clean.cinder.attachments.create(volume, None, str(uuid.uuid4()))["id"]
+    status = functools.partial(block_storage.shown, clean, volume)
+    event = {"name": "network-changed", "server_uuid": clean.server}
+    for service, microversion, path, body, states in (
+        ("block-storage", "volume 3.44", f"/attachments/{attachment}/action", {"os-complete": None}, "in-use"),
+        ("block-storage", "volume 3.44", f"/volumes/{volume}/action", {"os-roll_detaching": None}, "in-use"),
+        ("compute", "compute 2.1", "/os-server-external-events", {"events": [event]}, "in-use"),
+    ):
+        world.attach()
+        world.creates.left[:], world.creates.only = [way], only(verb="POST", path=f"{path}$")
+        world.faults.record.clear()
+        answer = world.clients["admin"].session.post(
+            path, json=body, endpoint_filter={"service_type": service}, headers={"OpenStack-API-Version": microversion}
+        )
+        assert answer.status_code in (200, 202, 204)
+        assert sum(world.creates.only(entry.request) for entry in world.faults.record) == 2
+        assert status()["status"] == states
+    clean.cinder.attachments.delete(attachment)
+    clean.delete("block-storage", f"/volumes/{volume}")
 
 
 @pytest.fixture

@@ -191,6 +191,18 @@ def test_a_look_up_that_fails_once_is_made_again(world: World, kind: Kind) -> No
     one_and_the_callers(world, kind, name, made)
 
 
+@pytest.mark.parametrize("name", ["cinder-attachment", "nova-server-group"])
+def test_what_is_there_is_asked_for_until_it_is_told_and_only_then_is_the_create_sent(world: World, name: str) -> None:
+    """The service is away for a while: first for the list of what is there, and then it loses the create's answer."""
+    kind = KINDS[name]
+    clients, _clean, setting = world.ready(kind)
+    wanted = fresh()
+    world.plan(kind, [Fault.lost(502)], [Fault.refused(503)] * 5)
+    made = kind.create(clients, setting, wanted)
+    assert world.sent(kind) == 1
+    one_and_the_callers(world, kind, wanted, made)
+
+
 @pytest.mark.parametrize("fault", [Fault.refused(503), Fault.refused(403), Fault.stall()], ids=str)
 def test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error(
     world: World, kind: Kind, fault: Fault, given_up: list[Evidence]

@@ -447,7 +447,6 @@ def test_the_callers_own_password_is_kept() -> None:
         ("compute", "/servers/1/action", {"trigger_crash_dump": None}),
         ("identity", "/users/1/credentials/OS-EC2", {"tenant_id": "1"}),
         ("block-storage", "/volume-transfers", {"transfer": {"volume_id": "1"}}),
-        ("block-storage", "/attachments", {"attachment": {"volume_uuid": "1"}}),
         ("block-storage", "/groups", {"group": {"name": "x"}}),
         ("block-storage", "/groups/action", {"create-from-src": {"name": "x"}}),
         ("block-storage", "/group_snapshots", {"group_snapshot": {"name": "x"}}),

@@ -140,3 +140,32 @@ def test_a_resource_provider_with_an_id_of_the_callers_own_is_equal_in_all(name:
     assert create is not None
     assert create.body == {"name": "x", "uuid": "mine"}
     assert look(create, lambda _get: Reply(200, {"uuid": "mine", "name": name})).found is there
+
+
+@pytest.mark.parametrize(
+    ("connector", "status", "there"),
+    [(None, "reserved", True), ({"host": "h"}, "reserved", None), ({"host": "h"}, "attaching", True)],
+)
+def test_an_attachment_with_a_connector_is_complete_when_the_volume_s_host_has_answered(
+    connector: Any, status: str, there: bool | None
+) -> None:
+    create = create_for(
+        "block-storage",
+        "/attachments",
+        {"attachment": {"volume_uuid": "v", "instance_uuid": "s", "connector": connector}},
+    )
+    assert create is not None
+    assert create.is_ours({"id": "1", "volume_id": "v", "instance": "s", "status": status}) is there
+    assert create.is_ours({"id": "1", "volume_id": "v", "instance": "other", "status": status}) is False
+    assert (
+        create.knowing([{"id": "1"}]).is_ours({"id": "1", "volume_id": "v", "instance": "s", "status": status}) is False
+    )
+
+
+@pytest.mark.parametrize(("status", "there"), [("detaching", True), ("in-use", False), ("available", None)])
+def test_a_volume_that_is_free_again_does_not_show_whether_its_detachment_was_begun(
+    status: str, there: bool | None
+) -> None:
+    create = create_for("block-storage", "/volumes/1/action", {"os-begin_detaching": None})
+    assert create is not None
+    assert create.is_ours({"id": "1", "status": status}) is there

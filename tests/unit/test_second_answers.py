@@ -211,3 +211,29 @@ def test_an_allocation_has_succeeded_if_the_consumer_has_been_given_it(change, s
     shown = {"allocations": {"1": resources}, "project_id": "p", "user_id": "u", "consumer_generation": 1} | change
     sent = Sent("PUT", "/allocations/c", body)
     assert read_second(sent, 409, ask(200, shown)) == (Answered(204) if succeeded else None)
+
+
+@pytest.mark.parametrize(
+    ("shown", "succeeded"),
+    [
+        ({"server": {"VCPU": 2}, "move": {}}, True),
+        ({"server": {"VCPU": 2}, "move": {"VCPU": 1}}, False),
+        ({"server": {}, "move": {}}, False),
+    ],
+)
+def test_allocations_of_several_consumers_have_succeeded_if_each_has_what_was_sent(shown, succeeded):
+    """Placement replaces them together, so one that differs shows that this request had no effect."""
+    owner = {"project_id": "p", "user_id": "u", "consumer_generation": 3}
+    body = {
+        "server": {"allocations": {"1": {"resources": {"VCPU": 2}}}, **owner},
+        "move": {"allocations": {}, **owner},
+    }
+
+    def ask_for(url):
+        has = shown[url.removeprefix("/allocations/")]
+        return 200, {"allocations": {"1": {"resources": has}}, **owner} if has else {"allocations": {}}
+
+    sent = Sent("POST", "/allocations?x=1", body)
+    assert read_second(sent, 409, ask_for) is None, "another path"
+    assert read_second(Sent("POST", "/allocations", body), 409, ask_for) == (Answered(204) if succeeded else None)
+    assert read_second(Sent("POST", "/allocations", {"name": "x"}), 409, ask_for) is None, "ironic's"

@@ -5,6 +5,7 @@ This module connects a keystoneauth session with the engine.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from dataclasses import replace
@@ -41,6 +42,9 @@ def _clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+_NOTHING_SENT = Failure(None, kind=Kind.NOT_SENT)
+
+
 class Creation:
     """One create of a session, over all its attempts."""
 
@@ -57,6 +61,8 @@ class Creation:
         self._told = False  # whether the present look-up has been logged
         #: The original create, while it is refused because the existing resources could not be listed.
         self._without: Create | None = None
+        #: Whether the last of these lists failed for a reason that may pass.
+        self._may_be_listed_later = False
         #: Whether an equal create was in flight in this process, so that a new resource may belong to either.
         self.crowded = False
         self.failed_attempts = 0
@@ -77,7 +83,7 @@ class Creation:
             return True
         try:
             twins.add(self)
-            known = there_before(self.create, self._get)
+            known = there_before(self.create, self._get_list)
         except BaseException:
             self.close()
             raise
@@ -91,6 +97,34 @@ class Creation:
         self.create = replace(self.create, groups={**self.create.groups, **whose}).knowing(known)
         self._keeper = Keeper(self.create, self._keeper.tools)
         return True
+
+    def _get_list(self, get: Get) -> Reply:
+        reply = self._get(get)
+        self._may_be_listed_later = reply.again
+        return reply
+
+    def before_first_send(self, kwargs: dict[str, Any]) -> None:
+        """List the existing resources again, with the waits of the policy, if that failed for a reason that may pass.
+
+        Without the list a lost answer could not be looked up.  The create itself would most likely fail as well.
+        """
+        if self._without is not None and self._may_be_listed_later:
+            self._failure, self._told = None, True  # no answer was lost, so there is nothing to tell
+            self._guarded(functools.partial(self._list_again, kwargs), _NOTHING_SENT)
+
+    def _list_again(self, kwargs: dict[str, Any], failure: Failure) -> tuple[Any, Failure]:
+        policy, number = self._policy, 0
+        while self._without is not None and self._may_be_listed_later and number < policy.retries_number:
+            number += 1
+            seconds = policy.own_wait(number)
+            if current_scope().extra_waited + seconds > policy.retry_max_wait:
+                break
+            log.info("%s is not sent yet; what is there cannot be listed; again in %g s", self._who, seconds)
+            if self._wait(seconds):
+                break
+            self.create, self._without = self._without, None
+            self.mark(kwargs)
+        return None, failure
 
     def _whose(self, holds: Mapping[str, str]) -> dict[str, str] | None:
         """Return the user and the project, as far as the recipe compares them; None if one of them is not known."""

@@ -124,7 +124,9 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
     creation, handled = target.creation, sys.exception()
     if creation is None:  # the service has refused the marker, and the create is sent without it
         return _attempt(target, original, None)
-    if target.judged is not None:
+    if target.judged is None:
+        creation.before_first_send(target.kwargs)
+    else:
         error, failure = target.judged
         response, failure = creation.before_send(failure, target.kwargs)
         if response is not None:

@@ -1,7 +1,8 @@
 """Second answers: errors in answer to a repeat, which show that the first attempt has taken effect.
 
-A PUT or a DELETE is repeated after a lost answer.  The service may answer the repeat with an error, because the first
-request has done its work: the volume is already being deleted, or the image already has its data.
+A PUT or a DELETE is repeated after a lost answer, and so is a POST that replaces something.  The service may answer the
+repeat with an error, because the first request has done its work: the volume is already being deleted, or the image
+already has its data.
 docs/design/creates.md has the rules.
 
 The functions are pure: the function that sends a GET is an argument.
@@ -134,6 +135,18 @@ def _has_been_allocated(sent: Sent, ask: Ask) -> Answered | None:
     return Answered(204) if same else None
 
 
+def _have_been_allocated(sent: Sent, ask: Ask) -> Answered | None:
+    """Return a success if all consumers already have the allocations that were sent.  They are replaced together."""
+    if not isinstance(sent.json, dict) or not sent.json:
+        return None
+    url = sent.url.partition("?")[0]
+    all_have = all(
+        isinstance(each, dict) and _has_been_allocated(Sent("PUT", f"{url}/{consumer}", each), ask)
+        for consumer, each in sent.json.items()
+    )
+    return Answered(204) if all_have else None
+
+
 def _resources(body: dict[str, Any]) -> dict[str, Any]:
     """Return the resources by their provider: the form that placement returns, and accepts from 1.12 on."""
     allocations = body.get("allocations")
@@ -152,8 +165,13 @@ _ROWS: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | N
     ("PUT", r"\bimages/[^/?]+/file$", (409,), _has_the_bytes),
     ("PUT", _OF_A_PROVIDER, (409,), _has_been_provided),
     ("PUT", r"/allocations/[^/?]+$", (409,), _has_been_allocated),
+    ("POST", r"/allocations$", (409,), _have_been_allocated),
     ("PUT", r".", (409, 412), _is_as_wanted),  # 412: neutron's If-Match, which is kept in each repeat
 )
+
+
+#: The verbs of these requests.
+VERBS = frozenset(verb for verb, *_ in _ROWS)
 
 
 def read_second(sent: Sent, status: int, ask: Ask) -> Answered | None:

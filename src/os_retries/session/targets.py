@@ -16,6 +16,8 @@ from os_retries.core.answers import is_from_service
 from os_retries.core.deadlines import let_through
 from os_retries.core.exceptions import chain, get, read_failure
 from os_retries.core.failure import RETRY_CODES, Failure, Kind
+from os_retries.core.retries import pause
+from os_retries.core.scope import current_scope
 from os_retries.creates.answer import fill_in, set_content
 from os_retries.creates.recognise import creation_for
 from os_retries.creates.requests import Around
@@ -24,7 +26,7 @@ from os_retries.service_types import service_type
 from os_retries.session.context import send_inside
 from os_retries.session.failures import read_answer, read_connection, read_inside
 from os_retries.session.repeatable import is_absolute, is_repeatable
-from os_retries.session.second_answers import Sent, read_second
+from os_retries.session.second_answers import VERBS, Sent, read_second
 
 if TYPE_CHECKING:
     import types
@@ -103,6 +105,7 @@ class RequestTarget(OwnerTarget):
     ambiguous = False
     creation: Creation | None = None
     begun: Creation | None = None  # as ``creation``, but kept when the create is sent again without its marker
+    woken = False  # whether the program's sleep has raised an exception, which is then raised to the caller
     judged: tuple[Exception, Failure] | None = None  # an error, and the failure after its look-up
 
     def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
@@ -161,15 +164,17 @@ class RequestTarget(OwnerTarget):
 
         If so, the response is changed into that of a success.
         """
-        if response is None or not self.ambiguous or self.verb not in ("PUT", "DELETE"):
+        if response is None or not self.ambiguous or self.verb not in VERBS:
             return False
         if self.verb == "DELETE" and response.status_code == 404 and is_from_service(response.headers, response.json):
             _make(response, 204)
             return True
         try:
             sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
-            answered = read_second(sent, response.status_code, lambda url: self._ask(original, url))
+            answered = read_second(sent, response.status_code, lambda url: self._ask_patiently(original, url))
         except Exception as error:  # the GET has failed: the answer stays an error
+            if self.woken:
+                raise
             let_through(error)
             log.debug("%s answered %d to a repeat; the resource could not be read", self.name(), response.status_code)
             return False
@@ -192,6 +197,32 @@ class RequestTarget(OwnerTarget):
         with contextlib.suppress(ValueError):
             return json.loads(data)
         return None
+
+    def _ask_patiently(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
+        """Send a GET, and repeat it with the waits of the policy while it fails for a reason that may pass."""
+        policy, number = self.policy(), 0
+        while True:
+            number += 1
+            try:
+                status, body = self._ask(original, url)
+                if status not in policy.retry_codes:
+                    return status, body
+                problem: Exception | None = None
+            except Exception as error:
+                let_through(error)
+                problem = error
+            seconds = policy.own_wait(number)
+            if number > policy.retries_number or current_scope().extra_waited + seconds > policy.retry_max_wait:
+                raise problem or ValueError(f"answered {status}")
+            if self._wait(seconds, policy):
+                raise problem or ValueError("the program has ended the wait")
+
+    def _wait(self, seconds: float, policy: RetryPolicy) -> bool:
+        try:
+            return pause(seconds, policy.sleep)
+        except BaseException:
+            self.woken = True
+            raise
 
     def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
         """Send a GET with the same session inside this request; it is not repeated on its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from .kinds import RUN, Clients, Kind, listing, removal
@@ -42,6 +43,37 @@ def from_there(_clients: Clients, volume: dict[str, Any], made: int) -> None:
 def group_types(clients: Clients, _setting: Any, name: str) -> list[dict[str, Any]]:
     """List them with the client, for they are there from 3.11 on."""
     return [{"id": each.id} for each in clients.cinder.group_types.list(is_public=None) if each.name == name]
+
+
+def server_of(name: str) -> str:
+    """Name a server.  cinder does not ask nova about it."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+
+
+def attachments(clients: Clients, volume: str, name: str) -> list[dict[str, Any]]:
+    there = clients.cinder.attachments.list(detailed=True, search_opts={"volume_id": volume})
+    return [each.to_dict() for each in there if each.instance == server_of(name)]
+
+
+def complete(clients: Clients, attachment: str) -> None:
+    """Say that a volume is attached, as nova does."""
+    clients.session.post(
+        f"/attachments/{attachment}/action",
+        json={"os-complete": None},
+        endpoint_filter={"service_type": "block-storage"},
+        headers={"OpenStack-API-Version": "volume 3.44"},
+    )
+
+
+def a_volume_in_use(clients: Clients) -> str:
+    volume = a_volume(clients)
+    complete(clients, clients.cinder.attachments.create(volume, None, server_of(volume))["id"])
+    return volume
+
+
+def begin_detaching(clients: Clients, volume: str, _name: str) -> str:
+    clients.cinder.volumes.begin_detaching(volume)
+    return volume
 
 
 KINDS = {
@@ -99,6 +131,29 @@ KINDS = {
         delete=from_there,
         shown=lambda _made, _name: True,
         later=True,
+    ),
+    "cinder-attachment": Kind(
+        service="block-storage",
+        path="/attachments",
+        setting=a_volume,
+        create=lambda clients, volume, name: clients.cinder.attachments.create(volume, None, server_of(name)),
+        ids=lambda made: [made["id"]],
+        listed=attachments,
+        delete=lambda clients, _volume, made: clients.cinder.attachments.delete(made),
+        shown=lambda made, name: (made["instance"], made["status"]) == (server_of(name), "reserved"),
+        baseline=True,
+    ),
+    "cinder-begin-detaching": Kind(
+        service="block-storage",
+        path="/action",
+        setting=a_volume_in_use,
+        create=begin_detaching,
+        ids=lambda made: [made],
+        listed=lambda clients, volume, _name: [
+            each for each in [shown(clients, volume)] if each["status"] == "detaching"
+        ],
+        delete=lambda clients, volume, _made: clients.cinder.volumes.roll_detaching(volume),
+        shown=lambda _made, _name: True,
     ),
 }
 

@@ -111,7 +111,23 @@ def _access(action: str, *, there: bool) -> Recipe:
     )
 
 
+def _is_detaching(found: Item, _sent: Item) -> bool | None:
+    """Compare the state: only the first of two is accepted.  A volume that is free again may have gone through it."""
+    return {"detaching": True, "in-use": False}.get(str(found.get("status")))
+
+
+# -- attachments, which nova asks for ----------------------------------------------------------------------------------
+
+
+def _is_attachment(found: Item, sent: Item) -> bool | None:
+    """Compare the volume and the server.  With a connector it is complete when the volume's host has answered: None."""
+    if (found.get("volume_id"), found.get("instance")) != (sent.get("volume_uuid"), sent.get("instance_uuid")):
+        return False
+    return None if sent.get("connector") and found.get("status") == "reserved" else True
+
+
 _SETS = (
+    "os-roll_detaching",
     "os-set_bootable",
     "os-update_readonly_flag",
     "os-reset_status",
@@ -202,7 +218,11 @@ RECIPES = (
             status=202,
             view=no_body,
         )
-        for action, match in (("os-extend", _is_extended), ("os-retype", _is_retyped))
+        for action, match in (
+            ("os-extend", _is_extended),
+            ("os-retype", _is_retyped),
+            ("os-begin_detaching", _is_detaching),
+        )
     ),
     *(
         Recipe(
@@ -229,7 +249,21 @@ RECIPES = (
         body="transfer",
         refused="the key of a transfer is told only once",
     ),
-    Recipe(path=r"/attachments", body="attachment", refused="cinder takes two of one volume at one server"),
+    Recipe(  # cinder takes two of one volume at one server
+        path=r"/attachments",
+        body="attachment",
+        match=_is_attachment,
+        look=Look(
+            path="{base}/attachments/detail",
+            list="attachments",
+            # An operator's request may be for another project's server.  cinder ignores the parameter for others.
+            query={"volume_id": "{volume_uuid}", "all_tenants": "1"},
+            baseline="id",
+            microversion="3.27",
+        ),
+        status=200,
+    ),
+    Recipe(path=r"/attachments/[^/]+/action", body=None, key="os-complete", harmless=True),  # it sets two states
     Recipe(path=r"/groups", body="group", refused=_ALIKE),
     Recipe(path=r"/groups/action", body="create-from-src", refused=_ALIKE),
     Recipe(path=r"/group_snapshots", body="group_snapshot", refused=_ALIKE),

@@ -310,6 +310,8 @@ RECIPES = (
     Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
     Recipe(**_SNAPSHOT, view=no_body, headers=_image_location),
     *ACTIONS,
+    # Neutron's and cinder's: each tells of a state, which nova then reads or sets.
+    Recipe(path=r"/os-server-external-events", body=None, key="events", harmless=True),
     _server_group(None, since=(2, 13)),
     _server_group("2.13", view=_without_owner),
     Recipe(

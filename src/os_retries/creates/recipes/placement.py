@@ -1,7 +1,7 @@
 """placement; the facts are in docs/design/creates.md#placement.
 
-Only these two are POSTs.  Everything else that `openstack` sends to placement is a PUT or a DELETE: it is repeated, and
-what the repeat is answered is read in os_retries.session.second_answers.
+Everything that `openstack` and nova send to placement beside these POSTs is a PUT or a DELETE: it is repeated, and what
+the repeat is answered is read in os_retries.session.second_answers.
 """
 
 from __future__ import annotations
@@ -41,4 +41,7 @@ RECIPES = (
     ),
     Recipe(**_PROVIDER, since=(1, 20), status=200),
     Recipe(**_PROVIDER, view=no_body),
+    # As a PUT of one consumer's: it replaces what there was.  From 1.28 on a second one is refused, for each consumer
+    # has a generation; os_retries.session.second_answers reads that.
+    Recipe(path=r"/allocations", body=None, harmless=True),
 )
