@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = {name: f"os_retries.{name}.arguments" for name in ("run", "rewrite", "simulate")}
+_COMMANDS = {
+    "run": "os_retries.run.arguments",
+    "env": "os_retries.run.env_arguments",
+    "rewrite": "os_retries.rewrite.arguments",
+    "simulate": "os_retries.simulate.arguments",
+}
 
 
 def parse_and_run(argv: Sequence[str]) -> int:

@@ -33,6 +33,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         usage="os-retries run [options] -- COMMAND [ARGUMENT ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    output = add_numbers(parser)
+    output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
+    parser.set_defaults(body=_run)
+
+
+def add_numbers(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options that ``run`` and ``env`` share; return the group for those about output."""
     numbers = parser.add_argument_group("how often and how fast")
     output = parser.add_argument_group("what is reported")
     creates = parser.add_argument_group("creates")
@@ -45,13 +52,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="take the numbers from [timeouts] of an oslo.config file, where unset ones are the specification's "
         "(10 seconds, constant, no timeout); the options above override it",
     )
-    output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
+    numbers.add_argument(
+        "--service-config",
+        action="store_true",
+        help="for a service of OpenStack: take the numbers from [timeouts] of its own configuration, as soon as it has "
+        "read its files, and again when it reads them again; the options and the file above apply until then",
+    )
     output.add_argument(
         "--log-json",
         metavar="FILE",
         help="append one JSON object for each retry, and for each request that is given up or answered with an error",
     )
-    parser.set_defaults(body=_run)
+    return output
 
 
 def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> None:
@@ -71,6 +83,12 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.exit(2, "os-retries run: there is no command after --\n")
     try:
         how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
-        return run_command(arguments.command, write_policies(how), quiet=arguments.quiet, log_json=arguments.log_json)
+        return run_command(
+            arguments.command,
+            write_policies(how),
+            quiet=arguments.quiet,
+            log_json=arguments.log_json,
+            service_config=arguments.service_config,
+        )
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")

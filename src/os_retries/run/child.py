@@ -31,7 +31,12 @@ def set_up() -> Reporter:
     """Read the policies and the destinations of reports from the environment, once, and set the hooks."""
     reporter = Reporter(os.environ)
     policies = read_policies(os.environ["OSRETRIES_POLICY"], reporter)
-    provide(lambda service: policies.get(service) or policies[None])
+    provider: Callable[[str | None], RetryPolicy] = lambda service: policies.get(service) or policies[None]  # noqa: E731
+    if os.environ.get("OSRETRIES_SERVICE_CONFIG"):
+        from os_retries.run.service_config import ServicesPolicy
+
+        provider = ServicesPolicy(provider, reporter)
+    provide(provider)
     hooks.add(reporter.on_event)
     Elsewhere.install()
     logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))

@@ -37,13 +37,21 @@ def run_with_defaults(command: Sequence[str]) -> int:
     return run_command(command, default_policies())
 
 
-def run_command(command: Sequence[str], policies: str, *, quiet: bool = False, log_json: str | None = None) -> int:
+def run_command(
+    command: Sequence[str],
+    policies: str,
+    *,
+    quiet: bool = False,
+    log_json: str | None = None,
+    service_config: bool = False,
+) -> int:
     """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
 
     Signals reach the command, and a signal that ends it ends this process too.  With ``quiet`` the command takes the
     place of this process, and this function does not return.
 
     :param policies: as text, which ``policies.write_policies`` makes
+    :param service_config: whether the command is a service whose own configuration has the numbers
     :raises UsageError: if ``log_json`` cannot be written
     """
     environ = dict(os.environ)
@@ -54,15 +62,12 @@ def run_command(command: Sequence[str], policies: str, *, quiet: bool = False, l
         environ.pop("OS_RETRIES_DISABLED", None)
         environ["OSRETRIES_DISABLED"] = "1"
         return replace_by(command, environ)
-    environ["PYTHONPATH"] = _python_path(environ.get("PYTHONPATH", ""))
-    environ["OSRETRIES_POLICY"] = policies
     _tell_run_around_us(environ)
-    for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET"):
+    for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET", "OSRETRIES_SERVICE_CONFIG"):
         environ.pop(name, None)  # they belong to an os-retries run around this one
-    if log_json is not None:
-        environ["OSRETRIES_LOG_JSON"] = _writable(log_json)
+    environ |= variables(policies, quiet=quiet, log_json=log_json, service_config=service_config)
+    environ["PYTHONPATH"] = _python_path(os.environ.get("PYTHONPATH", ""))
     if quiet:
-        environ["OSRETRIES_QUIET"] = "1"
         return replace_by(command, environ)
     with contextlib.ExitStack() as stack:
         path = _make_journal(stack)
@@ -75,6 +80,20 @@ def run_command(command: Sequence[str], policies: str, *, quiet: bool = False, l
         if path is not None:
             _sum_up(path)
     return status if status >= 0 else die_of(signal.Signals(-status))
+
+
+def variables(
+    policies: str, *, quiet: bool, log_json: str | None = None, service_config: bool = False
+) -> dict[str, str]:
+    """Return the variables that attach a program's clients.  PYTHONPATH has nothing but our folder.
+
+    :raises UsageError: if ``log_json`` cannot be written
+    """
+    made = {"PYTHONPATH": _PATH, "OSRETRIES_POLICY": policies}
+    if log_json is not None:
+        made["OSRETRIES_LOG_JSON"] = _writable(log_json)
+    flags = {"OSRETRIES_SERVICE_CONFIG": service_config, "OSRETRIES_QUIET": quiet}
+    return made | {name: "1" for name, is_set in flags.items() if is_set}
 
 
 def _make_journal(stack: contextlib.ExitStack) -> str | None:
