@@ -15,6 +15,8 @@ asked, without faults, what exists:
   the loop      execute_with_retries around the clients' methods, as the specification describes it
   os-retries    the same clients on an attached session
 
+With --with NAME the creates are those of a service that the sandbox starts on demand (bench/on_demand.py).
+
 Each way has a project of its own, which is removed at the end, even after Ctrl-C.  The exit status is 1 if os-retries
 has any failed creates, orphans or duplicates.
 """
@@ -56,12 +58,12 @@ if TYPE_CHECKING:
 
 RETRIES = 5  # of each way that has retries
 COLUMNS = "failed", "orphans", "duplicates"
-SERVICES = {"server": "compute", "volume": "block-storage", "port": "network"}
 
 EPILOG = """\
 examples:
   make bench-duplicates                       # start the sandbox, choose a seed at random, and print it
   make bench-duplicates ARGS="--seed 4711"    # repeat the faults of a seed
+  make bench-duplicates ARGS="--with barbican --creates 100"    # after: sandbox/cloud up --with barbican
   .venv/bin/python bench/duplicates.py --seed 4711 --lost 0.5 --refused 0.2 --picture duplicates.svg
 
 With the same seed, the n-th request of a kind (POST /servers, GET /volumes/detail ...) always has the same fault.  A
@@ -103,6 +105,9 @@ WAYS = (
     Way("the loop", call=POLICY.execute),
     Way(OURS, prepare=lambda session: attach(session, POLICY)),
 )
+# With --with nobody else creates resources of these kinds in the project.
+ALONE = RetryPolicy(retries_number=RETRIES, sleep=no_wait, single_writer=True)
+WAYS_ON_DEMAND = WAYS[0], WAYS[2], Way(OURS, prepare=lambda session: attach(session, ALONE))
 
 
 # -- one way -----------------------------------------------------------------------------------------------------------
@@ -329,6 +334,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=whole, metavar="N", help="seed of the faults (default: at random)")
+    parser.add_argument("--with", dest="extra", metavar="NAME", help="creates of a service that is started on demand")
     parser.add_argument("--creates", type=some, default=90, metavar="N", help="number of creates (%(default)s)")
     parser.add_argument("--lost", type=share, default=0.3, metavar="R", help="share of lost answers (%(default)s)")
     parser.add_argument("--refused", type=share, default=0.1, metavar="R", help="share of 503s (%(default)s)")
@@ -341,6 +347,8 @@ def parse() -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> int:
     """Run all ways and print the table; return the exit status."""
     admin = administrator()
+    if arguments.extra:
+        import on_demand
     begun = time.monotonic()
     print(
         f"seed {arguments.seed}: {arguments.creates} creates, {arguments.lost:.0%} of the answers lost, "
@@ -348,7 +356,9 @@ def run(arguments: argparse.Namespace) -> int:
         flush=True,
     )
     results: list[Result] = []
-    for way in WAYS:
+    if arguments.extra:
+        results = [on_demand.compete(way, Result(way.name), arguments, admin, progress) for way in WAYS_ON_DEMAND]
+    for way in () if arguments.extra else WAYS:
         with removed_afterwards(admin) as tenancy:
             try:
                 results.append(compete(way, tenancy, arguments))
@@ -365,7 +375,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdict = "every create made once, and known to its caller" if ours.clean else "NOT clean"
     for each in () if ours.clean else ours.errors:
         print(f"  {each}")
-    print(f"{OURS}: {verdict} ({time.monotonic() - begun:.0f} s for all four)")
+    print(f"{OURS}: {verdict} ({time.monotonic() - begun:.0f} s for all of them)")
     return 0 if ours.clean else 1
 
 

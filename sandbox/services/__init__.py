@@ -3,6 +3,7 @@
 from .barbican import BARBICAN
 from .cinder import CINDER
 from .common import Service
+from .designate import DESIGNATE
 from .glance import GLANCE
 from .heat import HEAT
 from .keystone import KEYSTONE
@@ -15,5 +16,5 @@ ALL: dict[str, Service] = {
     service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
 }
 #: The services that are started only with `up --with NAME`; with/NAME.txt lists the packages of each.
-EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN,)}
+EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE)}
 KNOWN = ALL | EXTRAS

@@ -7,6 +7,7 @@ drawn by the seed; `--with NAME,...` chooses others, and with `--full` all of th
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from .test_creates_on_cloud import (
     World,
     fresh,
     given_up,
+    pytestmark,
     test_a_late_winner_is_found_within_the_settle_time,
     test_a_look_up_that_fails_once_is_made_again,
     test_a_success_costs_no_look_up,
@@ -32,6 +34,7 @@ from .test_creates_on_cloud import (
 
 __all__ = [
     "given_up",
+    "pytestmark",
     "test_a_late_winner_is_found_within_the_settle_time",
     "test_a_look_up_that_fails_once_is_made_again",
     "test_a_success_costs_no_look_up",
@@ -39,8 +42,6 @@ __all__ = [
     "test_what_the_service_has_never_seen_is_sent_again",
     "test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error",
 ]
-
-pytestmark = [pytest.mark.cloud, pytest.mark.filterwarnings("ignore:The 'service_type' parameter is unnecesary")]
 
 
 def chosen(config: pytest.Config) -> list[str]:
@@ -132,3 +133,59 @@ def test_a_metadatum_is_told_by_its_key_and_value(barbican: World, way: str, sen
     assert (answer.status_code, answer.json()) == (201, {"key": "colour", "value": "red"})
     assert barbican.sent(metadata) == sent
     kind.delete(clean, None, secret)
+
+
+# -- designate
+
+
+@pytest.fixture
+def designate(world: World, request: pytest.FixtureRequest) -> World:
+    return only_with("designate", world, request)
+
+
+@pytest.mark.parametrize("name", ["designate-zone", "designate-recordset"])
+def test_a_name_that_was_there_before_is_never_taken_for_ones_own(designate: World, name: str) -> None:
+    """The answer that is lost was a conflict: the repeat's is what the caller gets."""
+    kind = EXTRAS["designate"][name]
+    clients, clean, setting = designate.ready(kind)
+    taken = fresh()
+    (theirs,) = kind.ids(kind.create(clean, setting, taken))
+    time.sleep(4)  # by the service's own clock
+    designate.plan(kind, [Fault.lost(504)])
+    with pytest.raises(Exception, match=r"(?i)duplicate"):
+        kind.create(clients, setting, taken)
+    assert designate.sent(kind) == 2
+    kind.delete(clean, setting, theirs)
+
+
+def test_a_transfer_is_accepted_once_and_the_answer_is_its_own(designate: World) -> None:
+    kind = EXTRAS["designate"]["designate-tld"]  # an administrator's, whose project gets the zone
+    clients, clean, _setting = designate.ready(kind)
+    owner = designate.clean["demo"].designate
+    for way, sent in ((AFTER["504"], 1), (BEFORE["504"], 2)):
+        zone = owner.zones.create(f"{fresh()}.example.", email="admin@sandbox.example")["id"]
+        request = owner.zone_transfers.create_request(zone, None)
+        accepts = replace(kind, path="/transfer_accepts")
+        designate.plan(accepts, [way])
+        accept = clients.designate.zone_transfers.accept_request(request["id"], request["key"])
+        assert designate.sent(accepts) == sent
+        assert (accept["zone_id"], accept["status"]) == (zone, "COMPLETE")
+        clean.designate.zones.delete(zone)
+
+
+def test_a_change_of_a_zone_or_a_recordset_is_sent_again(designate: World) -> None:
+    kind = EXTRAS["designate"]["designate-recordset"]
+    clients, clean, setting = designate.ready(kind)
+    zone, recordset = setting["id"], kind.create(clean, setting, fresh())["id"]
+    changed = replace(kind, verb="PUT", path="/recordsets/.*")
+    designate.plan(changed, [Fault.lost(504)])
+    made = clients.designate.recordsets.update(zone, recordset, {"records": ["10.0.0.3"]})
+    assert (made["records"], designate.sent(changed)) == (["10.0.0.3"], 2)
+    changed = replace(kind, verb="PATCH", path="/zones/[^/]*")
+    designate.plan(changed, [Fault.lost(504)])
+    assert clients.designate.zones.update(zone, {"description": "new"})["description"] == "new"
+    assert designate.sent(changed) == 2
+    removed = replace(kind, verb="DELETE", path="/recordsets/.*")
+    designate.plan(removed, [Fault.lost(504)])
+    clients.designate.recordsets.delete(zone, recordset)
+    assert designate.sent(removed) == 2

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # -- barbican
 
 
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
+
+
 class Flying:
     """A create that is in flight."""
 
@@ -118,3 +121,35 @@ def test_what_barbican_generates_or_leaves_empty_is_found_by_a_name_of_ours_alon
     assert create is not None
     assert bool(create.recipe.refused) is refused
     assert ("os-retries-" in str(create.body)) is not refused
+
+
+# -- designate
+
+
+ZONE = {"name": "Example.org.", "email": "a@example.org", "ttl": None}
+RECORDSET = {"name": "www.example.org.", "type": "A", "records": ["10.0.0.1", "10.0.0.2"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "shown", "ours"),
+    [
+        ("/v2/zones", ZONE, {"name": "example.org.", "email": "a@example.org", "ttl": 3600}, True),
+        ("/v2/zones", ZONE, {"name": "example.org.", "email": "another@example.org", "ttl": 3600}, None),
+        ("/v2/zones", ZONE, {"name": "example.com.", "email": "a@example.org", "ttl": 3600}, False),
+        ("/v2/zones/z/recordsets", RECORDSET, RECORDSET | {"records": ["10.0.0.2", "10.0.0.1"]}, True),
+        ("/v2/zones/z/recordsets", RECORDSET, RECORDSET | {"records": ["10.0.0.3"]}, None),
+        ("/v2/zones/z/recordsets", RECORDSET, RECORDSET | {"type": "AAAA"}, False),
+    ],
+)
+def test_what_designate_made_is_told_by_its_key_and_is_unclear_if_another_value_differs(
+    path: str, sent: dict[str, Any], shown: dict[str, Any], ours: bool | None
+) -> None:
+    create = create_for("dns", path, sent)
+    assert create is not None
+    assert create.is_ours(shown | {"created_at": "2026-11-27T10:00:00.000000"}, NOON - 2 * 3600) is ours
+
+
+def test_what_was_there_before_is_not_what_designate_made() -> None:
+    create = create_for("dns", "/v2/zones", ZONE)
+    assert create is not None
+    assert create.is_ours(ZONE | {"created_at": "2026-11-27T10:00:00.000000"}, NOON) is False

@@ -4,7 +4,7 @@ There is one file for each service.  To add a kind of create, add an entry to it
 test_creates_on_cloud.py then tests.
 """
 
-from . import block_storage, compute, identity, image, key_manager, network, orchestration, placement
+from . import block_storage, compute, dns, identity, image, key_manager, network, orchestration, placement
 from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
 
@@ -21,7 +21,7 @@ KINDS: dict[str, Kind] = {
 }
 
 #: The kinds of the services that the sandbox starts on demand, by the name of the service.
-EXTRAS: dict[str, dict[str, Kind]] = {"barbican": key_manager.KINDS}
+EXTRAS: dict[str, dict[str, Kind]] = {"barbican": key_manager.KINDS, "designate": dns.KINDS}
 
 # These use the recipe and the client of another kind: what differs is a path, or what the service shows.
 BRIEF = (

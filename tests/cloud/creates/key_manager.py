@@ -50,7 +50,8 @@ def orders(clients: Clients, name: str, by: str) -> list[dict[str, Any]]:
     return [each for each in found if each["meta"].get(by) == name]
 
 
-SECRETS = "/v1/secrets?limit=100"
+# The newest first: what an order has made stays.
+SECRETS = "/v1/secrets?sort=created:desc&limit=100"
 
 KINDS = {
     "barbican-secret": Kind(

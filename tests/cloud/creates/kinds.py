@@ -11,6 +11,7 @@ from typing import Any
 
 import barbicanclient.client
 import cinderclient.client
+import designateclient.v2.client
 import glanceclient
 import heatclient.client
 import keystoneclient.v3.client
@@ -66,6 +67,10 @@ class Clients:
     @property
     def barbican(self) -> Any:
         return self._make("barbican", lambda: barbicanclient.client.Client(session=self.session))
+
+    @property
+    def designate(self) -> Any:
+        return self._make("designate", lambda: designateclient.v2.client.Client(session=self.session))
 
     # the service itself
 

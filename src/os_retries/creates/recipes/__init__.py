@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from os_retries.creates.recipes import (
     block_storage,
     compute,
+    dns,
     elsewhere,
     identity,
     image,
@@ -31,6 +32,7 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "image": image.RECIPES,
     "orchestration": orchestration.RECIPES,
     "placement": placement.RECIPES,
+    "dns": dns.RECIPES,
     "key-manager": key_manager.RECIPES,
     **elsewhere.RECIPES,
 }

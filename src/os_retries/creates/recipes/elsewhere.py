@@ -12,7 +12,6 @@ _SERVICES = (
     "container-infrastructure-management",
     "database",
     "data-processing",
-    "dns",
     "load-balancer",
     "messaging",
     "shared-file-system",
