@@ -138,9 +138,7 @@ def variable(text: str) -> tuple[str, str]:
 
 def up(root: Path, args: argparse.Namespace) -> int:
     begin = time.monotonic()
-    lifecycle.up(
-        root, progress(), only=args.only, more=args.more, without=args.without, environment=dict(args.env)
-    )
+    lifecycle.up(root, progress(), only=args.only, more=args.more, without=args.without, environment=dict(args.env))
     summary(begin)
     return 0
 
