@@ -101,9 +101,9 @@ def main() -> int:
     for name, scenario in (sweep() if options.sweep else SCENARIOS).items():
         if options.sweep:
             policy = RetryPolicy(retry_max_wait=300.0 if scenario.lasts <= 120 else 3600.0)
-            makes = {OURS: contestant(policy, shared=True)}
+            makes = {OURS: contestant(policy, "fleet")}
         else:
-            makes = field([], shared=True)
+            makes = field()
         results = run(scenario, makes, quiet=options.json)
         ideal = clairvoyant(scenario) if scenario.lasts else 0.0
         all_figures[name] = {"scenario": asdict(scenario)} | {

@@ -10,18 +10,18 @@ import pytest
 from os_retries import RetryPolicy
 from os_retries.cli import main
 from os_retries.simulate.command import contestant
-from os_retries.simulate.model import AwsStandard, Contestant, World, clairvoyant
+from os_retries.simulate.model import AwsStandard, Contestant, Service, World, clairvoyant
 from os_retries.simulate.scenario import Result, Scenario
 
 OUTAGE = Scenario(calls=15_000, lasts=25.0)
 
 
 def paced(scenario: Scenario, **policy: float) -> Result:
-    return World(scenario, contestant(RetryPolicy(**policy), shared=True)(scenario)).run()
+    return World(scenario, contestant(RetryPolicy(**policy), "fleet")(scenario)).run()
 
 
 def plain(scenario: Scenario) -> Result:
-    return World(scenario, contestant(RetryPolicy(pacing=False), shared=True)(scenario)).run()
+    return World(scenario, contestant(RetryPolicy(pacing=False))(scenario)).run()
 
 
 # The promises of the design
@@ -76,7 +76,46 @@ def test_a_call_that_gives_up_has_waited_as_long_as_it_may():
     assert given_up[0] >= 30 + 60
 
 
+@pytest.mark.parametrize("scenario", [Scenario(), Scenario(lasts=60.0, left=0.5)], ids=["outage", "half"])
+def test_a_hundred_processes_of_one_host_that_share_a_queue_act_like_one(scenario):
+    """And without it they do not, or this test would say nothing."""
+    scenario = dataclasses.replace(scenario, calls=12_000, processes=100)
+    alone, together = (
+        World(scenario, contestant(RetryPolicy(), queue)(scenario)).run() for queue in ("process", "host")
+    )
+    assert together.failed / together.calls <= 0.0005
+    assert together.peak_of_five <= 1.2 * scenario.capacity
+    assert together.amplification <= 1.3
+    assert alone.failed > 50
+    assert alone.peak_of_five > 1.5 * scenario.capacity
+
+
+def test_the_queues_of_several_hosts_are_several():
+    scenario = Scenario(calls=8_000, lasts=25.0, processes=100, hosts=50)
+    host, fleet = (contestant(RetryPolicy(), queue)(scenario) for queue in ("host", "fleet"))
+    results = [World(scenario, how).run() for how in (host, fleet)]
+    assert [len(how.stores) for how in (host, fleet)] == [50, 1]
+    assert results[0].peak_of_five > results[1].peak_of_five
+
+
+@pytest.mark.parametrize(
+    ("url", "queue"), [(None, "process"), ("process", "process"), ("host", "host"), ("redis://x", "fleet")]
+)
+def test_a_policy_has_the_queue_that_its_pacing_url_names(url, queue):
+    scenario = Scenario(hosts=7)
+    how = contestant(RetryPolicy(pacing_url=url))(scenario)
+    assert len(how.stores) == {"process": 0, "host": 7, "fleet": 1}[queue]
+
+
 # The world
+
+
+def test_a_service_flaps_or_goes_slowly_as_it_was_told():
+    trouble = Scenario(begins=10.0, lasts=40.0, left=0.5, capacity=100.0)
+    flapping, slow = (dataclasses.replace(trouble, **how) for how in ({"flaps": 10.0}, {"ramps": True}))
+    instants = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 45.0, 60.0)
+    assert [Service(flapping).capacity(now) for now in instants] == [100, 50, 50, 100, 100, 50, 100, 100, 100]
+    assert [Service(slow).capacity(now) for now in instants] == [100, 100, 87.5, 75, 62.5, 50, 75, 87.5, 100]
 
 
 def test_the_same_seed_gives_the_same_world_and_another_one_another():
@@ -130,6 +169,15 @@ def test_the_command_prints_a_row_for_each_policy(capsys, tmp_path):
     assert next(number for name, number in failed.items() if name.startswith(str(tmp_path)[:10])) > 100
 
 
+def test_several_processes_have_a_row_for_each_way_to_share_a_queue(capsys):
+    assert main([*FEW, "--processes", "20", "--hosts", "2", "--flaps", "5", "--ramps"]) == 0
+    said = capsys.readouterr().out
+    assert "from 20 processes, on 2 hosts" in said
+    assert "in turns of 5 s, coming and going slowly" in said
+    for name in ("os-retries ", "os-retries, host", "os-retries, Redis"):
+        assert f"\n{name}" in said
+
+
 def test_the_page_holds_everything_itself(tmp_path, capsys):
     page = tmp_path / "lab.html"
     assert main([*FEW, "--html", str(page)]) == 0
@@ -147,6 +195,8 @@ def test_the_page_holds_everything_itself(tmp_path, capsys):
         (["--left", "2"], "--left must be from 0 to 1"),
         (["--random", "1"], "--random must be"),
         (["--calls", "0"], "--calls must be"),
+        (["--hosts", "0"], "--hosts must be from 1 to"),
+        (["--flaps", "-1"], "--flaps must be from 0 to"),
         (["--config-file", "/no/such/file"], "/no/such/file"),
         (["--html", "/no/such/folder/lab.html"], "No such file or directory"),
         (["--rate", "many"], "invalid float value"),

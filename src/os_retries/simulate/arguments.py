@@ -17,6 +17,7 @@ examples:
   os-retries simulate                                       an outage of 40 seconds
   os-retries simulate --lasts 120 --left 0.5                a brown-out: half of the capacity for two minutes
   os-retries simulate --lasts 0 --random 0.2                one attempt in five fails, always
+  os-retries simulate --processes 100 --hosts 4             a hundred processes on four hosts
   os-retries simulate --rate 20 --capacity 25 --config-file /etc/nova/nova.conf --html lab.html
 
 The same options and the same --seed give the same numbers. "attempts x normal" is the number of attempts during the
@@ -39,7 +40,14 @@ _SCENARIO: dict[str, tuple[str, type, str, str]] = {
     "--after": ("after", float, "N", "capacity after the trouble (default: as before)"),
     "--random": ("failing", float, "SHARE", "share of all attempts that fail at random, always (default: 0)"),
     "--latency": ("latency", float, "SECONDS", "how long an answer takes (default: 0.1)"),
-    "--processes": ("processes", int, "N", "number of processes that share the calls (default: 1)"),
+    "--flaps": ("flaps", float, "SECONDS", "the trouble comes and goes in turns of so many seconds"),
+    "--processes": (
+        "processes",
+        int,
+        "N",
+        "processes that share the calls (default: 1); if more, with a queue for each process, host, and all hosts",
+    ),
+    "--hosts": ("hosts", int, "N", "number of hosts that the processes are spread over (default: 1)"),
     "--seed": ("seed", int, "N", "seed of the random numbers (default: 1)"),
 }
 
@@ -62,8 +70,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="the service answers fewer attempts, the more it gets beyond its capacity",
     )
-    how = parser.add_argument_group("who calls")
-    how.add_argument("--shared", action="store_true", help="all processes share one pacer, as through pacing_url")
+    scenario.add_argument(
+        "--ramps",
+        action="store_true",
+        help="the capacity falls and rises slowly during the trouble, and not at once",
+    )
+    how = parser.add_argument_group("which policies")
     how.add_argument(
         "--config-file",
         action="append",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from os_retries.simulate.model import Queue
     from os_retries.simulate.scenario import Result
 
     Make = Callable[[Scenario], Contestant]
@@ -25,32 +26,39 @@ if TYPE_CHECKING:
 _KEYSTONEAUTH = RetryPolicy(retry_after=0.5, retry_backoff=2.0, pacing=False)
 
 
-def contestant(policy: RetryPolicy, *, shared: bool) -> Make:
+def contestant(policy: RetryPolicy, queue: Queue | None = None) -> Make:
     """Return a function that makes a contestant with this policy for a scenario.
 
-    :param shared: whether all processes share one pacer, if the policy is paced
+    :param queue: who shares a queue, if the policy is paced; None for what its ``pacing_url`` says
     """
+    if queue is None:
+        queue = "process" if policy.pacing_url is None else "host" if policy.pacing_url == "host" else "fleet"
 
     def make(scenario: Scenario) -> Contestant:
         dice = scenario.dice(2).random
-        return Paced(policy, dice, shared=shared) if policy.pacing else Contestant(policy, dice)
+        return Paced(policy, dice, hosts=scenario.hosts, queue=queue) if policy.pacing else Contestant(policy, dice)
 
     return make
 
 
-def field(config_files: Sequence[str], *, shared: bool) -> dict[str, Make]:
+def field(config_files: Sequence[str] = (), *, processes: int = 1) -> dict[str, Make]:
     """Return the contestants by name: three for comparison, os-retries, and one for each configuration file.
+
+    Several processes have os-retries three times: each process with its own queue, each host, and all hosts with one.
 
     :raises UsageError: for a file that cannot be used
     """
     makes: dict[str, Make] = {
-        "the specification": contestant(RetryPolicy(pacing=False), shared=shared),
-        "keystoneauth": contestant(_KEYSTONEAUTH, shared=shared),
+        "the specification": contestant(RetryPolicy(pacing=False)),
+        "keystoneauth": contestant(_KEYSTONEAUTH),
         "AWS standard": lambda scenario: AwsStandard(RetryPolicy(), scenario.dice(2).random),
-        "os-retries": contestant(RetryPolicy(), shared=shared),
+        "os-retries": contestant(RetryPolicy(), "process"),
     }
+    if processes > 1:
+        makes["os-retries, host"] = contestant(RetryPolicy(), "host")
+        makes["os-retries, Redis"] = contestant(RetryPolicy(), "fleet")
     for path in config_files:
-        makes[path] = contestant(policies({}, path)[None], shared=shared)
+        makes[path] = contestant(policies({}, path)[None])
     return makes
 
 
@@ -83,7 +91,9 @@ _LIMITS = {  # lowest, highest
     "after": (0.001, 1_000_000.0),
     "failing": (0.0, 0.99),
     "latency": (0.0, 3_600.0),
+    "flaps": (0.0, 86_400.0),
     "processes": (1, 100_000),
+    "hosts": (1, 100_000),
     "seed": (0, 2**63),
 }
 
@@ -98,7 +108,7 @@ def scenario_of(arguments: argparse.Namespace) -> Scenario:
         low, high = _LIMITS[name]
         if not low <= value <= high:
             raise UsageError(f"{OPTIONS[name]} must be from {low:g} to {high:g}, not {value:g}")
-    scenario = Scenario(**values, collapses=arguments.collapses)
+    scenario = Scenario(**values, collapses=arguments.collapses, ramps=arguments.ramps)
     if "calls" not in values:  # enough to see the end of the trouble
         scenario = replace(scenario, calls=max(100, round(scenario.rate * (scenario.ends + 180.0))))
     return scenario
@@ -114,7 +124,9 @@ OPTIONS = {
     "after": "--after",
     "failing": "--random",
     "latency": "--latency",
+    "flaps": "--flaps",
     "processes": "--processes",
+    "hosts": "--hosts",
     "seed": "--seed",
 }
 
@@ -125,7 +137,7 @@ def simulate(arguments: argparse.Namespace) -> int:
     :raises UsageError: for invalid options
     """
     scenario = scenario_of(arguments)
-    makes = field(arguments.config_file, shared=arguments.shared)
+    makes = field(arguments.config_file, processes=scenario.processes)
     target = None if arguments.html is None else Path(arguments.html)
     if target is not None:
         _can_draw(target)

@@ -1,25 +1,33 @@
 """The simulation: a service in trouble, its callers, and a virtual clock.
 
 The decisions are made by the real code: ``RetryPolicy.wait_after`` decides whether and when a call is repeated, and the
-pacer of ``os_retries.pacing.local`` gives slots.  Only the service, the callers and the clock are simulated.
+pacer of ``os_retries.pacing.local`` gives slots.  Only the service, the callers, the clock, and the file or the Redis
+through which processes share a pacer are simulated.
 """
 
 from __future__ import annotations
 
 import heapq
+import sys
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from os_retries.core.evidence import GiveUp
 from os_retries.core.failure import Failure, Kind
 from os_retries.pacing.local import LocalPacer, Turn
+from os_retries.pacing.shared import SharedPacer, Store
 from os_retries.simulate.scenario import Result, Second, drained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from os_retries.pacing.local import Pacer
+    from os_retries.pacing.shared import Step
     from os_retries.policy import RetryPolicy
     from os_retries.simulate.scenario import Scenario
+
+#: Who shares a queue: each process has its own, each host, or all hosts have one, as through a Redis.
+Queue = Literal["process", "host", "fleet"]
 
 _FAILURE = Failure(503, kind=Kind.REFUSED)
 
@@ -41,7 +49,7 @@ class Service:
         if now >= scenario.ends:
             capacity = capacity if scenario.after is None else scenario.after
         elif now >= scenario.begins:
-            capacity *= scenario.left
+            capacity *= scenario.share(now)
         if scenario.collapses and self.offered > capacity > 0.0:
             capacity *= capacity / self.offered
         return capacity
@@ -111,24 +119,51 @@ class Contestant:
         """Record the end of a call that had failed."""
 
 
+class Memory(Store):
+    """The state that the processes of a simulated host, or of all hosts, share."""
+
+    timeout = -1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._pacer = LocalPacer(0.0)
+        self._pacer.calls = sys.maxsize  # only the pacer of one process knows how many of its calls are in trouble
+
+    def evaluate(self, key: object, step: Step) -> tuple[float, bool]:  # noqa: ARG002
+        """Take one step."""
+        now, pacer, nap = self.now, self._pacer, 0.0
+        pacer.note(now, step.succeeded, step.failed, step.back, aware=step.aware)
+        if step.what == "ask":
+            nap = pacer.ask(now, step.who, step.age)
+        elif step.what == "leave":
+            pacer.stop_waiting(now, step.who)
+        return nap, pacer.trouble
+
+
 class Paced(Contestant):
-    """A RetryPolicy with the pacer: one for each process, or one that all processes share."""
+    """A RetryPolicy with the pacer."""
 
-    def __init__(self, policy: RetryPolicy, dice: Callable[[], float], *, shared: bool) -> None:
+    def __init__(self, policy: RetryPolicy, dice: Callable[[], float], *, hosts: int, queue: Queue) -> None:
         super().__init__(policy, dice)
-        self.shared = shared
-        self.pacers: dict[int, LocalPacer] = {}
         self.number = 0
+        self.stores = [Memory() for _ in range({"process": 0, "host": hosts, "fleet": 1}[queue])]
+        self.pacers: dict[int, Pacer] = {}
 
-    def _key(self, call: Call) -> int:
-        return 0 if self.shared else call.process
+    def _pacer(self, process: int, now: float) -> Pacer:
+        """Return the pacer of a process, after it has failed once."""
+        stores = self.stores
+        if stores:
+            stores[process % len(stores)].now = now
+        pacer = self.pacers.get(process)
+        if pacer is None:
+            pacer = SharedPacer(stores[process % len(stores)], "service", now) if stores else LocalPacer(now)
+            self.pacers[process] = pacer
+        return pacer
 
     def failed(self, call: Call, now: float) -> float | None:
         """Return the seconds after which a call that has failed continues; None if it is given up."""
-        key = self._key(call)
-        pacer = self.pacers.get(key)
-        if pacer is None:
-            pacer = self.pacers[key] = LocalPacer(now)
+        pacer = self._pacer(call.process, now)
         if call.turn is None:
             self.number += 1
             call.turn = Turn(self.number)
@@ -148,7 +183,7 @@ class Paced(Contestant):
         if call.waits_since is None:
             call.waits_since = now
             turn.start_waiting(now, self.policy.retry_max_wait - call.extra)
-        nap = turn.ask(self.pacers[self._key(call)], now)
+        nap = turn.ask(self._pacer(call.process, now), now)
         if not nap:
             call.extra += now - call.waits_since
             call.waits_since = None
@@ -156,13 +191,12 @@ class Paced(Contestant):
 
     def succeeded(self, call: Call, now: float) -> None:
         """Record an attempt that has succeeded."""
-        pacer = self.pacers.get(self._key(call))
-        if pacer is not None:
-            pacer.note(now, 1, 0)
+        if call.process in self.pacers:
+            self._pacer(call.process, now).note(now, 1, 0)
 
     def ended(self, call: Call) -> None:
         """Record the end of a call that had failed."""
-        self.pacers[self._key(call)].call_ended()
+        self.pacers[call.process].call_ended()
 
 
 class AwsStandard(Contestant):

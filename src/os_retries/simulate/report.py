@@ -25,8 +25,11 @@ def describe(scenario: Scenario) -> str:
     parts = [
         f"{scenario.calls} calls, {scenario.rate:g} a second",
         f"from {scenario.processes} processes" if scenario.processes > 1 else "",
+        f"on {scenario.hosts} hosts" if scenario.hosts > 1 else "",
         f"to a service that can take {scenario.capacity:g}",
         f"{trouble} for {scenario.lasts:g} s" if scenario.lasts else "no outage",
+        f"in turns of {scenario.flaps:g} s" if scenario.flaps else "",
+        "coming and going slowly" if scenario.ramps else "",
         f"then {scenario.after:g}" if scenario.after is not None else "",
         "collapsing under overload" if scenario.collapses else "",
         f"{scenario.failing:.0%} of all attempts fail at random" if scenario.failing else "",

@@ -16,11 +16,14 @@ class Scenario:
     :param begins: seconds until the trouble begins
     :param lasts: seconds that the trouble lasts
     :param left: share of the capacity that is left during the trouble: 0 is an outage, 0.5 a brown-out
+    :param flaps: if it is not 0, the capacity is ``left`` and whole in turns of so many seconds during the trouble
+    :param ramps: whether the capacity falls to ``left`` and rises again in straight lines, instead of at once
     :param after: capacity after the trouble, in attempts a second; None for the capacity before it
     :param collapses: whether the service answers fewer attempts, the more it gets beyond its capacity
     :param failing: share of all attempts that fail at random, at any time
     :param latency: seconds that an answer takes
     :param processes: number of processes that share the calls
+    :param hosts: number of hosts that the processes are spread over
     :param seed: seed of the random numbers
     """
 
@@ -30,17 +33,27 @@ class Scenario:
     begins: float = 30.0
     lasts: float = 40.0
     left: float = 0.0
+    flaps: float = 0.0
+    ramps: bool = False
     after: float | None = None
     collapses: bool = False
     failing: float = 0.0
     latency: float = 0.1
     processes: int = 1
+    hosts: int = 1
     seed: int = 1
 
     @property
     def ends(self) -> float:
         """The instant at which the trouble ends, in seconds."""
         return self.begins + self.lasts
+
+    def share(self, now: float) -> float:
+        """Return the share of the capacity that is left at ``now``, while the trouble lasts."""
+        since = now - self.begins
+        if self.ramps:
+            return self.left + (1.0 - self.left) * abs(1.0 - 2.0 * since / self.lasts)
+        return self.left if not self.flaps or since // self.flaps % 2 == 0 else 1.0
 
     def dice(self, number: int) -> random.Random:
         """Return a random number generator: 0 for the callers, 1 for the service, 2 for the policy."""
