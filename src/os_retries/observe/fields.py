@@ -1,4 +1,4 @@
-"""The fields of an event as plain values, for logs and traces."""
+"""The fields of an event as plain values for logs and traces, and the attributes of OpenTelemetry for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from os_retries.core.events import Event
 
+# By label or field: the attribute.  The others get our prefix.
+_NAMES = {
+    "verb": "http.request.method",
+    "path": "url.template",
+    "status": "http.response.status_code",
+    "attempt": "http.request.resend_count",
+}
+_PREFIX = "os_retries"
 _COMMON = ("service", "method", "verb", "path", "attempt", "status", "kind", "what", "request_id", "operation")
 # By event: the fields that it has besides.
 _MORE = {
@@ -29,4 +37,16 @@ def fields_of(event: Event) -> dict[str, Any]:
     evidence = getattr(event, "evidence", None)
     if evidence is not None and event.name == "give_up":
         found["reason"] = str(evidence.reason) + evidence.detail
+    return found
+
+
+def attributes_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return labels or fields as attributes.  The number of the first attempt, which is no re-send, is left out."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name == "attempt":
+            if value > 1:
+                found[_NAMES[name]] = value - 1
+        else:
+            found[_NAMES.get(name, f"{_PREFIX}.{name}")] = int(value) if name == "status" else value
     return found

@@ -68,6 +68,15 @@ def add(sink: Sink | str) -> Added:
     return Added(_made[sink])
 
 
+def check(name: str) -> None:
+    """Check that there is a sink of that name.
+
+    :raises ValueError: if there is none
+    """
+    if name not in _MODULES:
+        raise ValueError(f"unknown sink {name!r}: must be {', '.join(sorted(_MODULES))}")
+
+
 def named(name: str, **options: Any) -> Sink:
     """Return one of the sinks of this package.
 
@@ -77,8 +86,7 @@ def named(name: str, **options: Any) -> Sink:
     :raises ValueError: for an unknown name
     :raises ImportError: if the package that it needs is not installed
     """
-    if name not in _MODULES:
-        raise ValueError(f"unknown sink {name!r}: must be {', '.join(sorted(_MODULES))}")
+    check(name)
     module, package = _MODULES[name]
     try:
         make = import_module(module).make

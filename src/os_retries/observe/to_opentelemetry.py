@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import Observation
 
-from os_retries.observe.fields import fields_of
+from os_retries.observe.fields import attributes_of, fields_of
 from os_retries.observe.metrics import METRICS, PREFIX, changes
 from os_retries.pacing.process import pacers
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
     from os_retries.core.events import Event
 
-#: By label or field: the attribute.  The others get our prefix.
-NAMES = {
-    "verb": "http.request.method",
-    "path": "url.template",
-    "status": "http.response.status_code",
-    "attempt": "http.request.resend_count",
-}
 _SLOTS = "slots_per_second"
 
 
@@ -57,18 +50,6 @@ def make(*, meter_provider: Any = None) -> Callable[[Event], None]:
             span.add_event(f"{PREFIX}.{event.name}", attributes_of(fields))
 
     return sink
-
-
-def attributes_of(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return labels or fields as attributes.  The number of the first attempt, which is no re-send, is left out."""
-    found: dict[str, Any] = {}
-    for name, value in fields.items():
-        if name == "attempt":
-            if value > 1:
-                found[NAMES[name]] = value - 1
-        else:
-            found[NAMES.get(name, f"{PREFIX}.{name}")] = int(value) if name == "status" else value
-    return found
 
 
 def _slots(_options: object) -> Iterator[Observation]:

@@ -9,6 +9,7 @@ from os_retries.options import OPTIONS
 
 if TYPE_CHECKING:
     from os_retries.options import Flag, Option
+    from os_retries.run.metrics import Metrics
 
 _DESCRIPTION = """\
 Run any program that calls OpenStack from Python, with retries and without changing a line of it: the openstack
@@ -63,6 +64,20 @@ def add_numbers(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         metavar="FILE",
         help="append one JSON object for each retry, and for each request that is given up or answered with an error",
     )
+    output.add_argument(
+        "--metrics",
+        metavar="FILE",
+        help="at the end, write what was counted into a file for the textfile collector of Prometheus (FILE.prom); "
+        "os-retries stays, also with --quiet",
+    )
+    output.add_argument(
+        "--otlp",
+        metavar="ENDPOINT",
+        nargs="?",
+        const="",
+        help="at the end, send the same metrics to a receiver of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT, "
+        "else http://localhost:4318)",
+    )
     return output
 
 
@@ -77,7 +92,7 @@ def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> Non
 
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from os_retries.run.command import run_command
-    from os_retries.run.policies import FLAGS, UsageError, policies, write_policies
+    from os_retries.run.policies import FLAGS, UsageError, policies, sinks, write_policies
 
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
@@ -89,6 +104,16 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             quiet=arguments.quiet,
             log_json=arguments.log_json,
             service_config=arguments.service_config,
+            observe=sinks(arguments.config_file),
+            metrics=_metrics(arguments),
         )
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")
+
+
+def _metrics(arguments: argparse.Namespace) -> Metrics | None:
+    if arguments.metrics is None and arguments.otlp is None:
+        return None
+    from os_retries.run.metrics import Metrics
+
+    return Metrics(arguments.command[0], arguments.metrics, arguments.otlp, quiet=arguments.quiet)

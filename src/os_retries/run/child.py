@@ -38,9 +38,26 @@ def set_up() -> Reporter:
         provider = ServicesPolicy(provider, reporter)
     provide(provider)
     hooks.add(reporter.on_event)
+    _observe(reporter)
     Elsewhere.install()
     logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))
     return reporter
+
+
+def _observe(reporter: Reporter) -> None:
+    """Add the sinks that `run` asks for: one that counts for its metrics, and those of ``[timeouts] observe``."""
+    journal = os.environ.get("OSRETRIES_JOURNAL")
+    if journal and os.environ.get("OSRETRIES_COUNT"):
+        from os_retries.run.counting import counting
+
+        hooks.add(counting(journal))
+    for name in filter(None, os.environ.get("OSRETRIES_OBSERVE", "").split(",")):
+        from os_retries import observe
+
+        try:
+            observe.add(name)
+        except ImportError as error:  # the program's environment has not got it
+            reporter.complain(str(error))
 
 
 def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:

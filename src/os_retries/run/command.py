@@ -18,11 +18,18 @@ from os_retries.run.defaults import default_policies
 from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from os_retries.run.metrics import Metrics
     from os_retries.run.summary import Summary
 
 _PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "path")  # noqa: PTH100, PTH118, PTH120
+
+#: The variables that the programs get, beside the policies.
+_OURS = (
+    *("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET", "OSRETRIES_COUNT", "OSRETRIES_OBSERVE"),
+    "OSRETRIES_SERVICE_CONFIG",
+)
 
 _UNREACHED = (
     "os-retries: no Python program below this command reported in, so nothing was retried. Out of reach are Python "
@@ -44,14 +51,18 @@ def run_command(
     quiet: bool = False,
     log_json: str | None = None,
     service_config: bool = False,
+    observe: Sequence[str] = (),
+    metrics: Metrics | None = None,
 ) -> int:
     """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
 
-    Signals reach the command, and a signal that ends it ends this process too.  With ``quiet`` the command takes the
-    place of this process, and this function does not return.
+    Signals reach the command, and a signal that ends it ends this process too.  With ``quiet``, and without
+    ``metrics``, the command takes the place of this process, and this function does not return.
 
     :param policies: as text, which ``policies.write_policies`` makes
     :param service_config: whether the command is a service whose own configuration has the numbers
+    :param observe: the names of the sinks that each program gets
+    :param metrics: where the metrics of the whole run go
     :raises UsageError: if ``log_json`` cannot be written
     """
     environ = dict(os.environ)
@@ -63,14 +74,16 @@ def run_command(
         environ["OSRETRIES_DISABLED"] = "1"
         return replace_by(command, environ)
     _tell_run_around_us(environ)
-    for name in ("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET", "OSRETRIES_SERVICE_CONFIG"):
+    for name in _OURS:
         environ.pop(name, None)  # they belong to an os-retries run around this one
-    environ |= variables(policies, quiet=quiet, log_json=log_json, service_config=service_config)
+    environ |= variables(policies, quiet=quiet, log_json=log_json, service_config=service_config, observe=observe)
     environ["PYTHONPATH"] = _python_path(os.environ.get("PYTHONPATH", ""))
-    if quiet:
+    if metrics is not None:
+        environ["OSRETRIES_COUNT"] = "1"
+    if quiet and metrics is None:
         return replace_by(command, environ)
     with contextlib.ExitStack() as stack:
-        path = _make_journal(stack)
+        path = _make_journal(stack, quiet=quiet)
         if path is not None:
             environ["OSRETRIES_JOURNAL"] = path
         try:
@@ -78,12 +91,19 @@ def run_command(
         except OSError as error:
             return cannot_run(command, error)
         if path is not None:
-            _sum_up(path)
+            _sum_up(path, quiet=quiet, metrics=metrics)
+        if metrics is not None:
+            metrics.deliver(status)
     return status if status >= 0 else die_of(signal.Signals(-status))
 
 
 def variables(
-    policies: str, *, quiet: bool, log_json: str | None = None, service_config: bool = False
+    policies: str,
+    *,
+    quiet: bool,
+    log_json: str | None = None,
+    service_config: bool = False,
+    observe: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the variables that attach a program's clients.  PYTHONPATH has nothing but our folder.
 
@@ -92,16 +112,19 @@ def variables(
     made = {"PYTHONPATH": _PATH, "OSRETRIES_POLICY": policies}
     if log_json is not None:
         made["OSRETRIES_LOG_JSON"] = _writable(log_json)
+    if observe:
+        made["OSRETRIES_OBSERVE"] = ",".join(observe)
     flags = {"OSRETRIES_SERVICE_CONFIG": service_config, "OSRETRIES_QUIET": quiet}
     return made | {name: "1" for name, is_set in flags.items() if is_set}
 
 
-def _make_journal(stack: contextlib.ExitStack) -> str | None:
+def _make_journal(stack: contextlib.ExitStack, *, quiet: bool) -> str | None:
     """Make the file that the programs report to; None where none can be made, and the command runs without it."""
     try:
         return stack.enter_context(journal.journal(os.environ))
     except OSError as error:
-        say(f"os-retries: there will be no summary: {error.strerror or error}")
+        if not quiet:
+            say(f"os-retries: there will be no summary: {error.strerror or error}")
         return None
 
 
@@ -128,8 +151,8 @@ def _writable(path: str) -> str:
     return os.path.abspath(path)  # noqa: PTH100
 
 
-def _sum_up(path: str) -> None:
-    """Print what the programs have met, or why nothing could be retried."""
+def _sum_up(path: str, *, quiet: bool = False, metrics: Metrics | None = None) -> None:
+    """Print what the programs have met, or why nothing could be retried; give the metrics what they count."""
     met: Summary | None = None
     words, versions = set[str](), set[str]()
     try:
@@ -139,20 +162,29 @@ def _sum_up(path: str) -> None:
                     words.add(each[0])
                     versions.add(each[1])
                     continue
+                if each["event"] == "count":
+                    if metrics is not None:
+                        metrics.add(each)
+                    continue
                 if met is None:  # most runs have nothing to sum up, and need not load it
                     from os_retries.run import summary
 
                     met = summary.Summary()
                 met.add(each)
-    except OSError as error:  # somebody has removed it
-        say(f"os-retries: there is no summary: {error.strerror}")
+    except (OSError, ImportError) as error:
+        # Somebody has removed the journal, or has upgraded or removed os-retries meanwhile.
+        why = error.strerror if isinstance(error, OSError) else "os-retries itself can no longer be read"
+        if not quiet:
+            say(f"os-retries: there is no summary: {why}")
         return
-    except ImportError:  # or has upgraded or removed os-retries meanwhile
-        say("os-retries: there is no summary: os-retries itself can no longer be read")
-        return
+    if not quiet:
+        _say_sum(met, words, versions)
+
+
+def _say_sum(met: Summary | None, words: Collection[str], versions: Collection[str]) -> None:
     if met is not None:
         say(met.text())
-    elif not words & {"attached", "failed", "inside"}:
+    elif not {"attached", "failed", "inside"}.intersection(words):
         if "in" in words:
             say(_UNUSED)
         elif "old" in words:

@@ -34,13 +34,14 @@ _COMMON = {
     "failure": _TEXT_OR_NONE,
     "request_id": _TEXT_OR_NONE,
 }
-# By event: the fields that a summary needs.
+# By event: the fields that a summary needs.  ``count`` is what an event adds to a metric.
 _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "retry": _COMMON | {"attempt": (int,), "wait": (int, float)},
     "paced": _COMMON,
     "answered": _COMMON,
     "give_up": _COMMON | {"reason": _TEXT},
     "look_up": _COMMON | {"outcome": _TEXT, "found": (list,), "detail": _TEXT},
+    "count": {"name": _TEXT, "labels": (list,), "by": (int, float)},
 }
 
 
@@ -121,6 +122,9 @@ def _read_event(line: bytes) -> Event | None:
     fields = _FIELDS.get(str(event.get("event")))
     if fields is None or not all(name in event and isinstance(event[name], kinds) for name, kinds in fields.items()):
         return None
-    if not 0 <= event.get("wait", 0) <= _ODD or not all(isinstance(each, str) for each in event.get("found", ())):
+    texts = (*event.get("found", ()), *event.get("labels", ()))
+    if not all(0 <= event.get(name, 0) <= _ODD for name in ("wait", "by")) or not all(
+        isinstance(each, str) for each in texts
+    ):
         return None
     return dict(event)

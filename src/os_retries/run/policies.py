@@ -14,6 +14,8 @@ from os_retries.run.defaults import INTERACTIVE, write
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from os_retries.config import ConfiguredPolicy
+
 #: By field of RetryPolicy: the option on the command line.
 FLAGS = {option.name: option.flag.flag for option in OPTIONS if option.flag is not None}
 
@@ -23,6 +25,24 @@ class UsageError(Exception):
 
 
 Policies = dict[str | None, RetryPolicy]
+
+
+def sinks(config_file: str | None) -> tuple[str, ...]:
+    """Return the names of the sinks of events that ``[timeouts] observe`` of a file has.
+
+    :raises UsageError: for an unknown name
+    """
+    if config_file is None:
+        return ()
+    from os_retries.observe.sinks import check
+
+    names = _configured(config_file).sinks()
+    try:
+        for name in names:
+            check(name)
+    except ValueError as error:
+        raise UsageError(f"--config-file {config_file}: {error}") from None
+    return names
 
 
 def policies(options: Mapping[str, Any], config_file: str | None = None) -> Policies:
@@ -47,11 +67,19 @@ def policies(options: Mapping[str, Any], config_file: str | None = None) -> Poli
 
 def _read(path: str) -> Policies:
     """Read ``[timeouts]``, and ``[timeouts_<service>]`` for each service, as ``configure`` does."""
+    from os_retries.service_types import SERVICE_TYPES
+
+    configured = _configured(path)
+    everywhere = configured(None)
+    services = {service: configured(service) for service in SERVICE_TYPES.values()}
+    return {None: everywhere} | {service: policy for service, policy in services.items() if policy != everywhere}
+
+
+def _configured(path: str) -> ConfiguredPolicy:
     try:
         from oslo_config import cfg
 
         from os_retries.config import GROUP, ConfiguredPolicy
-        from os_retries.service_types import SERVICE_TYPES
     except ImportError:
         raise UsageError("--config-file needs oslo.config beside os-retries: pip install 'os-retries[oslo]'") from None
     conf = cfg.ConfigOpts()
@@ -63,9 +91,7 @@ def _read(path: str) -> Policies:
             configured.check_pacing()
     except (cfg.Error, ValueError, TypeError, OSError) as error:
         raise UsageError(f"--config-file {path}: {' '.join(str(error).split())}") from None
-    everywhere = configured(None)
-    services = {service: configured(service) for service in SERVICE_TYPES.values()}
-    return {None: everywhere} | {service: policy for service, policy in services.items() if policy != everywhere}
+    return configured
 
 
 def write_policies(policies: Policies) -> str:
