@@ -36,6 +36,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     output = add_numbers(parser)
     output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
+    output.add_argument(
+        "--metrics",
+        metavar="FILE",
+        help="at the end, write what was counted into a file for the textfile collector of Prometheus (FILE.prom); "
+        "os-retries stays, also with --quiet",
+    )
+    output.add_argument(
+        "--otlp",
+        metavar="ENDPOINT",
+        nargs="?",
+        const="",
+        help="at the end, send the same metrics to a receiver of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT, "
+        "else http://localhost:4318)",
+    )
     parser.set_defaults(body=_run)
 
 
@@ -63,20 +77,6 @@ def add_numbers(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--log-json",
         metavar="FILE",
         help="append one JSON object for each retry, and for each request that is given up or answered with an error",
-    )
-    output.add_argument(
-        "--metrics",
-        metavar="FILE",
-        help="at the end, write what was counted into a file for the textfile collector of Prometheus (FILE.prom); "
-        "os-retries stays, also with --quiet",
-    )
-    output.add_argument(
-        "--otlp",
-        metavar="ENDPOINT",
-        nargs="?",
-        const="",
-        help="at the end, send the same metrics to a receiver of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT, "
-        "else http://localhost:4318)",
     )
     return output
 

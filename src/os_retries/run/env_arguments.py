@@ -49,13 +49,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _env(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from os_retries.run.command import variables
     from os_retries.run.environment import FORMS
-    from os_retries.run.policies import FLAGS, UsageError, policies, write_policies
+    from os_retries.run.policies import FLAGS, UsageError, policies, sinks, write_policies
 
     form: Form = FORMS[arguments.form]
     try:
         how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
         made = variables(
-            write_policies(how), quiet=True, log_json=arguments.log_json, service_config=arguments.service_config
+            write_policies(how),
+            quiet=True,
+            log_json=arguments.log_json,
+            service_config=arguments.service_config,
+            observe=sinks(arguments.config_file),
         )
         print("\n".join(form(made)))  # noqa: T201
     except UsageError as error:
