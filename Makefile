@@ -97,6 +97,10 @@ bench-duplicates: env  ## count the duplicates of creates whose answers are lost
 	@sandbox/cloud up
 	@$(BIN)/python bench/duplicates.py $(ARGS)
 
+cloud-under-fire: env  ## let one in ten requests between the services of a cloud fail, without and with os-retries in them; ARGS=--help
+	@tools/venv sandbox/.venv sandbox/requirements.txt
+	@$(BIN)/python bench/cloud_under_fire.py $(ARGS)
+
 lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -112,4 +116,4 @@ lock:  ## update every lock file from PyPI
 
 clean:  ## remove everything that the other targets have made
 	-@for state in sandbox/.state*; do test ! -d $$state || sandbox/cloud down --state $$state; done
-	rm -rf .venv* .cache sandbox/.venv sandbox/.state* programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv* .cache sandbox/.venv sandbox/.state* bench/.fire programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
