@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 import keystoneauth1.exceptions
 import pytest
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
 
+from os_retries import attach
 from os_retries.faults import Fault, only
 
 from .creates import block_storage
@@ -413,6 +416,36 @@ def test_what_services_tell_each_other_of_a_state_may_be_told_twice(world: World
         assert status()["status"] == states
     clean.cinder.attachments.delete(attachment)
     clean.delete("block-storage", f"/volumes/{volume}")
+
+
+@pytest.mark.parametrize("way", [LOST, NEVER_SEEN], ids=["after", "before"])
+def test_a_port_is_bound_to_one_more_host_and_the_binding_activated(world: World, cloud: Any, way: Fault) -> None:
+    """Nova does so when it moves a server.  Neutron refuses a second one of each."""
+    nova = cloud.admin | {"username": "nova", "project_name": "service"}
+    session, clean = (Session(auth=v3.Password(**nova), session=each) for each in (world.faults.session(), None))
+    world.creates.left[:] = []
+    session.get_token()
+    attach(session, world.policy())
+    at = {"endpoint_filter": {"service_type": "network"}}
+    port = {"network_id": world.clean["demo"].network, "device_owner": "compute:nova", "device_id": fresh()}
+    made = clean.post("/v2.0/ports", json={"port": port | {"binding:host_id": "one"}}, **at).json()["port"]
+    bindings = f"/v2.0/ports/{made['id']}/bindings"
+
+    def send(verb: str, path: str, body: Any) -> tuple[Any, int]:
+        world.creates.left[:], world.creates.only = [way], only(verb=verb, path=f"{path}$")
+        world.faults.record.clear()
+        answer = session.request(path, verb, json=body, **at)
+        return answer, sum(world.creates.only(entry.request) for entry in world.faults.record)
+
+    try:
+        answer, number = send("POST", bindings, {"binding": {"host": "two"}})
+        there = clean.get(f"{bindings}/two", **at).json()
+        assert (answer.status_code, answer.json(), number) == (201, there, 1 if way is LOST else 2)
+        answer, number = send("PUT", f"{bindings}/two/activate", None)
+        assert (answer.status_code, answer.json()["status"], number) == (200, "ACTIVE", 2)
+        assert answer.json() == clean.get(f"{bindings}/two", **at).json()["binding"]
+    finally:
+        clean.delete(f"/v2.0/ports/{made['id']}", **at)
 
 
 @pytest.fixture

@@ -169,3 +169,15 @@ def test_a_volume_that_is_free_again_does_not_show_whether_its_detachment_was_be
     create = create_for("block-storage", "/volumes/1/action", {"os-begin_detaching": None})
     assert create is not None
     assert create.is_ours({"id": "1", "status": status}) is there
+
+
+@pytest.mark.parametrize(
+    ("host", "vif_type", "there"),
+    [("h", "ovs", True), ("h", "unbound", None), ("h", "binding_failed", None), ("other", "ovs", False)],
+)
+def test_a_port_is_bound_to_a_host_if_it_has_a_binding_there_that_serves(
+    host: str, vif_type: str, there: bool | None
+) -> None:
+    create = create_for("network", "/v2.0/ports/1/bindings", {"binding": {"host": "h"}})
+    assert create is not None
+    assert create.is_ours({"host": host, "vif_type": vif_type}) is there

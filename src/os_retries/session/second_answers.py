@@ -155,6 +155,14 @@ def _resources(body: dict[str, Any]) -> dict[str, Any]:
     return {name: each["resources"] for name, each in (allocations or {}).items()}
 
 
+def _is_active(sent: Sent, ask: Ask) -> Answered | None:
+    """Return a success if the binding of a port is the active one."""
+    status, body = ask(re.sub(r"/activate$", "", sent.url))
+    binding = only_member(body)
+    active = status == 200 and isinstance(binding, dict) and binding.get("status") == "ACTIVE"
+    return Answered(200, binding) if active else None  # neutron's own answer has no envelope
+
+
 _OF_A_PROVIDER = r"/resource_providers/[^/]+/(inventories(/[^/?]+)?|traits|aggregates)$"
 
 # Verb, path, the statuses of the second answer, and the function that checks whether the first attempt has taken
@@ -165,6 +173,7 @@ _ROWS: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | N
     ("PUT", r"\bimages/[^/?]+/file$", (409,), _has_the_bytes),
     ("PUT", _OF_A_PROVIDER, (409,), _has_been_provided),
     ("PUT", r"/allocations/[^/?]+$", (409,), _has_been_allocated),
+    ("PUT", r"/bindings/[^/?]+/activate$", (409,), _is_active),
     ("POST", r"/allocations$", (409,), _have_been_allocated),
     ("PUT", r".", (409, 412), _is_as_wanted),  # 412: neutron's If-Match, which is kept in each repeat
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from os_retries.creates.markers import KEY, Description, DescriptionEnd, Item, Tag
 from os_retries.creates.recipe import Blind, Look, Recipe, equal, fingerprint, members
+from os_retries.creates.recipes.port_bindings import BINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -417,4 +418,5 @@ RECIPES = (
     _address_change("remove_addresses", there=False),
     _route_change("add_extraroutes", there=True),
     _route_change("remove_extraroutes", there=False),
+    *BINDINGS,
 )
