@@ -109,7 +109,7 @@ lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, an
 	$(BIN)/lint-imports
 
 docs: env  ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 lock:  ## update every lock file from PyPI
 	tools/lock
