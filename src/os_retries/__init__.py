@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from os_retries.config import configure
     from os_retries.evidence import Attempt, Evidence, GiveUp, Kind, LookedUp, Retry
     from os_retries.methods.own_loops import client_options
+    from os_retries.operations.scope import NotCovered, Operation, OperationError, operation
     from os_retries.pacing.local import Pacer
     from os_retries.policy import RetryPolicy
     from os_retries.session import attach, detach
@@ -25,6 +26,9 @@ __all__ = [
     "GiveUp",
     "Kind",
     "LookedUp",
+    "NotCovered",
+    "Operation",
+    "OperationError",
     "Retry",
     "RetryPolicy",
     "__version__",
@@ -33,6 +37,7 @@ __all__ = [
     "configure",
     "detach",
     "execute_with_retries",
+    "operation",
 ]
 
 # These modules are loaded on first use, so that a program that only calls execute_with_retries does not load sessions,
@@ -43,12 +48,16 @@ _WHERE = {
     "GiveUp": "evidence",
     "Kind": "evidence",
     "LookedUp": "evidence",
+    "NotCovered": "operations.scope",
+    "Operation": "operations.scope",
+    "OperationError": "operations.scope",
     "Retry": "evidence",
     "RetryPolicy": "policy",
     "attach": "session",
     "client_options": "methods.own_loops",
     "configure": "config",
     "detach": "session",
+    "operation": "operations.scope",
 }
 
 

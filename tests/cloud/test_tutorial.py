@@ -1,4 +1,4 @@
-"""The commands of docs/tutorial.md run on the sandbox as written, and print what the page shows."""
+"""The commands of docs/tutorial.md and operations.md run on the sandbox as written, and print what the pages show."""
 
 import os
 from pathlib import Path
@@ -30,4 +30,12 @@ def checkout(tmp_path, cloud):
 def test_the_tutorial_runs_as_it_is_typed(checkout):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
     blocks = [block for block in BLOCKS if block.page.name == "tutorial.md" and not block.reason]
+    run_commands(blocks, checkout, environment)
+
+
+def test_the_guide_of_operations_runs_as_it_is_typed(checkout):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    environment |= {"OS_CLIENT_CONFIG_FILE": os.environ["OS_CLIENT_CONFIG_FILE"]}
+    environment["PATH"] = f"{TOP / '.venv/bin'}{os.pathsep}{environment['PATH']}"
+    blocks = [block for block in BLOCKS if block.page.name == "operations.md" and not block.reason]
     run_commands(blocks, checkout, environment)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import os_retries
-from os_retries import RetryPolicy, execute_with_retries, observe
+from os_retries import RetryPolicy, execute_with_retries, observe, operation
 from os_retries.core import events, hooks, loop, paths
 from os_retries.observe import metrics
 
@@ -77,11 +77,8 @@ def test_a_wait_that_is_interrupted_is_over(told):
 
 
 def test_the_events_carry_the_operation_of_their_context(told):
-    token = hooks.operation.set("nightly")
-    try:
+    with operation("nightly"):
         POLICY.execute(Scripted(HttpError(503), "result"))
-    finally:
-        hooks.operation.reset(token)
     assert {event.operation for event in told} == {"nightly"}
 
 

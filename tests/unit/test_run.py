@@ -8,6 +8,7 @@ import pty
 import re
 import runpy
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -735,3 +736,45 @@ def test_in_another_environment_os_retries_comes_in_and_nothing_else_of_ours(els
         f"True {Path(command.__file__).parents[1] / '__init__.py'}",
     ]
     assert "1 request repeated (2 retries" in done.stderr
+
+
+# -- an operation
+
+SHOWN = "sh", "-c", 'echo "$OSRETRIES_OPERATION:$OSRETRIES_STRICT"; test -f "$OSRETRIES_ORDINALS"'
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_the_programs_below_an_operation_get_its_key_and_a_file_that_is_gone_in_the_end(options, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = run(*SHOWN, options=[*options, "--operation", "nightly", "--strict"])
+    assert (done.returncode, done.stdout) == (0, "nightly:1\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_key_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("OSRETRIES_OPERATION", "nightly")
+    assert run(*SHOWN).stdout == "nightly:\n"
+    assert run(*SHOWN, options=["--operation", "mine"]).stdout == "mine:\n"
+
+
+def test_a_run_below_a_run_goes_on_with_its_operation_and_its_file():
+    inner = f'{shlex.join(RUN)} -- sh -c \'test "$OSRETRIES_ORDINALS" = "$0"\' "$OSRETRIES_ORDINALS"'
+    assert run("sh", "-c", inner, options=["--operation", "nightly"]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "says"),
+    [
+        (["--strict"], None, "--strict needs --operation"),
+        (["--operation", " "], None, "the key is empty"),
+        ([], ("OSRETRIES_OPERATION", " "), "the key is empty"),
+        (["--operation", "x"], ("OS_RETRIES_DISABLED", "1"), "switched off"),
+        (["--operation", "x", "-q"], ("OSRETRIES_DISABLED", "1"), "switched off"),
+    ],
+)
+def test_a_mistake_in_the_options_of_an_operation_runs_nothing(options, variable, says, monkeypatch):
+    if variable:
+        monkeypatch.setenv(*variable)
+    done = run("echo", "ran", options=options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr

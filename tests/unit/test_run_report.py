@@ -600,3 +600,25 @@ def test_a_wait_for_a_slot_is_said_in_words_and_is_no_second_retry():
         "os-retries: 1 request repeated (1 retry, 1 s of waiting), 1 retry held back until the service could take them",
         "  compute GET /servers: 503",
     ]
+
+
+def test_an_operation_sums_up_what_it_has_found_and_what_it_does_not_cover():
+    found = [messages.look_up_event(looked_up("found earlier", (f"id{number}",), status=None)) for number in range(3)]
+    uncovered = messages.not_covered_event("compute", "POST /x", "no marker")
+    assert messages.look_up_line(found[0]) == ""
+    assert summary(found) == "os-retries: 3 creates of an earlier run found"
+    assert summary([*found, uncovered, uncovered]) == (
+        "os-retries: 3 creates of an earlier run found, 2 writes not covered by the operation\n"
+        "  compute POST /x: not covered: no marker"
+    )
+    assert messages.not_covered_line(uncovered) == (
+        "os-retries: compute: POST /x · sent, but not covered by the operation: no marker"
+    )
+
+
+def test_a_write_that_is_not_covered_is_told_and_put_into_the_journal(log, tmp_path):
+    reporter = Reporter({"OSRETRIES_LOG_JSON": str(tmp_path / "json")})
+    reporter.on_not_covered("compute", "POST /x", "no marker")
+    assert "not covered by the operation: no marker" in log.getvalue()
+    event = json.loads((tmp_path / "json").read_text())
+    assert (event["event"], event["reason"], event["status"]) == ("not_covered", "no marker", None)

@@ -7,7 +7,6 @@ reports nothing.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from os_retries import forks
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 instead_of_sleep: Callable[[Retry], None] | None = None
 #: The sinks, each once.  The tuple is replaced and never changed, so that it may be read without a lock.
 sinks: tuple[Sink, ...] = ()
-#: The key of the operation that the calls of this context belong to; None outside of operations.
-operation: ContextVar[str | None] = ContextVar("os_retries.operation", default=None)
+#: Returns the key of the operation that the calls of this context belong to; None outside of operations.
+operation_key: Callable[[], str | None] = lambda: None  # noqa: E731
 
 _lock = forks.Lock()
 _added: list[Sink] = []  # as often as they were added
@@ -93,7 +92,7 @@ def _make(name: str, of: Retry | Evidence | LookedUp, attempt: Attempt | LookedU
     else:
         fields["attempt"] = getattr(attempt, "number", 1)
         fields |= {name: getattr(attempt, name) for name in ("status", "kind", "what", "request_id")}
-    made: Event = getattr(events, name)(**(fields | {"operation": operation.get()} | more))
+    made: Event = getattr(events, name)(**(fields | {"operation": operation_key()} | more))
     return made
 
 

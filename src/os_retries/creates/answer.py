@@ -12,7 +12,10 @@ import requests
 from os_retries.core.deadlines import let_through
 from os_retries.core.failure import RETRY_CODES
 from os_retries.core.retries import pause
+from os_retries.creates.create import texts
 from os_retries.creates.look_up import name_of
+from os_retries.creates.markers import Description
+from os_retries.creates.recipe import fill
 from os_retries.creates.requests import MICROVERSION_HEADERS
 
 if TYPE_CHECKING:
@@ -49,6 +52,21 @@ def make_response(create: Create, hits: list[Item], look_up: Any, microversion: 
     return response
 
 
+def without_chosen(create: Create, response: Any) -> None:
+    """Take out of a response what os_retries has chosen: an earlier run has chosen another value, and nobody knows it.
+
+    nova leaves out the password too, if it has set none.
+    """
+    told = [name for name in create.recipe.chosen if create.asked[0].get(name) is None]
+    body = response.json() if told and response.content else None
+    if isinstance(body, dict):
+        for item in (body, *body.values()):
+            if isinstance(item, dict):
+                for name in told:
+                    item.pop(name, None)
+        fill_in(response, body)
+
+
 def _headers(create: Create, look_up: Any) -> dict[str, str]:
     """Return the headers of the look-up's response that the create's response would have too."""
     dropped = set(_OF_THE_LOOKUP)
@@ -73,6 +91,8 @@ def remove_markers(
         return False
     changed = False
     for item in items:
+        if create.again and not _keep_as_tag(create, item, around, who=who, sleep=sleep):
+            continue  # the marker stays where it is, because a later run needs it
         body = {carrier.taken_away: create.before(carrier.taken_away, item.get(carrier.taken_away))}
         try:
             response = _put(create.member(item), body if key is None else {key: body}, around, sleep)
@@ -88,18 +108,38 @@ def remove_markers(
     return changed
 
 
+def _keep_as_tag(
+    create: Create, item: Item, around: Around, *, who: str, sleep: Callable[[float], object] | None
+) -> bool:
+    """Make the marker a tag, where a later run of the operation finds it; return whether that has succeeded."""
+    carrier = create.recipe.carrier
+    marker = create.marker_of(item)
+    if not isinstance(carrier, Description) or not carrier.tags or marker is None:
+        return True
+    path = fill(carrier.tags, {**texts(item), **create.groups}) + f"/{marker}"
+    try:
+        _put(path, None, around, sleep).raise_for_status()
+    except Exception as error:
+        let_through(error)
+        why = getattr(getattr(error, "response", None), "status_code", None) or type(error).__name__
+        log.warning("%s: the marker stays in the %s of %s: no tag (%s)", who, carrier.field, name_of(item), why)
+        return False
+    return True
+
+
 def _put(path: str, body: Any, around: Around, sleep: Callable[[float], object] | None) -> Any:
     """Send a PUT, three times at most, for a description that is not restored is what people read."""
+    how = {} if body is None else {"json": body}
     for _ in range(2):
         try:
-            response = around.request("PUT", path, json=body)
+            response = around.request("PUT", path, **how)
         except Exception as error:
             let_through(error)
         else:
             if response.status_code not in RETRY_CODES:
                 return response
         pause(1.0, sleep)
-    return around.request("PUT", path, json=body)
+    return around.request("PUT", path, **how)
 
 
 def with_items(create: Create, answer: Any, items: list[Item]) -> Any:

@@ -10,7 +10,7 @@ from os_retries.creates.markers import new_marker
 from os_retries.creates.recipe import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from os_retries.creates.markers import Item
     from os_retries.creates.recipe import Look, Microversion, Recipe, Value
@@ -67,6 +67,8 @@ class Create:
     known: frozenset[object] = frozenset()
     #: For a request that removes something: the resources that matched before the first attempt.
     was: tuple[Item, ...] = ()
+    #: Whether an earlier run of an operation may have sent it already.
+    again: bool = False
 
     @property
     def look(self) -> Look:
@@ -88,6 +90,8 @@ class Create:
         """
         if self.look.baseline is not None and found.get(self.look.baseline) in self.known:
             return False
+        if self.again and not self.look.gone and is_leaving(found):
+            return False  # the program has deleted it in an earlier run, and now makes it again
         values = self.values()
         if any(str(found.get(name)) != text.format_map(values) for name, text in self.look.holds.items()):
             return False
@@ -130,6 +134,11 @@ class Create:
         )
         return next(held, None) or ""
 
+    def marker_of(self, item: Item) -> str | None:
+        """Return the marker that a resource shows; None if it shows none of this create's."""
+        pairs = zip(self.sent, self.markers, strict=True)
+        return next((marker for sent, marker in pairs if self.recipe.shows(item, sent, marker)), None)
+
     def member(self, item: Item) -> str:
         """Return the path of a resource."""
         return fill(self.recipe.member, {**texts(item), **self.groups})
@@ -164,16 +173,33 @@ def _is_younger(made: object, since: float | None) -> bool | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() > since - _CLOCK
 
 
+# The states of a resource that is being deleted, and the fields that hold it: nova, cinder, heat, octavia, designate.
+_LEAVING = frozenset({"deleting", "deleted", "soft_deleted", "pending_delete", "delete_in_progress", "delete_complete"})
+_STATES = ("status", "stack_status", "provisioning_status", "OS-EXT-STS:task_state")
+
+
+def is_leaving(found: Item) -> bool:
+    """Return whether a resource is deleted, or is being deleted."""
+    return any(str(found.get(name)).lower() in _LEAVING for name in _STATES)
+
+
 def texts(item: Item) -> dict[str, str]:
     """Return the fields that templates may use: strings and numbers."""
     return {name: str(value) for name, value in item.items() if isinstance(value, str | int)}
 
 
-def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: Microversion | None) -> Create | None:
+def prepare(
+    recipe: Recipe,
+    groups: Mapping[str, str],
+    body: Any,
+    microversion: Microversion | None,
+    make_marker: Callable[[], str] | None = None,
+) -> Create | None:
     """Return a create with a marked copy of the body, if the recipe applies to it.  The body itself is not changed.
 
     :param groups: the named groups of the recipe's path
     :param microversion: the microversion of the request; None if it has none
+    :param make_marker: returns the marker of a request in an operation; None for a random marker
     :returns: None if the recipe does not apply
     """
     if recipe.since is not None and (microversion is None or microversion < recipe.since):
@@ -181,7 +207,7 @@ def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: 
     items, bulk = _items(recipe, body)
     if not items or not all(_applies(recipe, item) for item in items):
         return None
-    marker = new_marker()
+    marker = new_marker() if make_marker is None else make_marker()
     markers = [f"{marker}-{number}" for number in range(len(items))] if bulk else [marker]
     sent: list[Item] = []
     for item, own in zip(items, markers, strict=True):
@@ -193,7 +219,7 @@ def prepare(recipe: Recipe, groups: Mapping[str, str], body: Any, microversion: 
     member = recipe.bulk if bulk else recipe.body
     whole = sent[0] if member is None else body | {member: sent if bulk else sent[0]}
     low, high = (len(items), len(items)) if bulk else recipe.count(items[0])
-    return Create(recipe, whole, sent, markers, items, groups, bulk, low, high)
+    return Create(recipe, whole, sent, markers, items, groups, bulk, low, high, again=make_marker is not None)
 
 
 def _items(recipe: Recipe, body: Any) -> tuple[list[Item], bool]:

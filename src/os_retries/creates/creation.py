@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from os_retries.creates.look_up import Limits
     from os_retries.creates.markers import Item
     from os_retries.creates.requests import Around
+    from os_retries.operations.scope import Claim
     from os_retries.policy import RetryPolicy
 
 log = logging.getLogger("os_retries")
@@ -47,6 +48,9 @@ _NOTHING_SENT = Failure(None, kind=Kind.NOT_SENT)
 
 class Creation:
     """One create of a session, over all its attempts."""
+
+    #: The create's place in an operation; None if it has none.
+    claim: Claim | None = None
 
     def __init__(self, create: Create, around: Around, policy: RetryPolicy, name: str) -> None:
         self.create = create
@@ -150,7 +154,18 @@ class Creation:
         look = self.create.recipe.look
         return look is not None and look.baseline is not None
 
-    # -- called by the session, in the order of an attempt
+    # -- called by the session, in the order of an attempt; creates of an operation override the first three
+
+    def find_earlier(self) -> Any:
+        """Return the response of the create if an earlier run of an operation has made it; None if it may be sent."""
+        return None
+
+    def renew(self, failure: Failure, kwargs: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Return whether the create may be sent again at once, with another marker."""
+        return False
+
+    def note_unmarked(self) -> None:
+        """Note that the create has succeeded without its marker."""
 
     def unmark(self, kwargs: dict[str, Any]) -> bool:
         """Put the caller's own body back after the service has refused it; return whether the body was marked.

@@ -12,12 +12,14 @@ service.  The rules:
   after any other failure that follows a lost answer.
 * The create is looked up after a repeat that succeeded.  A resource that has appeared after the settle time is a late
   duplicate, and is reported.
+* In an operation an earlier run may have sent the create.  So it is looked up before its first attempt too.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from os_retries.creates.durable import by_tag
 from os_retries.creates.look_up import Finding, find_out, look
 
 if TYPE_CHECKING:
@@ -34,11 +36,27 @@ class Keeper:
         self.tools = tools
         #: Whether an attempt may have been processed.
         self.ambiguous = False
+        #: Whether an earlier run of an operation, or another one that runs now, may have sent the create.
+        self.assumed = False
 
     def after_ambiguous(self, *, settle: float, **limits: Unpack[Limits]) -> tuple[Finding, float]:
         """Find out whether an attempt that may have been processed took effect; see :func:`find_out`."""
         self.ambiguous = True
         return find_out(self.create, self.tools, settle=settle, **limits)
+
+    def before_first(self, **limits: Unpack[Limits]) -> tuple[Finding, Create]:
+        """Look up what an earlier run of an operation may have made.  A look-up that fails is repeated.
+
+        A marker becomes a tag before it leaves the description.  So the description is looked up first.
+
+        :returns: the finding, and the create as it was looked up
+        """
+        tagged = by_tag(self.create)
+        for create in (self.create,) if tagged is None else (self.create, tagged):
+            finding, _ = find_out(create, self.tools, settle=0.0, **limits)
+            if not finding.absent:
+                return finding, create
+        return Finding(), self.create
 
     def before_send(self, **limits: Unpack[Limits]) -> Finding | None:
         """Look up the create before a repeat.
@@ -56,9 +74,9 @@ class Keeper:
     def one_look(self) -> Finding | None:
         """Look up the create once after a failure that is no lost answer, such as a conflict with its own success.
 
-        :returns: None if no attempt may have been processed, if nothing is there, or if the look-up fails
+        :returns: None if nobody may have sent it, if nothing is there, or if the look-up fails
         """
-        if not self.ambiguous:
+        if not (self.ambiguous or self.assumed):
             return None
         finding = look(self.create, self.tools.send)
         return finding if finding.hits else None

@@ -104,9 +104,13 @@ class Description(Carrier):
 
     A description that repeats the name counts as none, because ``openstack security group create`` sends that.  After
     the create has succeeded, the marker is removed again.
+
+    ``tags``
+        The template of the path of a resource's tags, if it can have tags.  There the marker of an operation stays.
     """
 
     field: str = "description"
+    tags: str = ""
     taken_away = "description"
 
     def put(self, item: Item, marker: str) -> Item | None:
@@ -139,6 +143,20 @@ class DescriptionEnd(Description):
         """Compare the whole description."""
         del marker
         return super().shows(found, sent, str(sent[self.field]))
+
+
+@dataclass(frozen=True)
+class AnyDescription(DescriptionEnd):
+    """A marker as the description, or at the end of the caller's own.
+
+    An operation uses it where the marker ends as a tag.  Other creates leave a description of the caller's alone.
+    """
+
+    def put(self, item: Item, marker: str) -> Item | None:
+        """Set the description, or append the marker to it."""
+        if item.get(self.field) in (None, "", item.get("name")):
+            return item | {self.field: marker}
+        return super().put(item, marker)
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,20 @@ class Around:
         kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
         return self._send(**kwargs, **more)
 
+    def project(self) -> str | None:
+        """Return the id of the project that sends the create; None if the token is for no project.
+
+        :raises Exception: if it is not known
+        """
+        project = self.session.get_project_id(self._kwargs.get("auth"))
+        return project if project is None else str(project)
+
+    @property
+    def region(self) -> str | None:
+        """The region that the caller asks for; None if it asks for none."""
+        region = (self._kwargs.get("endpoint_filter") or {}).get("region_name")
+        return region if region is None else str(region)
+
     def whose(self, what: str) -> object:
         """Return the id of the ``user`` or the ``project`` that sends the create; None if it is not known."""
         ask = self.session.get_user_id if what == "user" else self.session.get_project_id

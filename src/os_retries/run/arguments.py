@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from os_retries.options import OPTIONS
@@ -61,6 +62,15 @@ def add_numbers(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     for option in OPTIONS:
         if option.flag is not None:
             _add_flag(creates if option.name in ("safe_creates", "single_writer") else numbers, option, option.flag)
+    creates.add_argument(
+        "--operation",
+        metavar="KEY",
+        help="make nothing twice, even if COMMAND is killed and run again with the same KEY (default: "
+        "OSRETRIES_OPERATION in the environment, if it is set)",
+    )
+    creates.add_argument(
+        "--strict", action="store_true", help="do not send what another run with this KEY could not recognise"
+    )
     numbers.add_argument(
         "--config-file",
         metavar="FILE",
@@ -92,10 +102,13 @@ def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> Non
 
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from os_retries.run.command import run_command
-    from os_retries.run.policies import FLAGS, UsageError, policies, sinks, write_policies
+    from os_retries.run.operations import UsageError
+    from os_retries.run.policies import FLAGS, policies, sinks, write_policies
 
     if not arguments.command:
         parser.exit(2, "os-retries run: there is no command after --\n")
+    if arguments.strict and not (arguments.operation or os.environ.get("OSRETRIES_OPERATION")):
+        parser.exit(2, "os-retries run: --strict needs --operation\n")
     try:
         how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
         return run_command(
@@ -106,6 +119,8 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             service_config=arguments.service_config,
             observe=sinks(arguments.config_file),
             metrics=_metrics(arguments),
+            operation=arguments.operation,
+            strict=arguments.strict,
         )
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")

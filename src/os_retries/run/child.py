@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from os_retries.core import hooks
 from os_retries.core.switch import disabled
+from os_retries.operations import scope
 from os_retries.policy import RetryPolicy, provide
 from os_retries.run import swift
 from os_retries.run.report import Complaints, Elsewhere, Reporter
@@ -38,6 +39,7 @@ def set_up() -> Reporter:
         provider = ServicesPolicy(provider, reporter)
     provide(provider)
     hooks.add(reporter.on_event)
+    scope.on_not_covered = reporter.on_not_covered
     _observe(reporter)
     Elsewhere.install()
     logging.getLogger("os_retries.fleet").addHandler(Complaints(reporter))

@@ -13,7 +13,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from os_retries.core.switch import disabled
-from os_retries.run import journal
+from os_retries.run import journal, operations
 from os_retries.run.defaults import default_policies
 from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
 
@@ -41,7 +41,11 @@ _UNUSED = "os-retries: this command used neither keystoneauth nor swiftclient, s
 
 def run_with_defaults(command: Sequence[str]) -> int:
     """Run ``command`` as ``run_command`` does, with the default of each option."""
-    return run_command(command, default_policies())
+    try:
+        return run_command(command, default_policies())
+    except operations.UsageError as error:
+        say(f"os-retries run: {error}")
+        return 2
 
 
 def run_command(
@@ -53,21 +57,26 @@ def run_command(
     service_config: bool = False,
     observe: Sequence[str] = (),
     metrics: Metrics | None = None,
+    operation: str | None = None,
+    strict: bool = False,
 ) -> int:
     """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
 
-    Signals reach the command, and a signal that ends it ends this process too.  With ``quiet``, and without
-    ``metrics``, the command takes the place of this process, and this function does not return.
+    Signals reach the command, and a signal that ends it ends this process too.  With ``quiet``, and without ``metrics``
+    and an operation, the command takes the place of this process, and this function does not return.
 
     :param policies: as text, which ``policies.write_policies`` makes
     :param service_config: whether the command is a service whose own configuration has the numbers
     :param observe: the names of the sinks that each program gets
     :param metrics: where the metrics of the whole run go
-    :raises UsageError: if ``log_json`` cannot be written
+    :param operation: the key of the operation that the command belongs to
+    :param strict: whether the operation refuses writes that a later run could not recognise
+    :raises UsageError: if ``log_json`` cannot be written, or if there can be no operation
     """
     environ = dict(os.environ)
     if not command[0]:  # systems differ in what exec answers to an empty name
         return cannot_run(command, FileNotFoundError())
+    operation = operations.key_of(operation, environ)
     if disabled():
         # Pass it on under the name that openstacksdk does not take for a part of a cloud's description.
         environ.pop("OS_RETRIES_DISABLED", None)
@@ -80,10 +89,25 @@ def run_command(
     environ["PYTHONPATH"] = _python_path(os.environ.get("PYTHONPATH", ""))
     if metrics is not None:
         environ["OSRETRIES_COUNT"] = "1"
-    if quiet and metrics is None:
+    if quiet and metrics is None and operation is None:
         return replace_by(command, environ)
+    return _run_and_wait(command, environ, operation, strict=strict, quiet=quiet, metrics=metrics)
+
+
+def _run_and_wait(
+    command: Sequence[str],
+    environ: dict[str, str],
+    operation: str | None,
+    *,
+    strict: bool,
+    quiet: bool,
+    metrics: Metrics | None,
+) -> int:
+    """Run the command as a child with the files that its programs share, and report on it at the end."""
     with contextlib.ExitStack() as stack:
-        path = _make_journal(stack, quiet=quiet)
+        if operation is not None:
+            operations.begin(stack, environ, operation, strict=strict)
+        path = _make_journal(stack, quiet=quiet) if not quiet or metrics is not None else None
         if path is not None:
             environ["OSRETRIES_JOURNAL"] = path
         try:
@@ -145,9 +169,7 @@ def _writable(path: str) -> str:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666))
     except OSError as error:
-        from os_retries.run.policies import UsageError
-
-        raise UsageError(f"--log-json {path}: {error.strerror}") from None
+        raise operations.UsageError(f"--log-json {path}: {error.strerror}") from None
     return os.path.abspath(path)  # noqa: PTH100
 
 

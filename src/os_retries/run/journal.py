@@ -42,17 +42,18 @@ _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "give_up": _COMMON | {"reason": _TEXT},
     "look_up": _COMMON | {"outcome": _TEXT, "found": (list,), "detail": _TEXT},
     "count": {"name": _TEXT, "labels": (list,), "by": (int, float)},
+    "not_covered": _COMMON | {"reason": _TEXT},
 }
 
 
 @contextlib.contextmanager
-def journal(environ: Mapping[str, str]) -> Iterator[str]:
-    """Make a journal in a folder of its own, and yield its path; remove both in the end.
+def journal(environ: Mapping[str, str], name: str = "journal") -> Iterator[str]:
+    """Make a journal, or another file of the run, in a folder of its own, and yield its path; remove both in the end.
 
     :raises OSError: if no folder for temporary files can be written to
     """
     folder = _make_folder(environ)
-    path = os.path.join(folder, "journal")  # noqa: PTH118
+    path = os.path.join(folder, name)  # noqa: PTH118
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield path

@@ -61,7 +61,12 @@ def look_up_event(record: LookedUp) -> Event:
     }
 
 
-def _event(event: str, service: str | None, request: str, attempt: Attempt | LookedUp) -> Event:
+def not_covered_event(service: str | None, request: str, reason: str) -> Event:
+    """Describe a write that a later run of the operation cannot recognise."""
+    return _event("not_covered", service, request, None) | {"reason": reason}
+
+
+def _event(event: str, service: str | None, request: str, attempt: Attempt | LookedUp | None) -> Event:
     now = time.time()
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z",
@@ -70,10 +75,10 @@ def _event(event: str, service: str | None, request: str, attempt: Attempt | Loo
         "pid": os.getpid(),
         "service": service,
         "request": request,
-        "status": attempt.status,
-        "failure": attempt.what or None,
-        "kind": str(attempt.kind),
-        "request_id": attempt.request_id,
+        "status": attempt and attempt.status,
+        "failure": (attempt and attempt.what) or None,
+        "kind": attempt and str(attempt.kind),
+        "request_id": attempt and attempt.request_id,
     }
 
 
@@ -136,6 +141,13 @@ def look_up_line(event: Event, seconds: float | None = None) -> str:
         "late duplicate": f"DUPLICATE: an earlier attempt has also taken effect: {ids} {event['detail']}",
     }.get(event["outcome"])
     return "" if then is None else _line(what_happened(event), then, event)
+
+
+def not_covered_line(event: Event) -> str:
+    """Say that a write is sent although a later run cannot recognise it."""
+    service = f"{event['service']}: " if event["service"] else ""
+    then = f"sent, but not covered by the operation: {event['reason']}"
+    return _line(f"{service}{event['request']}", then, event)
 
 
 def give_up_line(event: Event) -> str:

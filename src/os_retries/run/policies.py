@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from os_retries.options import OPTIONS
 from os_retries.policy import RetryPolicy
 from os_retries.run.defaults import INTERACTIVE, write
+from os_retries.run.operations import UsageError as UsageError  # noqa: PLC0414 - simulate has the same mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 #: By field of RetryPolicy: the option on the command line.
 FLAGS = {option.name: option.flag.flag for option in OPTIONS if option.flag is not None}
-
-
-class UsageError(Exception):
-    """A mistake in the options; the text says what to do about it."""
 
 
 Policies = dict[str | None, RetryPolicy]

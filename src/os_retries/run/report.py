@@ -24,6 +24,8 @@ from os_retries.run.messages import (
     give_up_line,
     look_up_event,
     look_up_line,
+    not_covered_event,
+    not_covered_line,
     retry_event,
     retry_line,
     status_line,
@@ -100,6 +102,12 @@ class Reporter:
             self._record(event)
         if line:
             self._say(line)
+
+    def on_not_covered(self, service: str | None, request: str, reason: str) -> None:
+        """Report a write that a later run of the operation cannot recognise."""
+        event = not_covered_event(service, request, reason)
+        self._record(event)
+        self._say(not_covered_line(event))
 
     def complain(self, text: str) -> None:
         """Report that a part of os-retries does not work."""

@@ -41,7 +41,8 @@ class Summary:
     def add(self, event: Event) -> None:
         """Take in one event."""
         self._kinds[event["event"], event.get("outcome")] += 1
-        if event["event"] == "paced":  # it says again what the retry before it has said
+        # A paced retry has been counted already, and an operation may find hundreds of resources.
+        if event["event"] == "paced" or event.get("outcome") == "found earlier":
             return
         if event["event"] == "retry":
             self._repeated += event["attempt"] == 1
@@ -76,6 +77,8 @@ class Summary:
         for kind, one, many, then in (
             (("paced", None), "retry", "retries", " held back until the service could take them"),
             (("look_up", "found"), "create", "", " looked up and found"),
+            (("look_up", "found earlier"), "create", "", " of an earlier run found"),
+            (("not_covered", None), "write", "", " not covered by the operation"),
             (("look_up", "late duplicate"), "late duplicate", "", ""),
             (("answered", None), "request", "", " answered with an error after that"),
             (("give_up", None), "request", "", " given up"),
@@ -92,6 +95,7 @@ class _Request:
         self._found = {each: _Few(_IDS) for each in _OUTCOMES}
         self._last = _Few(_REASONS)
         self._reasons = _Few(_REASONS)
+        self._not_covered = _Few(_REASONS)
         self._request_ids = _Few(_REQUEST_IDS)
 
     def add(self, event: Event) -> None:
@@ -104,6 +108,8 @@ class _Request:
                 self._found[event["outcome"]].add(each)
         if event["event"] == "answered" and str(event["status"]) not in self._last.first:
             self._last.add(str(event["status"]))
+        if event["event"] == "not_covered" and event["reason"] not in self._not_covered.first:
+            self._not_covered.add(event["reason"])
         if event["event"] == "give_up":
             if event["reason"] not in self._reasons.first:
                 self._reasons.add(event["reason"])
@@ -115,13 +121,15 @@ class _Request:
             answer + (f" \N{MULTIPLICATION SIGN} {number}" if number > 1 else "")
             for answer, number in self._answers.items()
         )
-        return (
+        text = (
             met
             + "".join(f" · {_OUTCOMES[outcome]}: {few}" for outcome, few in self._found.items() if few.first)
             + "".join(f" · then answered {status}" for status in self._last.first)
+            + "".join(f" · not covered: {reason}" for reason in self._not_covered.first)
             + "".join(f" · given up: {reason}" for reason in self._reasons.first)
             + "".join(f" · {each}" for each in self._request_ids.first)
         )
+        return text.removeprefix(" · ")
 
 
 class _Few:
@@ -144,7 +152,7 @@ class _Few:
 
 def _counts(event: Event) -> bool:
     """Return whether the event stands for a failed attempt: a look-up's often comes beside a retry's."""
-    if event["event"] == "answered":
+    if event["event"] in ("answered", "not_covered"):
         return False
     return event["event"] != "look_up" or (event["outcome"] == "found" and not event["detail"])
 

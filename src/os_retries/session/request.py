@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from os_retries.core.failure import Failure
+    from os_retries.creates.creation import Creation
     from os_retries.session.attachment import Attachment
     from os_retries.session.bodies import Body
+
+
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 def send_request(
@@ -54,7 +58,7 @@ def send_request(
     stream = body_of(kwargs)
     begun = count.given_up
     attempt: Callable[[], Any]
-    if target.verb in ("POST", "PUT", "PATCH") and target.begin_create(original):
+    if target.verb in _WRITES and target.begin_write(original):
         attempt = functools.partial(_create, target, original)
     elif stream is None and not pacers.watching:
         # Nearly all requests succeed at once, and then need no loop.
@@ -124,16 +128,9 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
     creation, handled = target.creation, sys.exception()
     if creation is None:  # the service has refused the marker, and the create is sent without it
         return _attempt(target, original, None)
-    if target.judged is None:
-        creation.before_first_send(target.kwargs)
-    else:
-        error, failure = target.judged
-        response, failure = creation.before_send(failure, target.kwargs)
-        if response is not None:
-            return response
-        if not failure.repeatable:  # the look-up was unclear, or found more than was asked for
-            target.judged = error, replace(failure, held_back=True)
-            raise_again([error])
+    response = _look_up_first(target, creation)
+    if response is not None:
+        return response
     try:
         response = _attempt(target, original, None)
         _ = response.content  # read a streamed answer too, to make sure that it is complete
@@ -142,18 +139,43 @@ def _create(target: RequestTarget, original: Callable[..., Any]) -> Any:
             raise
         policy = target.policy()
         failure = target.read(error, policy, handled)
-        unmarked = failure.status in (400, 403) and creation.unmark(target.kwargs)
-        if not unmarked:
+        if failure.status in (400, 403) and creation.unmark(target.kwargs):
+            send = _create_unmarked
+        else:
             response, failure = creation.after_failure(failure, policy)
-            if response is None:
+            if response is not None:
+                _tell_found(target, failure, creation.failed_attempts)
+                return response
+            if not creation.renew(failure, target.kwargs):
                 target.judged = error, failure
                 raise
-            _tell_found(target, failure, creation.failed_attempts)
-            return response
+            send = _create
     else:
         return creation.after_success(response, target.policy)
-    target.creation = target.judged = None
-    return _attempt(target, original, None)
+    target.judged = None
+    return send(target, original)
+
+
+def _look_up_first(target: RequestTarget, creation: Creation) -> Any:
+    """Look up a create before it is sent, if it may have been sent before; return its response if it has been."""
+    if target.judged is None:
+        creation.before_first_send(target.kwargs)
+        return creation.find_earlier()
+    error, failure = target.judged
+    response, failure = creation.before_send(failure, target.kwargs)
+    if response is None and not failure.repeatable:  # the look-up was unclear, or found more than was asked for
+        target.judged = error, replace(failure, held_back=True)
+        raise_again([error])
+    return response
+
+
+def _create_unmarked(target: RequestTarget, original: Callable[..., Any]) -> Any:
+    """Send a create whose marker the service has refused, without its marker."""
+    creation, target.creation = target.creation, None
+    response = _attempt(target, original, None)
+    if creation is not None:
+        creation.note_unmarked()
+    return response
 
 
 def _tell_found(target: RequestTarget, failure: Failure, number: int) -> None:

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from os_retries.creates.create import is_leaving
 from os_retries.session.repeatable import only_member
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     #: Sends a GET to a URL; returns the status, and the JSON of the body or None.
     Ask = Callable[[str], tuple[int, Any]]
-
-# The states of a resource that is being deleted, and the fields that hold it: nova, cinder, heat, octavia, designate.
-_LEAVING = frozenset({"deleting", "deleted", "soft_deleted", "pending_delete", "delete_in_progress", "delete_complete"})
-_STATES = ("status", "stack_status", "provisioning_status", "OS-EXT-STS:task_state")
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,7 @@ def _is_leaving(sent: Sent, ask: Ask) -> Answered | None:
     if status == 404:
         return Answered(204)
     thing = only_member(body)
-    states = {str(thing.get(name)).lower() for name in _STATES} if status == 200 and isinstance(thing, dict) else set()
-    return Answered(204) if states & _LEAVING else None
+    return Answered(204) if status == 200 and isinstance(thing, dict) and is_leaving(thing) else None
 
 
 def _cannot_tell(_sent: Sent, _ask: Ask) -> None:

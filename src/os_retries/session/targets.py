@@ -19,8 +19,10 @@ from os_retries.core.failure import RETRY_CODES, Failure, Kind
 from os_retries.core.retries import pause
 from os_retries.core.scope import current_scope
 from os_retries.creates.answer import fill_in, set_content
-from os_retries.creates.recognise import creation_for
+from os_retries.creates.durable import not_covered
+from os_retries.creates.recognise import Unprepared, creation_for
 from os_retries.creates.requests import Around
+from os_retries.operations.scope import OperationError, current
 from os_retries.policy import attempt_timeout_for
 from os_retries.service_types import service_type
 from os_retries.session.context import send_inside
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from os_retries.core.evidence import Evidence
     from os_retries.core.protocols import Policy
     from os_retries.creates.creation import Creation
+    from os_retries.operations.scope import Operation
     from os_retries.policy import RetryPolicy
     from os_retries.session.attachment import Attachment
     from os_retries.session.bodies import Body
@@ -242,14 +245,43 @@ class RequestTarget(OwnerTarget):
         body = stream.fresh()
         return iter(functools.partial(body.read, 1 << 20), b"") if hasattr(body, "read") else body
 
-    def begin_create(self, original: Callable[..., Any]) -> bool:
+    def begin_write(self, original: Callable[..., Any]) -> bool:
+        """Begin a request that changes something; return whether it is a create, which was marked if it has room.
+
+        :raises OperationError: if a strict operation refuses the request
+        """
+        operation = current()
+        is_create = self.verb in ("POST", "PUT") and self._begin_create(original, operation)
+        if operation is not None:
+            self._begin_in(operation)
+        return is_create
+
+    def _begin_in(self, operation: Operation) -> None:
+        """Note that an earlier run of an operation may have sent this request, and whether that could be recognised."""
+        self.ambiguous = True  # so the 404 of a DELETE, or a conflict of a PUT, may show that it has taken effect
+        creation = self.creation
+        if creation is not None and (creation.claim is not None or creation.create.recipe.harmless):
+            return
+        if creation is not None:
+            why = not_covered(creation.create.recipe) or "it has no marker"
+        elif is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch():
+            return
+        else:
+            why = "there is no recipe for it"
+        operation.note_not_covered(self.service(), self.name(), why)
+
+    def _begin_create(self, original: Callable[..., Any], operation: Operation | None) -> bool:
         """Mark the request if there is a recipe for it; return whether there is one."""
         service = self.service()
         if service is None:
             return False
         send = functools.partial(send_inside, original)
         try:
-            creation = creation_for(self.session, service, self.kwargs, send=send, policy=self.policy)
+            creation = creation_for(
+                self.session, service, self.kwargs, send=send, policy=self.policy, operation=operation
+            )
+        except Unprepared as unprepared:
+            raise unprepared.error from None
         except Exception as error:  # a bug of ours must not prevent the request
             let_through(error)
             log.exception("a create could not be marked, and is sent unchanged")
@@ -261,6 +293,8 @@ class RequestTarget(OwnerTarget):
         """Classify the failure by everything that the session knows about it."""
         if self.judged is not None and self.judged[0] is error:
             return self.judged[1]
+        if isinstance(error, OperationError):  # nothing was sent
+            return Failure(None, what="not sent")
         failure = read_inside(error, self.inside, policy, handled)
         if failure is None:
             response = get(error, "response")

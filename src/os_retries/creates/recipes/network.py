@@ -50,29 +50,36 @@ _TAGS_NOT_KEPT = Blind(
 )
 
 
-def _described(path: str, member: str, *, collection: str = "", **more: Any) -> Recipe:
-    """Make the recipe of a resource whose description carries the marker."""
+def _described(path: str, member: str, *, collection: str = "", tags: str | None = None, **more: Any) -> Recipe:
+    """Make the recipe of a resource whose description carries the marker.
+
+    :param tags: the path of its collection in neutron's API of tags; empty if it has no tags; None for ``path``
+    """
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
         path=path,
         body=member,
         bulk=collection,
-        carrier=Description(),
+        carrier=Description(tags=_tags(path, tags)),
         look=Look(path="{base}" + path, list=collection, query={"description": _each}),
         **more,
     )
 
 
-def _described_too(path: str, member: str, *, collection: str = "", **more: Any) -> Recipe:
+def _described_too(path: str, member: str, *, collection: str = "", tags: str | None = None) -> Recipe:
     """Make the recipe of a resource whose description is the caller's own, with the marker at its end."""
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
         path=path,
         body=member,
-        carrier=DescriptionEnd(),
+        carrier=DescriptionEnd(tags=_tags(path, tags)),
         look=Look(path="{base}" + path, list=collection, query={"description": "{description}"}),
-        **more,
     )
+
+
+def _tags(path: str, tags: str | None) -> str:
+    tags = path if tags is None else tags
+    return f"{{base}}{tags}/{{id}}/tags" if tags else ""
 
 
 def _no_room(path: str, member: str, *, collection: str = "") -> Recipe:
@@ -327,8 +334,8 @@ RECIPES = (
         look=Look(path="{base}/trunks", list="trunks", query={"port_id": "{port_id}"}, born="created_at"),
         same=("port_id", "name", "description"),
     ),
-    _described("/address-groups", "address_group"),
-    _described_too("/address-groups", "address_group"),
+    _described("/address-groups", "address_group", tags=""),
+    _described_too("/address-groups", "address_group", tags=""),
     _by_fingerprint("/address-groups", "address_group"),
     _no_room("/address-groups", "address_group"),
     Recipe(  # a marker in its description could not be removed again, and neutron admits a second one
@@ -357,8 +364,8 @@ RECIPES = (
         look=Look(path="{base}/rbac-policies", list="rbac_policies", query={"object_id": "{object_id}"}),
         same=("object_type", "object_id", "action", "target_tenant"),
     ),
-    _described("/qos/policies", "policy", collection="policies"),
-    _described_too("/qos/policies", "policy", collection="policies"),
+    _described("/qos/policies", "policy", collection="policies", tags="/policies"),
+    _described_too("/qos/policies", "policy", collection="policies", tags="/policies"),
     _by_fingerprint("/qos/policies", "policy", collection="policies"),
     _no_room("/qos/policies", "policy", collection="policies"),
     *(
@@ -370,8 +377,8 @@ RECIPES = (
         )
         for kind in _QOS_RULES
     ),
-    _described("/segments", "segment"),
-    _described_too("/segments", "segment"),
+    _described("/segments", "segment", tags=""),
+    _described_too("/segments", "segment", tags=""),
     _by_fingerprint("/segments", "segment", "network_id", "name"),
     _no_room("/segments", "segment"),
     # -- requests that change what is there

@@ -1,0 +1,105 @@
+"""Two runs of one operation at the same time: both may have made the resource, and one of them must give way.
+
+After its create has succeeded, each run looks once more.  Of two resources the one that was created first stays.  A run
+removes only what it has itself just made.  If its own resource is the older one, the other run removes its own, unless
+it has looked before this one was there, or is dead.  Then this run gives way after a while.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Unpack
+
+from os_retries.core.deadlines import let_through
+from os_retries.core.retries import pause
+from os_retries.creates.durable import by_tag
+from os_retries.creates.look_up import find_out
+from os_retries.creates.markers import ClientId
+from os_retries.operations.scope import OperationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from os_retries.creates.create import Create
+    from os_retries.creates.look_up import Limits, Tools
+    from os_retries.creates.markers import Item
+    from os_retries.creates.requests import Around
+
+log = logging.getLogger("os_retries")
+
+_CREATED = ("created_at", "created", "creation_time")
+_WAITS = (0.5, 0.5, 1.0, 2.0, 4.0)  # seconds for the other run to remove its own resource
+_UNTIL_REMOVABLE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # a volume cannot be deleted while it is being created
+
+
+def can_be_two(create: Create) -> bool:
+    """Return whether two runs may both have made the resource, so that one of them must look for the other's."""
+    carrier = create.recipe.carrier
+    return carrier is not None and not isinstance(carrier, ClientId) and create.high == 1 and not create.bulk
+
+
+def all_made(create: Create, tools: Tools, **limits: Unpack[Limits]) -> list[Item]:
+    """Return all resources with the marker of the create, the first one first."""
+    tagged = by_tag(create)
+    found: dict[object, Item] = {}
+    for each in (create,) if tagged is None else (create, tagged):
+        finding, _ = find_out(each, tools, settle=0.0, **limits)
+        found |= {hit.get("id"): hit for hit in finding.hits}
+    return sorted(found.values(), key=_age)
+
+
+def _age(item: Item) -> tuple[str, str]:
+    return next((str(item[name]) for name in _CREATED if item.get(name)), ""), str(item.get("id"))
+
+
+def give_way(
+    own: Item,
+    create: Create,
+    around: Around,
+    *,
+    look: Callable[[], list[Item]],
+    sleep: Callable[[float], object] | None,
+    who: str,
+) -> Item | None:
+    """Return the resource of another run that stays in place of our own, which is removed; None if ours stays.
+
+    :param look: returns all resources with the marker
+    :raises OperationError: if both runs have removed their own
+    """
+    made = look()
+    for seconds in _WAITS:
+        if not _others(made, own):
+            return None
+        if made[0].get("id") != own.get("id"):
+            break
+        pause(seconds, sleep)
+        made = look()
+    others = _others(made, own)
+    if not others:
+        return None
+    if not _remove(create.member(own), around, sleep):
+        log.warning("%s: two runs of the operation have made it, and %s cannot be removed", who, own.get("id"))
+        return None
+    log.warning(
+        "%s: two runs of the operation have made it; %s is removed, and %s stays", who, own["id"], others[0]["id"]
+    )
+    others = _others(look(), own)
+    if not others:
+        raise OperationError(f"os-retries: {who}: two runs of the operation have removed each other's: run it again")
+    return others[0]
+
+
+def _others(made: list[Item], own: Item) -> list[Item]:
+    return [each for each in made if each.get("id") != own.get("id")]
+
+
+def _remove(path: str, around: Around, sleep: Callable[[float], object] | None) -> bool:
+    for seconds in (*_UNTIL_REMOVABLE, None):
+        try:
+            if around.request("DELETE", path).status_code in (200, 202, 204, 404):
+                return True
+        except Exception as error:
+            let_through(error)
+        if seconds is not None:
+            pause(seconds, sleep)
+    return False

@@ -1,0 +1,39 @@
+"""Markers that follow from an operation's key and from a request, instead of random ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+#: What all markers begin with; it is followed by 32 hexadecimal digits.
+START = "os-retries-"
+#: How many of the digits belong to the key.
+_OF_KEY = 12
+
+
+def prefix(key: str) -> str:
+    """Return the digits with which all markers of an operation begin."""
+    return hashlib.sha256(key.encode()).hexdigest()[:_OF_KEY]
+
+
+def request_digest(**parts: Any) -> str:
+    """Return the digest of a request in canonical form: equal requests have equal digests.
+
+    :param parts: everything that tells one request from another, as JSON
+    """
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def derive(key: str, digest: str, ordinal: int, generation: int = 0) -> str:
+    """Return the marker of a request in an operation.
+
+    It has the length and the form of a random marker, so that every field that takes one takes the other.
+
+    :param digest: the digest of the request
+    :param ordinal: the number of the request among equal ones, from 1
+    :param generation: how many resources with earlier markers of this request have been deleted
+    """
+    text = f"{key}\n{digest}\n{ordinal}" + (f"\n{generation}" if generation else "")
+    return START + prefix(key) + hashlib.sha256(text.encode()).hexdigest()[: 32 - _OF_KEY]

@@ -1,0 +1,50 @@
+"""The operation of a run: its key, and the file in which the programs below it count equal requests."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from os_retries.core.switch import disabled
+from os_retries.run import journal
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Mapping
+
+# The variables of os_retries.operations.scope, whose import takes too long.
+_OPERATION, _STRICT, _ORDINALS = "OSRETRIES_OPERATION", "OSRETRIES_STRICT", "OSRETRIES_ORDINALS"
+
+
+class UsageError(Exception):
+    """A mistake in the options; the text says what to do about it."""
+
+
+def key_of(given: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the key of the operation of this run; None if it has none of its own.
+
+    :param given: the key on the command line; None for that of the environment, unless a run around this one has set it
+    :raises UsageError: if the key cannot be used
+    """
+    key = given if given is not None or _ORDINALS in environ else environ.get(_OPERATION) or None
+    if key is None:
+        return None
+    if not key.strip():
+        raise UsageError("--operation: the key is empty")
+    if disabled():
+        raise UsageError("there is no operation while retrying is switched off (OS_RETRIES_DISABLED)")
+    return key
+
+
+def begin(stack: contextlib.ExitStack, environ: dict[str, str], key: str, *, strict: bool) -> None:
+    """Put the operation into the environment of the programs, for as long as the stack is open.
+
+    :raises UsageError: if no file can be made: without it the programs could not tell equal requests apart
+    """
+    try:
+        environ[_ORDINALS] = stack.enter_context(journal.journal(os.environ, "ordinals"))
+    except OSError as error:
+        raise UsageError(f"--operation: no temporary file can be made: {error.strerror or error}") from None
+    environ[_OPERATION] = key
+    if strict:
+        environ[_STRICT] = "1"
