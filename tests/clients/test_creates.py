@@ -75,6 +75,8 @@ class Service(BaseAdapter):
             if self.gets and (fault := self.gets.pop(0)) is not None:
                 return answer(request, fault)
             collection = path.removesuffix("/detail").rsplit("/", 1)[1].replace("-", "_")
+            if collection in self.things:  # one of them, in full
+                return answer(request, 200, {path.rsplit("/", 2)[1].removesuffix("s"): self.things[collection]})
             return answer(request, 200, {collection: list(self.things.values())})
         if request.method == "DELETE":
             return answer(request, 202 if self.things.pop(path.rsplit("/", 1)[1], None) else 404)
@@ -182,8 +184,9 @@ def test_the_callers_microversion_is_kept_and_the_look_up_has_its_own(service: S
     service.plan = [(504, True)]
     create(session, headers={"OpenStack-API-Version": "volume 3.60", "Content-Type": "application/json"})
     assert service.sent("POST")[0].headers["OpenStack-API-Version"] == "volume 3.60"
-    (get,) = service.sent("GET")
+    get, in_full = service.sent("GET")
     assert get.headers["OpenStack-API-Version"] == "volume 3.0"
+    assert in_full.headers["OpenStack-API-Version"] == "volume 3.60", "the answer has the caller's microversion"
     assert "Content-Type" not in get.headers
     marker = json.loads(service.sent("POST")[0].body)["volume"]["metadata"][KEY]
     assert parse_qsl(urlsplit(get.url).query) == [("metadata", f"{{'{KEY}': '{marker}'}}")]
@@ -539,11 +542,22 @@ def test_a_body_that_is_no_json_is_nobody_s_business(
     assert len(service.sent("POST")) == 1
 
 
-def test_a_description_of_the_callers_own_is_kept_and_the_create_refused(service: Service, session: Session) -> None:
+def test_a_description_of_the_callers_own_is_restored_after_the_marker_has_been_found(
+    service: Service, session: Session
+) -> None:
+    service.plan = [(502, True)]
+    group = port(session, "security-groups", "security_group", description="mine").json()["security_group"]
+    assert (group["id"], group["description"]) == ("id0", "mine")
+    assert [each["description"] for each in service.things.values()] == ["mine"]
+    assert json.loads(service.sent("POST")[0].body)["security_group"]["description"].startswith("mine os-retries-")
+    assert len(service.sent("POST")) == 1
+
+
+def test_a_description_that_leaves_no_room_is_kept_and_the_create_refused(service: Service, session: Session) -> None:
     service.plan = [(502, True)]
     with pytest.raises(BadGateway):
-        port(session, "security-groups", "security_group", description="mine")
-    assert [each["description"] for each in service.things.values()] == ["mine"]
+        port(session, "security-groups", "security_group", description="x" * 250)
+    assert [each["description"] for each in service.things.values()] == ["x" * 250]
     assert len(service.sent("POST")) == 1
 
 
@@ -647,6 +661,7 @@ def test_a_create_that_is_found_reports_its_failed_attempt_and_its_success(
         ("look_up", 1, 504),
         ("attempt_failed", 1, 504),
         ("succeeded", 1, None),
+        ("look_up", 1, 503),
         ("attempt_failed", 1, 503),
         ("retry", 1, 503),
         ("look_up", 2, 504),
@@ -668,8 +683,9 @@ def test_an_id_from_a_look_up_cannot_forge_a_line_of_the_log(
     def hostile(request: requests.PreparedRequest, **how: Any) -> requests.Response:
         response = plain(request, **how)
         if request.method == "GET":
-            body = json.loads(response.content)
-            for each in body["volumes"]:
+            in_full = "/detail" not in request.url
+            body = {"volume": dict(service.things["id0"])} if in_full else json.loads(response.content)
+            for each in [body["volume"]] if in_full else body["volumes"]:
                 each["id"] = "id0\n2026-11-27 CRITICAL forged\x1b[2J" + "x" * 1000
             return answer(request, 200, body)
         return response
@@ -717,7 +733,7 @@ def test_the_time_of_the_look_ups_counts_against_retry_max_wait(
 ) -> None:
     """A service that answers a look-up after two seconds must not hold a call of three seconds up for a minute."""
     now = [0.0]
-    monkeypatch.setattr("os_retries.creates.creation._clock", lambda: now[0])
+    monkeypatch.setattr("os_retries.creates.asking.clock", lambda: now[0])
     plain = service.send
 
     def slow(request: requests.PreparedRequest, **how: Any) -> requests.Response:

@@ -88,7 +88,7 @@ def test_what_an_earlier_run_has_made_is_the_answer(service: Service, session: S
     with operation("nightly") as again:
         second = create(attached(service))
     assert (second.status_code, made(second)) == (202, made(first))
-    assert [each.method for each in service.seen] == ["GET"]
+    assert [each.method for each in service.seen] == ["GET", "GET"], "the list, and the volume in full"
     assert again.found == 1
 
 

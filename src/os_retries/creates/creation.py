@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from os_retries.core import hooks
-from os_retries.core.answers import is_from_service, parse_date
 from os_retries.core.deadlines import let_through
 from os_retries.core.evidence import LookedUp
 from os_retries.core.failure import Failure, Kind
 from os_retries.core.retries import pause
 from os_retries.core.scope import current_scope
+from os_retries.creates import asking
 from os_retries.creates.answer import fill_in, make_response, remove_markers, with_items
 from os_retries.creates.engine import Keeper
 from os_retries.creates.look_up import Finding, Reply, Tools, there_before
@@ -37,12 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("os_retries")
 
 
-def _clock() -> float:
-    """Return the seconds since an arbitrary instant, including the time during which the machine was suspended."""
-    # time.monotonic stops while Linux is suspended.  A resource would then seem older than its request.
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
 _NOTHING_SENT = Failure(None, kind=Kind.NOT_SENT)
 
 
@@ -59,8 +52,7 @@ class Creation:
         #: Whether the program's sleep has raised an exception, which is then raised to the caller.
         self.woken = False
         self._policy = policy
-        self._reply: Any = None  # the response of the last look-up
-        self._begun = _clock()
+        self._asking = asking.Asking(around, asking.clock)
         self._failure: Failure | None = None  # the last failure that led to a look-up
         self._told = False  # whether the present look-up has been logged
         #: The original create, while it is refused because the existing resources could not be listed.
@@ -70,7 +62,7 @@ class Creation:
         #: Whether an equal create was in flight in this process, so that a new resource may belong to either.
         self.crowded = False
         self.failed_attempts = 0
-        self._keeper = Keeper(create, Tools(self._get, self._wait, _clock))
+        self._keeper = Keeper(create, Tools(self._get, self._wait, asking.clock))
 
     def mark(self, kwargs: dict[str, Any]) -> None:
         """Put the marked body into the arguments of the request, if the recipe has a marker."""
@@ -302,7 +294,7 @@ class Creation:
     def _answer(self, finding: Finding, when: str = "") -> Any:
         hits = [dict(hit) for hit in self.create.in_order(finding.hits)]  # the order needs the markers
         self._remove_markers(hits)
-        response = make_response(self.create, hits, self._reply, self.around.microversion)
+        response = make_response(self.create, hits, self._asking.response, self.around.microversion)
         self._tell("found", "looked up and found, taken as the answer", finding.ids, when)
         return response
 
@@ -312,46 +304,7 @@ class Creation:
     # -- the engine's tools
 
     def _get(self, get: Get) -> Reply:
-        began = _clock()
-        try:
-            return self._ask(get)
-        finally:  # the time of a look-up counts against retry_max_wait too
-            current_scope().extra_waited += _clock() - began
-
-    def _ask(self, get: Get) -> Reply:
-        try:
-            if get.body is not None:  # the body holds a secret, which must not be logged
-                response = self.around.request("POST", get.path, json=get.body, authenticated=False, log=False)
-            elif get.raw:
-                response = self.around.request("GET", get.path, accept="*/*", log=False)
-                if response.status_code == 200:
-                    return Reply(200, response.content)
-            else:
-                response = self.around.request(
-                    "GET",
-                    get.path,
-                    params=get.query,
-                    service=get.service,
-                    version=get.version,
-                    microversion=get.microversion,
-                )
-            status = response.status_code
-            if status == 404 and not is_from_service(response.headers, response.json):
-                return Reply(None, what="404 from a gateway, not from the service", again=True)
-            if status in (200, 404):  # after a delete, 404 may be the expected answer
-                self._reply = response
-            if status != 200:
-                return Reply(status, again=status in self._policy.retry_codes)
-            return Reply(status, response.json(), since=self._since(response))
-        except Exception as error:
-            let_through(error)
-            log.debug("a look-up failed", exc_info=True)
-            return Reply(None, what=type(error).__name__, again=True)
-
-    def _since(self, response: Any) -> float | None:
-        """Return when the create was first sent, in seconds since the epoch by the service's clock; None if unknown."""
-        now = parse_date(response.headers.get("Date", ""))
-        return None if now is None else now - (_clock() - self._begun)
+        return self._asking.get(get, self._policy)
 
     def _wait(self, seconds: float) -> bool:
         if not self._told:

@@ -80,7 +80,7 @@ class RepeatedCreation(Creation):
 
     def _answer_earlier(self, finding: Finding, hits: list[Item]) -> Any:
         self._done = True
-        response = make_response(self.create, hits, self._reply, self.around.microversion)
+        response = make_response(self.create, hits, self._asking.response, self.around.microversion)
         without_chosen(self.create, response)
         self.claim.operation.count_found()
         record = LookedUp(self.name, self.around.service, "found earlier", finding.ids)

@@ -8,6 +8,7 @@ it has looked before this one was there, or is dead.  Then this run gives way af
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from os_retries.core.deadlines import let_through
@@ -39,7 +40,13 @@ def can_be_two(create: Create) -> bool:
 
 
 def all_made(create: Create, tools: Tools, **limits: Unpack[Limits]) -> list[Item]:
-    """Return all resources with the marker of the create, the first one first."""
+    """Return all resources with the marker of the create, the first one first; in full if there is more than one."""
+    brief = replace(create, recipe=replace(create.recipe, look=replace(create.look, then=None)))
+    made = _with_marker(brief, tools, **limits)
+    return made if len(made) < 2 or create.look.then is None else _with_marker(create, tools, **limits)
+
+
+def _with_marker(create: Create, tools: Tools, **limits: Unpack[Limits]) -> list[Item]:
     tagged = by_tag(create)
     found: dict[object, Item] = {}
     for each in (create,) if tagged is None else (create, tagged):
