@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "run": "os_retries.run.arguments",
     "env": "os_retries.run.env_arguments",
+    "operation": "os_retries.inventory.arguments",
     "rewrite": "os_retries.rewrite.arguments",
     "simulate": "os_retries.simulate.arguments",
 }

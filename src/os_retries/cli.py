@@ -1,4 +1,4 @@
-"""The command line: ``os-retries run``, ``os-retries env``, ``os-retries rewrite``, ``os-retries simulate``."""
+"""The command line: ``os-retries run``, ``env``, ``operation``, ``rewrite`` and ``simulate``."""
 
 from __future__ import annotations
 

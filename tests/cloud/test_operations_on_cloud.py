@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
 import pytest
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from os_retries import RetryPolicy, attach, operation
 
 from .conftest import TOP
 from .creates.kinds import Clients
-from .lives import CONTENT
+from .lives import CONTENT, TEMPLATE
 
 pytestmark = pytest.mark.cloud
 
@@ -41,9 +49,48 @@ def lives(key: str, name: str, *options: str, timeout: float = 500) -> dict[str,
     return result
 
 
+NAMES: list[str] = []
+
+
 @pytest.fixture(scope="module")
-def clean(cloud: Any) -> Clients:
-    return Clients(cloud.session("demo"))
+def clean(cloud: Any) -> Iterator[Clients]:
+    """Clients that are not attached.  In the end everything that was made here is removed, because others count too."""
+    clients = Clients(cloud.session("demo"))
+    yield clients
+    remove_everything(clients)
+    for user in Clients(cloud.session("admin")).keystone.users.list():
+        if user.name in NAMES:
+            user.delete()
+
+
+def remove_everything(clean: Clients) -> None:
+    def named(service: str, path: str, member: str, name: str = "name") -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = clean.get(service, path)[member]
+        return [each for each in items if str(each[name]).removesuffix("-passing") in NAMES]
+
+    neutron = clean.neutron
+    for stack in named("orchestration", "/stacks", "stacks", "stack_name"):
+        clean.heat.stacks.delete(stack["id"])
+    servers = named("compute", "/servers/detail?limit=1000", "servers")
+    for server in servers:
+        clean.delete("compute", f"/servers/{server['id']}")
+    gone = {each["id"] for each in servers}
+    clean.until(lambda: not gone & {each["id"] for each in clean.get("compute", "/servers?limit=1000")["servers"]})
+    for keypair in clean.nova("2.60").keypairs.list():
+        if keypair.name in NAMES:
+            keypair.delete()
+    for volume in named("block-storage", "/volumes/detail", "volumes"):
+        clean.delete("block-storage", f"/volumes/{volume['id']}")
+    for image in named("image", "/v2/images?limit=1000", "images"):
+        clean.delete("image", f"/v2/images/{image['id']}")
+    for subnet in named("network", "/v2.0/subnets", "subnets"):
+        for router in named("network", "/v2.0/routers", "routers"):
+            if router["name"] == subnet["name"]:
+                neutron.remove_interface_router(router["id"], {"subnet_id": subnet["id"]})
+                neutron.delete_router(router["id"])
+    for kind in ("ports", "networks", "security-groups"):
+        for each in named("network", f"/v2.0/{kind}", kind.replace("-", "_")):
+            clean.delete("network", f"/v2.0/{kind}/{each['id']}")
 
 
 def there(clean: Clients, name: str) -> dict[str, list[dict[str, Any]]]:
@@ -91,6 +138,7 @@ def exactly_one_of_everything(clean: Clients, name: str, made: dict[str, list[st
 
 def fresh() -> tuple[str, str]:
     name = f"op{uuid.uuid4().hex[:8]}"
+    NAMES.append(name)
     return f"key of {name}", name
 
 
@@ -189,3 +237,117 @@ def test_an_image_whose_upload_was_interrupted_is_uploaded_again(clean: Clients)
     (image,) = [each for each in clean.get("image", "/v2/images?limit=1000")["images"] if each["name"] == name]
     assert (image["status"], image["size"]) == ("active", 1 << 20)
     assert image["os_hash_value"] == hashlib.sha512(b"abcdefgh" * (1 << 17)).hexdigest()
+
+
+# -- two runs at the same time
+
+both_are_there: Barrier
+
+
+def meet(barrier: Barrier) -> None:
+    global both_are_there  # noqa: PLW0603
+    both_are_there = barrier
+
+
+def run_rounds(account: dict[str, str], names: list[str]) -> list[dict[str, str]]:
+    """Make the same things in the same operations as the other process, each round at the same time."""
+    clients = Clients(attach(Session(auth=v3.Password(**account)), RetryPolicy(retry_after=0.5)))
+    network = clients.network
+    rounds = []
+    for name in names:
+        made = {}
+        with operation(name, strict=True):
+            both_are_there.wait(60)
+            made["volumes"] = clients.cinder.volumes.create(1, name=name).id
+            both_are_there.wait(60)
+            port = {"port": {"network_id": network, "name": name}}
+            made["ports"] = clients.neutron.create_port(port)["port"]["id"]
+            both_are_there.wait(60)
+            body = {"network": {"name": name, "description": "mine"}}
+            made["networks"] = clients.neutron.create_network(body)["network"]["id"]
+        rounds.append(made)
+    return rounds
+
+
+def two_at_once(cloud: Any, clean: Clients, number: int) -> None:
+    """Have two processes run the same operations at the same time; both get the one resource that there is of each."""
+    names = [fresh()[1] for _ in range(number)]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn, initializer=meet, initargs=(spawn.Barrier(2),)) as pool:
+        first, second = (work.result() for work in [pool.submit(run_rounds, cloud.demo, names) for _ in range(2)])
+    assert first == second, "both have the same resources"
+    volumes = clean.get("block-storage", "/volumes/detail")["volumes"]
+    networks, ports = (clean.get("network", f"/v2.0/{kind}")[kind] for kind in ("networks", "ports"))
+    for name, made in zip(names, first, strict=True):
+        for kind, listed in (("volumes", volumes), ("networks", networks), ("ports", ports)):
+            named = [each for each in listed if each["name"] == name and each.get("status") != "deleting"]
+            assert [each["id"] for each in named] == [made[kind]], "and there is one of each"
+            assert all((each["description"] or "") == ("mine" if kind == "networks" else "") for each in named)
+
+
+def test_two_processes_with_one_key_at_the_same_time_make_one_of_each(cloud: Any, clean: Clients) -> None:
+    two_at_once(cloud, clean, 2)
+
+
+@pytest.mark.full
+def test_two_processes_with_one_key_make_one_of_each_in_two_hundred_rounds(cloud: Any, clean: Clients) -> None:
+    two_at_once(cloud, clean, 200)
+
+
+# -- what there is of an operation
+
+
+def command(*arguments: str, account: str = "demo") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "os_retries", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"OS_CLOUD": account},
+    )
+
+
+def test_what_there_is_of_an_operation_is_shown_and_forgotten_and_stays(cloud: Any, clean: Clients) -> None:
+    key, name = fresh()
+    clients, admin = (Clients(attach(cloud.session(account))) for account in ("demo", "admin"))
+    with operation(key, strict=True):
+        volume = clients.cinder.volumes.create(1, name=name).id
+        network = clients.neutron.create_network({"network": {"name": name}})["network"]["id"]
+        server = clients.nova("2.60").servers.create(name, clients.image, clients.flavor, nics="none").id
+        nics = [{"net-id": clients.network}]
+        old = clients.nova("2.1").servers.create(name, clients.image, clients.flavor, nics=nics).id
+        stack = clients.heat.stacks.create(stack_name=name, template=TEMPLATE)["stack"]["id"]
+        user = admin.keystone.users.create(name).id
+    shown = json.loads(command("operation", "show", key, "--json").stdout)
+    mine = {(each["kind"], each["id"]) for each in shown if each["name"] == name}
+    assert mine == {("volume", volume), ("network", network), ("server", server), ("server", old), ("stack", stack)}
+    admins = json.loads(command("operation", "show", key, "--json", account="admin").stdout)
+    assert ("user", user) in {(each["kind"], each["id"]) for each in admins}
+    done = command("operation", "forget", key)
+    assert done.returncode == 1
+    assert f"stack {stack} keeps its marker" in done.stderr
+    command("operation", "forget", key, account="admin")
+    left = json.loads(command("operation", "show", key, "--json").stdout)
+    assert [each["id"] for each in left] == [stack]
+    assert "[]" in command("operation", "show", key, "--json", account="admin").stdout
+    assert clean.get("network", f"/v2.0/networks/{network}")["network"]["name"] == name, "nothing is deleted"
+
+
+TWO_VOLUMES = """\
+import sys, openstack
+cloud = openstack.connect()
+for size in sys.argv[2:]:
+    cloud.block_storage.create_volume(name=sys.argv[1], size=int(size))
+"""
+
+
+def test_a_body_that_has_changed_makes_a_new_resource_and_the_old_one_is_named(clean: Clients) -> None:
+    key, name = fresh()
+    for sizes in (["1", "1"], ["1", "2"]):
+        done = command("run", "--operation", key, "--", sys.executable, "-c", TWO_VOLUMES, name, *sizes)
+        assert done.returncode == 0, done.stderr
+    volumes = [each for each in clean.get("block-storage", "/volumes/detail")["volumes"] if each["name"] == name]
+    assert sorted(each["size"] for each in volumes) == [1, 1, 2]
+    assert "1 left over of earlier runs of the operation, and not used by this one" in done.stderr
+    assert [each["size"] for each in volumes if each["id"] in done.stderr] == [1]

@@ -86,7 +86,8 @@ def test_an_ordinal_is_free_again_if_its_request_has_failed_and_taken_for_good_i
     assert mine.take("d") == 1
     assert mine.take("d") == 4
     assert mine.take("e") == 1
-    assert mine.done() == {("d", 2)}
+    mine.end("d", 4, done=True, generation=3)
+    assert ordinals(tmp_path / "file").done() == {("d", 2, 0), ("d", 4, 3)}
 
 
 def test_processes_count_together(tmp_path):

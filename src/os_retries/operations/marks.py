@@ -26,6 +26,14 @@ def request_digest(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def markers_of(key: str, done: set[tuple[str, int, int]]) -> set[str]:
+    """Return the markers of the requests of a run that have succeeded.
+
+    :param done: digest, ordinal and generation of each
+    """
+    return {derive(key, *each) for each in done}
+
+
 def derive(key: str, digest: str, ordinal: int, generation: int = 0) -> str:
     """Return the marker of a request in an operation.
 

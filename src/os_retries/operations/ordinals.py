@@ -32,6 +32,7 @@ class Ordinals:
         self._lock = forks.Lock()  # a file's lock does not keep the threads of one process apart
         self._read = 0
         self._held: dict[str, dict[int, Holder]] = {}
+        self._done: set[tuple[str, int, int]] = set()
 
     def take(self, digest: str) -> int:
         """Return the lowest ordinal that no equal request has, and hold it for this process."""
@@ -44,15 +45,18 @@ class Ordinals:
             self._write(f"held {digest} {ordinal} {pid} {_started(pid)}")
             return ordinal
 
-    def end(self, digest: str, ordinal: int, *, done: bool) -> None:
-        """End the request that holds an ordinal: it has succeeded, or the next equal request may have the ordinal."""
-        with self._locked():
-            self._write(f"{'done' if done else 'free'} {digest} {ordinal}")
+    def end(self, digest: str, ordinal: int, *, done: bool, generation: int = 0) -> None:
+        """End the request that holds an ordinal: it has succeeded, or the next equal request may have the ordinal.
 
-    def done(self) -> set[tuple[str, int]]:
-        """Return the digests and ordinals of all requests that have succeeded, in all processes of the run."""
+        :param generation: the generation of its marker; see :func:`os_retries.operations.marks.derive`
+        """
         with self._locked():
-            return {(digest, each) for digest, held in self._held.items() for each in held if held[each] == _DONE}
+            self._write(f"done {digest} {ordinal} {generation}" if done else f"free {digest} {ordinal}")
+
+    def done(self) -> set[tuple[str, int, int]]:
+        """Return digest, ordinal and generation of all requests that have succeeded, in all processes of the run."""
+        with self._locked():
+            return set(self._done)
 
     def close(self) -> None:
         """Close the file."""
@@ -90,6 +94,7 @@ class Ordinals:
             if event == "held":
                 held[ordinal] = int(words[3]), words[4]
             elif event == "done":
+                self._done.add((digest, ordinal, int(words[3])))
                 held[ordinal] = _DONE
             else:
                 held.pop(ordinal, None)

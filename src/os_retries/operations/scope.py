@@ -66,7 +66,7 @@ class Claim:
         """End the request: it has succeeded, or the next equal request may have its place."""
         if not self._ended:
             self._ended = True
-            self.operation.ordinals.end(self.digest, self.ordinal, done=done)
+            self.operation.ordinals.end(self.digest, self.ordinal, done=done, generation=self.generation)
 
 
 class Operation:

@@ -76,7 +76,7 @@ def run_command(
     environ = dict(os.environ)
     if not command[0]:  # systems differ in what exec answers to an empty name
         return cannot_run(command, FileNotFoundError())
-    operation = operations.key_of(operation, environ)
+    given, operation = operation is not None, operations.key_of(operation, environ)
     if disabled():
         # Pass it on under the name that openstacksdk does not take for a part of a cloud's description.
         environ.pop("OS_RETRIES_DISABLED", None)
@@ -91,7 +91,7 @@ def run_command(
         environ["OSRETRIES_COUNT"] = "1"
     if quiet and metrics is None and operation is None:
         return replace_by(command, environ)
-    return _run_and_wait(command, environ, operation, strict=strict, quiet=quiet, metrics=metrics)
+    return _run_and_wait(command, environ, operation, strict=strict, given=given, quiet=quiet, metrics=metrics)
 
 
 def _run_and_wait(
@@ -100,10 +100,15 @@ def _run_and_wait(
     operation: str | None,
     *,
     strict: bool,
+    given: bool,
     quiet: bool,
     metrics: Metrics | None,
 ) -> int:
-    """Run the command as a child with the files that its programs share, and report on it at the end."""
+    """Run the command as a child with the files that its programs share, and report on it at the end.
+
+    :param given: whether the key was given on the command line.  With a key from the environment, other runs may be
+        parts of the same program, so that what they have made is not left over.
+    """
     with contextlib.ExitStack() as stack:
         if operation is not None:
             operations.begin(stack, environ, operation, strict=strict)
@@ -118,6 +123,8 @@ def _run_and_wait(
             _sum_up(path, quiet=quiet, metrics=metrics)
         if metrics is not None:
             metrics.deliver(status)
+        if given and operation is not None and not quiet and status == 0:
+            operations.tell_left_over(operation, environ[operations.ORDINALS])
     return status if status >= 0 else die_of(signal.Signals(-status))
 
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal
+from os_retries.run.processes import say
+from os_retries.run.text import printable
 
 if TYPE_CHECKING:
     import contextlib
     from collections.abc import Mapping
 
 # The variables of os_retries.operations.scope, whose import takes too long.
-_OPERATION, _STRICT, _ORDINALS = "OSRETRIES_OPERATION", "OSRETRIES_STRICT", "OSRETRIES_ORDINALS"
+_OPERATION, _STRICT, ORDINALS = "OSRETRIES_OPERATION", "OSRETRIES_STRICT", "OSRETRIES_ORDINALS"
 
 
 class UsageError(Exception):
@@ -26,7 +28,7 @@ def key_of(given: str | None, environ: Mapping[str, str]) -> str | None:
     :param given: the key on the command line; None for that of the environment, unless a run around this one has set it
     :raises UsageError: if the key cannot be used
     """
-    key = given if given is not None or _ORDINALS in environ else environ.get(_OPERATION) or None
+    key = given if given is not None or ORDINALS in environ else environ.get(_OPERATION) or None
     if key is None:
         return None
     if not key.strip():
@@ -42,9 +44,35 @@ def begin(stack: contextlib.ExitStack, environ: dict[str, str], key: str, *, str
     :raises UsageError: if no file can be made: without it the programs could not tell equal requests apart
     """
     try:
-        environ[_ORDINALS] = stack.enter_context(journal.journal(os.environ, "ordinals"))
+        environ[ORDINALS] = stack.enter_context(journal.journal(os.environ, "ordinals"))
     except OSError as error:
         raise UsageError(f"--operation: no temporary file can be made: {error.strerror or error}") from None
     environ[_OPERATION] = key
     if strict:
         environ[_STRICT] = "1"
+
+
+_LINES = 10
+
+
+def tell_left_over(key: str, path: str) -> None:
+    """Say which resources of earlier runs this run has not used, as after a change of the program.
+
+    :param path: the file of the ordinals of this run
+    """
+    try:
+        from os_retries.inventory.command import Cloud, left_over
+        from os_retries.operations.marks import markers_of
+        from os_retries.operations.ordinals import Ordinals
+
+        used = markers_of(key, Ordinals(os.open(path, os.O_RDWR | os.O_CLOEXEC)).done())
+        lines = left_over(key, used, Cloud(None)) if used else []
+    except Exception as error:  # the command has succeeded, and this must not change that
+        say(printable(f"os-retries: what earlier runs have left over is not known: {error}"))
+        return
+    if lines:
+        say(f"os-retries: {len(lines)} left over of earlier runs of the operation, and not used by this one:")
+        for line in lines[:_LINES]:
+            say(printable(f"  {line}"))
+        if len(lines) > _LINES:
+            say(f"  and {len(lines) - _LINES} more: os-retries operation show {key}")

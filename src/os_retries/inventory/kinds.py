@@ -1,0 +1,149 @@
+"""The kinds of resources that carry the marker of an operation: how they are listed, and how it is taken off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: A request that takes a marker off: the verb, the template of the path, and the body.
+Off = tuple[str, str, Any]
+
+BY_ID = "its id is the marker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of resource.
+
+    ``name``
+        What a row of the list calls it.
+    ``path``
+        The path of the list, below the endpoint.
+    ``list``
+        The member of the answer that holds the list.
+    ``off``
+        By the field that holds the marker: the request that takes it off, or why that is impossible.
+    ``query``, ``microversion``
+        Those of the list.
+    """
+
+    service: str
+    name: str
+    path: str
+    list: str
+    off: Mapping[str, Off | str]
+    query: Mapping[str, str] = field(default_factory=dict)
+    microversion: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _neutron(path: str, name: str, tags: str | None = None) -> Kind:
+    member = name.replace(" ", "_")
+    return Kind(
+        service="network",
+        name=name,
+        path=path,
+        list="policies" if member == "qos_policy" else path.strip("/").replace("-", "_"),
+        off={
+            "tags": ("DELETE", f"{tags or path}/{{id}}/tags/{{marker}}", None),
+            "description": ("PUT", f"{path}/{{id}}", {member.removeprefix("qos_"): {"description": "{rest}"}}),
+        },
+    )
+
+
+def _keystone(path: str, name: str, *, changes: bool = True) -> Kind:
+    off: Off | str = ("PATCH", f"{path}/{{id}}", {name: {"os_retries": None}})
+    return Kind(
+        service="identity",
+        name=name,
+        path=path,
+        list=path.rpartition("/")[2],
+        off={"os_retries": off if changes else "keystone does not change a trust"},
+    )
+
+
+def _cinder(kind: str, off: Off, microversion: str | None = None) -> Kind:
+    return Kind(
+        service="block-storage",
+        name=kind,
+        path=f"/{kind}s/detail",
+        list=f"{kind}s",
+        off={"metadata": off},
+        microversion=microversion,
+    )
+
+
+_PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+
+KINDS = (
+    Kind(
+        service="compute",
+        name="server",
+        path="/servers/detail",
+        list="servers",
+        microversion="2.52",
+        off={
+            "tags": ("DELETE", "/servers/{id}/tags/{marker}", None),
+            "metadata": ("DELETE", "/servers/{id}/metadata/os-retries", None),
+        },
+    ),
+    Kind(
+        service="compute",
+        name="flavor",
+        path="/flavors/detail",
+        list="flavors",
+        query={"is_public": "None"},
+        off={"id": BY_ID},
+    ),
+    _cinder("volume", ("DELETE", "/volumes/{id}/metadata/os-retries", None)),
+    _cinder("snapshot", ("DELETE", "/snapshots/{id}/metadata/os-retries", None)),
+    _cinder("backup", ("PUT", "/backups/{id}", {"backup": {"metadata": "{rest}"}}), "3.43"),
+    _neutron("/networks", "network"),
+    _neutron("/subnets", "subnet"),
+    _neutron("/subnetpools", "subnetpool"),
+    _neutron("/ports", "port"),
+    _neutron("/routers", "router"),
+    _neutron("/security-groups", "security group"),
+    _neutron("/floatingips", "floatingip"),
+    _neutron("/trunks", "trunk"),
+    _neutron("/qos/policies", "qos policy", "/policies"),
+    Kind(
+        service="image",
+        name="image",
+        path="/images",
+        list="images",
+        off={
+            "id": BY_ID,
+            "os-retries": ("PATCH", "/images/{id}", [{"op": "remove", "path": "/os-retries"}]),
+        },
+        headers=_PATCH,
+    ),
+    Kind(
+        service="orchestration",
+        name="stack",
+        path="/stacks",
+        list="stacks",
+        off={"tags": "heat changes the tags of a stack only when it updates the stack"},
+    ),
+    _keystone("/users", "user"),
+    _keystone("/groups", "group"),
+    _keystone("/projects", "project"),
+    _keystone("/roles", "role"),
+    _keystone("/domains", "domain"),
+    _keystone("/services", "service"),
+    _keystone("/endpoints", "endpoint"),
+    _keystone("/policies", "policy"),
+    _keystone("/credentials", "credential"),
+    _keystone("/regions", "region"),
+    _keystone("/OS-TRUST/trusts", "trust", changes=False),
+    Kind(
+        service="placement",
+        name="resource provider",
+        path="/resource_providers",
+        list="resource_providers",
+        off={"uuid": BY_ID},
+    ),
+)
