@@ -237,6 +237,18 @@ def test_parts_are_left_out_on_demand_and_only_their_services_restarted(cloud):
     assert "tag-ports-during-bulk-creation" in extensions()
 
 
+def test_services_get_a_variable_on_demand_and_only_until_the_next_up(elsewhere):
+    def variables():
+        (pid,) = [pid for pid in pids_of(describe(elsewhere)).values() if pid]
+        return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+    assert "NAME=VALUE" in command(elsewhere, "up", "--env", "MINE", check=False).stderr
+    command(elsewhere, "up", "--only", "placement", "--env", "MINE=a b=c")
+    assert "MINE=a b=c" in variables()
+    command(elsewhere, "up", "--only", "placement")
+    assert "MINE=a b=c" not in variables()
+
+
 # ----- beside others, and after accidents
 
 
