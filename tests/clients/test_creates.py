@@ -773,3 +773,66 @@ def test_a_create_is_gone_when_it_has_ended(service: Service, session: Session) 
         assert sum(type(each).__name__ in ("Creation", "Keeper") for each in gc.get_objects()) == before
     finally:
         gc.enable()
+
+
+# -- what is there before a create
+
+
+def attachment(session: Session) -> requests.Response:
+    body = {"attachment": {"volume_uuid": "v", "instance_uuid": "s"}}
+    return session.post("/v3/attachments", json=body, endpoint_filter=VOLUMES)
+
+
+def attached(service: Service, status: int = 502) -> Any:
+    """Create the attachment, and lose the answer."""
+
+    def lost(request: requests.PreparedRequest) -> requests.Response:
+        service.things["a"] = {"id": "a", "volume_id": "v", "instance": "s", "status": "reserved"}
+        return answer(request, status)
+
+    return lost
+
+
+def test_a_create_waits_for_the_list_of_what_is_there_while_the_service_is_away(
+    service: Service, session: Session, naps: Any
+) -> None:
+    """Without that list its lost answer could not be looked up."""
+    service.gets, service.plan = [503] * 5, [attached(service)]
+    assert attachment(session).json()["attachment"]["id"] == "a"
+    assert [each.method for each in service.seen] == [*["GET"] * 6, "POST", "GET"]
+    assert naps == [1, 1]
+
+
+def test_a_create_does_not_wait_for_a_list_that_is_denied(service: Service, session: Session, naps: Any) -> None:
+    service.gets, service.plan = [403], [attached(service)]
+    with pytest.raises(BadGateway):
+        attachment(session)
+    assert ([each.method for each in service.seen], naps) == (["GET", "POST"], [])
+
+
+def test_the_wait_for_a_list_counts_against_retry_max_wait(service: Service, session: Session, naps: Any) -> None:
+    attach(session, RetryPolicy(retry_after=10, retry_max_wait=25))
+    service.gets, service.plan = [503] * 100, [attached(service)]
+    with pytest.raises(BadGateway):
+        attachment(session)
+    assert (len(service.sent("POST")), naps) == (1, [10, 10])
+
+
+class Stopped(Exception):
+    """What a program raises from its sleep to stop."""
+
+
+def test_a_program_that_stops_while_a_list_is_waited_for_is_not_held_up(service: Service, session: Session) -> None:
+    """Its exception goes up and nothing is sent; if its sleep returns True instead, there is no further wait."""
+
+    def stop(_seconds: float) -> bool:
+        raise Stopped
+
+    attach(session, RetryPolicy(retry_after=1, sleep=stop))
+    service.gets = [503] * 100
+    with pytest.raises(Stopped):
+        attachment(session)
+    assert not service.sent("POST")
+    attach(session, RetryPolicy(retry_after=1, sleep=lambda _seconds: True))
+    attachment(session)
+    assert [each.method for each in service.seen] == [*["GET"] * 4, "POST"]
