@@ -267,14 +267,7 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
 
     figure, axes = plt.subplots(1, len(results), figsize=(9, 4.2), layout="constrained", sharey=True)
     colours = {"succeeded": "#30638e", "failed": "#d1495b", "not_begun": "#c9a227"}
-    names = [
-        name
-        for name in OPERATIONS
-        if any(
-            results[0].outcome.succeeded[name] + results[0].outcome.failed[name] + results[0].outcome.not_begun[name]
-            for _ in "1"
-        )
-    ]
+    names = list(OPERATIONS)
     for each, axis in zip(results, axes, strict=True):
         base = [0] * len(names)
         for kind, colour in colours.items():

@@ -359,9 +359,7 @@ class Cloud:
         servers = {
             each["id"]: each for each in self.admin.ask("compute", "GET", "/servers/detail?all_tenants=1")["servers"]
         }
-        for name, count in Counter(each["name"] for each in servers.values()).items():
-            surplus["server"] += count - 1
-            del name
+        surplus["server"] += len(servers) - len({each["name"] for each in servers.values()})
         attachments = self.admin.ask("block-storage", "GET", "/attachments?all_tenants=1")["attachments"]
         surplus["volume's attachment"] += len(attachments) - len(
             {(each["volume_id"], each["instance"]) for each in attachments}
