@@ -53,6 +53,7 @@ COMMAND = [sys.executable, str(TOP / "sandbox/cloud")]
 OURS = "os-retries"
 WAYS = ("plain", OURS)
 GOAL = 0.995
+AWAY = "keystone", "placement", "glance", "neutron", "nova", "cinder", "heat"
 # The shares of the three faults; they add up to 1.
 SHARES = {"refused": 0.5, "lost": 0.3, "page-after": 0.2}
 QUIET = 90  # seconds in which what was deleted must be gone
@@ -297,13 +298,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--stacks", type=int, default=6, help="stacks (%(default)s)")
     parser.add_argument("--users", type=int, default=4, help="users at the same time (%(default)s)")
     parser.add_argument("--patience", type=float, default=300, help="seconds for an operation (%(default)s)")
-    parser.add_argument("--away", metavar="SERVICE", help="a service that is away in the middle, such as neutron")
+    parser.add_argument("--away", choices=AWAY, help="a service that is away in the middle")
     parser.add_argument("--seconds", type=float, default=30, help="how long it is away (%(default)s)")
     parser.add_argument("--only", choices=WAYS, help="one way only")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the operations into this .svg or .png file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="append the counts of each way to this file")
     arguments = parser.parse_args()
     arguments.seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
+    if arguments.picture and arguments.only:
+        parser.error("the picture compares both ways")
+    if not 0 <= arguments.rate < 1:
+        parser.error("--rate is a share from 0 to 1")
     if arguments.picture and importlib.util.find_spec("matplotlib") is None:
         parser.error("matplotlib is not installed here; it is in requirements/dev.txt")
     return arguments
