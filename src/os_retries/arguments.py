@@ -14,6 +14,7 @@ _COMMANDS = {
     "run": "os_retries.run.arguments",
     "env": "os_retries.run.env_arguments",
     "operation": "os_retries.inventory.arguments",
+    "rehearse": "os_retries.rehearse.arguments",
     "rewrite": "os_retries.rewrite.arguments",
     "simulate": "os_retries.simulate.arguments",
 }
@@ -53,11 +54,13 @@ class _Version(argparse.Action):
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return our own arguments, and the command after ``--`` of ``run``, which is not parsed."""
-    if argv[:1] != ["run"] or not {"-h", "--help"}.isdisjoint(argv[: argv.index("--")] if "--" in argv else argv):
+    """Return our own arguments, and the command after ``--``, which is not parsed."""
+    ours = argv[: argv.index("--")] if "--" in argv else argv
+    if argv[:1] not in (["run"], ["rehearse"]) or not {"-h", "--help"}.isdisjoint(ours):
         return argv, ()
     if "--" not in argv:
-        sys.stderr.write("os-retries run: write -- before the command: os-retries run [options] -- COMMAND ...\n")
+        name = f"os-retries {argv[0]}"
+        sys.stderr.write(f"{name}: write -- before the command: {name} [options] -- COMMAND ...\n")
         sys.exit(2)
     at = argv.index("--")
     return argv[:at], argv[at + 1 :]

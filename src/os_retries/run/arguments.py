@@ -35,7 +35,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         usage="os-retries run [options] -- COMMAND [ARGUMENT ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    output = add_numbers(parser)
+    output, creates = add_numbers(parser)
+    creates.add_argument(
+        "--operation",
+        metavar="KEY",
+        help="make nothing twice, even if COMMAND is killed and run again with the same KEY (default: "
+        "OSRETRIES_OPERATION in the environment, if it is set)",
+    )
+    creates.add_argument(
+        "--strict", action="store_true", help="do not send what another run with this KEY could not recognise"
+    )
     output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
     output.add_argument(
         "--metrics",
@@ -54,23 +63,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.set_defaults(body=_run)
 
 
-def add_numbers(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Add the options that ``run`` and ``env`` share; return the group for those about output."""
+def add_options(parser: argparse.ArgumentParser) -> tuple[argparse._ArgumentGroup, argparse._ArgumentGroup]:
+    """Add an option for each field of the policy; return the groups of those about numbers and about creates."""
     numbers = parser.add_argument_group("how often and how fast")
-    output = parser.add_argument_group("what is reported")
     creates = parser.add_argument_group("creates")
     for option in OPTIONS:
         if option.flag is not None:
             _add_flag(creates if option.name in ("safe_creates", "single_writer") else numbers, option, option.flag)
-    creates.add_argument(
-        "--operation",
-        metavar="KEY",
-        help="make nothing twice, even if COMMAND is killed and run again with the same KEY (default: "
-        "OSRETRIES_OPERATION in the environment, if it is set)",
-    )
-    creates.add_argument(
-        "--strict", action="store_true", help="do not send what another run with this KEY could not recognise"
-    )
+    return numbers, creates
+
+
+def add_numbers(parser: argparse.ArgumentParser) -> tuple[argparse._ArgumentGroup, argparse._ArgumentGroup]:
+    """Add the options that ``run`` and ``env`` share; return the groups for those about output and about creates."""
+    numbers, creates = add_options(parser)
+    output = parser.add_argument_group("what is reported")
     numbers.add_argument(
         "--config-file",
         metavar="FILE",
@@ -88,7 +94,7 @@ def add_numbers(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         metavar="FILE",
         help="append one JSON object for each retry, and for each request that is given up or answered with an error",
     )
-    return output
+    return output, creates
 
 
 def _add_flag(group: argparse._ArgumentGroup, option: Option, flag: Flag) -> None:

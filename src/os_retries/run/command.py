@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal, operations
@@ -82,13 +82,15 @@ def run_command(
         environ.pop("OS_RETRIES_DISABLED", None)
         environ["OSRETRIES_DISABLED"] = "1"
         return replace_by(command, environ)
-    _tell_run_around_us(environ)
-    for name in _OURS:
-        environ.pop(name, None)  # they belong to an os-retries run around this one
-    environ |= variables(policies, quiet=quiet, log_json=log_json, service_config=service_config, observe=observe)
-    environ["PYTHONPATH"] = _python_path(os.environ.get("PYTHONPATH", ""))
-    if metrics is not None:
-        environ["OSRETRIES_COUNT"] = "1"
+    prepare(
+        environ,
+        policies,
+        quiet=quiet,
+        log_json=log_json,
+        service_config=service_config,
+        observe=observe,
+        counting=metrics is not None,
+    )
     if quiet and metrics is None and operation is None:
         return replace_by(command, environ)
     return _run_and_wait(command, environ, operation, strict=strict, given=given, quiet=quiet, metrics=metrics)
@@ -126,6 +128,24 @@ def _run_and_wait(
         if given and operation is not None and not quiet and status == 0:
             operations.tell_left_over(operation, environ[operations.ORDINALS])
     return status if status >= 0 else die_of(signal.Signals(-status))
+
+
+def prepare(
+    environ: dict[str, str], policies: str, *, quiet: bool = False, counting: bool = False, **more: Any
+) -> None:
+    """Set the variables that the programs need, and remove those of an ``os-retries run`` around this one.
+
+    :param counting: whether the programs count for the metrics
+    :param more: further parameters of ``variables``
+    :raises UsageError: if ``log_json`` cannot be written
+    """
+    made = variables(policies, quiet=quiet, **more) | {"PYTHONPATH": _python_path(environ.get("PYTHONPATH", ""))}
+    _tell_run_around_us(environ)
+    for name in _OURS:
+        environ.pop(name, None)
+    environ |= made
+    if counting:
+        environ["OSRETRIES_COUNT"] = "1"
 
 
 def variables(

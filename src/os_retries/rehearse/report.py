@@ -1,0 +1,149 @@
+"""The report of a rehearsal: as text, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from os_retries.run.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from os_retries.rehearse.results import Call, Way
+
+_ROWS = 12
+_IDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a rehearsal has shown.
+
+    ``without``, ``attached``
+        What happened without, and with os-retries.
+    """
+
+    command: tuple[str, ...]
+    faults: str
+    seed: int
+    without: Way
+    attached: Way
+
+    @property
+    def passed(self) -> bool:
+        """Whether every run with os-retries has succeeded and left nothing behind."""
+        return self.attached.succeeded == len(self.attached.runs) and not self.attached.left
+
+    @property
+    def line(self) -> str:
+        """The command as a shell takes it."""
+        return shlex.join(self.command)
+
+
+def rows(report: Report) -> list[tuple[str, str, str]]:
+    """Return the sums: a name, the number without, and the number with os-retries."""
+    ways = report.without, report.attached
+
+    def numbers(name: str) -> tuple[str, str]:
+        return str(report.without.total(name)), str(report.attached.total(name))
+
+    waits = f"{report.attached.total('retries')} ({report.attached.waited:.1f} s of waiting)"
+    return [
+        ("runs that succeeded", *[f"{way.succeeded} of {len(way.runs)}" for way in ways]),  # type: ignore[list-item]
+        ("requests", *numbers("requests")),
+        ("faults injected", *numbers("faults")),
+        ("retries", "-", waits),
+        ("creates looked up and found", "-", str(report.attached.total("found"))),
+        ("requests given up", "-", str(report.attached.total("given_up"))),
+        ("left behind on the cloud", *[str(len(way.left)) for way in ways]),  # type: ignore[list-item]
+        ("seconds", *[f"{way.seconds:.1f}" for way in ways]),  # type: ignore[list-item]
+    ]
+
+
+def as_text(report: Report) -> str:
+    """Return the report for people."""
+    return "".join(printable(line) + "\n" for line in _lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"os-retries rehearse: {report.line}"
+    yield f"faults: {report.faults}; seed {report.seed}"
+    if not report.without.total("requests") + report.attached.total("requests"):
+        yield "No request of OpenStack was seen: the program sent none, or Python below it could not be reached."
+    yield ""
+    yield f"{'':<30}{'without':<16}with os-retries"
+    for name, without, attached in rows(report):
+        yield f"{name:<30}{without:<16}{attached}"
+    yield from _calls("what failed without os-retries", report.without, "failed")
+    yield from _calls("what was repeated with os-retries", report.attached, "retries")
+    for reason, number in report.attached.reasons.most_common():
+        yield f"given up: {reason}" + (f" ({number} times)" if number > 1 else "")
+    for name, way in (("without", report.without), ("with", report.attached)):
+        if way.left:
+            yield ""
+            yield f"left behind {name} os-retries"
+            for each in way.left[:_IDS]:
+                yield f"  {each.service or '?'} {each.request}: {each.id}"
+            if len(way.left) > _IDS:
+                yield f"  and {len(way.left) - _IDS} more"
+
+
+def _calls(title: str, way: Way, number: str) -> Iterator[str]:
+    found = sorted((item for item in way.calls.items() if getattr(item[1], number)), key=lambda item: item[0])
+    if not found:
+        return
+    yield ""
+    yield title
+    for (service, request), call in found[:_ROWS]:
+        yield f"  {(service + ' ' + request).strip()}: {met(call)}"
+    if len(found) > _ROWS:
+        yield f"  and {len(found) - _ROWS} more"
+
+
+def met(call: Call) -> str:
+    """Say which faults the requests of a call have met."""
+    faults = ", ".join(fault + (f" x {number}" if number > 1 else "") for fault, number in call.faults.items())
+    return f"{call.failed} of {call.requests} failed" + (f" ({faults})" if faults else "")
+
+
+def as_json(report: Report) -> str:
+    """Return the report for programs.  docs/rehearse.md lists the fields."""
+    value = {
+        "command": list(report.command),
+        "faults": report.faults,
+        "seed": report.seed,
+        "passed": report.passed,
+        "without": _way(report.without),
+        "with": _way(report.attached),
+    }
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _way(way: Way) -> dict[str, Any]:
+    return {
+        "runs": [{"seed": run.seed, "status": run.status, "seconds": round(run.seconds, 3)} for run in way.runs],
+        "succeeded": way.succeeded,
+        "requests": way.total("requests"),
+        "faults": way.total("faults"),
+        "retries": way.total("retries"),
+        "waited": round(way.waited, 3),
+        "found": way.total("found"),
+        "given_up": dict(way.reasons),
+        "left_behind": [{"service": each.service, "request": each.request, "id": each.id} for each in way.left],
+        "calls": [
+            {
+                "service": service or None,
+                "request": request,
+                "requests": call.requests,
+                "failed": call.failed,
+                "faults": dict(call.faults),
+                "retries": call.retries,
+                "found": call.found,
+                "given_up": call.given_up,
+            }
+            for (service, request), call in sorted(way.calls.items())
+        ],
+    }
