@@ -111,6 +111,11 @@ lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, an
 docs: env  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
+site: docs  ## test the built documentation in a headless Chromium (CHROMIUM=/path/to/it uses that one)
+	@tools/venv .venv-site tests/site/requirements.txt
+	@tools/chromium
+	.venv-site/bin/python -m pytest tests/site
+
 lock:  ## update every lock file from PyPI
 	tools/lock
 
