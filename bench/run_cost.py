@@ -4,12 +4,15 @@
 
 Each round runs the command once without and once with `os-retries run`, and the medians are compared.  CPU time is the
 user and system time of the process and of all its children.  It is used because elapsed time depends on other load.
+Then the modules that `os-retries run` loads are listed, with what most of them take.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,6 +31,17 @@ def cpu(command: list[str]) -> float:
     return (used.ru_utime + used.ru_stime) * 1000
 
 
+def imports(rounds: int = 5) -> dict[str, int]:
+    """Return the microseconds that each module takes that `os-retries run` loads, the least of some rounds."""
+    least: dict[str, int] = {}
+    command = [sys.executable, "-X", "importtime", *RUN, "true"]
+    for _ in range(rounds):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        for own, name in re.findall(r"import time:\s*(\d+) \|\s*\d+ \|\s*(\S+)", done.stderr):
+            least[name] = min(int(own), least.get(name, sys.maxsize))
+    return least
+
+
 def main() -> None:
     """Measure, and print the medians."""
     command = sys.argv[1:] or [sys.executable, "-c", "pass"]
@@ -44,6 +58,10 @@ def main() -> None:
     for name, each in times.items():
         median = statistics.median(each)
         print(f"{median:7.1f} ms  {median - plain:+7.1f} ms  {median / plain:5.2f} x  {name}")
+    took = imports()
+    print(f"\n{sum(took.values()) / 1000:.1f} ms for {len(took)} modules, Python's own start included; of these")
+    for name, own in sorted(took.items(), key=lambda item: -item[1])[:12]:
+        print(f"{own / 1000:7.1f} ms  {name}")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ from pathlib import Path
 import pytest
 
 from os_retries import cli
+from os_retries.options import OPTIONS
 from os_retries.policy import RetryPolicy
 from os_retries.run import child, command
 from os_retries.run import policies as run_policies
-from os_retries.run.defaults import INTERACTIVE, default_policies
+from os_retries.run.command import DEFAULTS
+from os_retries.run.defaults import INTERACTIVE
 from os_retries.run.policies import UsageError, policies, write_policies
 from os_retries.run.report import Reporter
 
@@ -407,14 +409,17 @@ def test_without_oslo_config_a_file_is_a_clear_error(monkeypatch, tmp_path):
 def passed_on(monkeypatch, options):
     """The numbers that the command gets."""
     seen = []
-    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.append(json.loads(how)[""]) or 0)
+    monkeypatch.setattr(command, "run_command", lambda _command, how, **_: seen.append(how) or 0)
     assert cli.main(["run", *options, "--", "true"]) == 0
-    return seen[0]
+    policy = child.read_policies(seen[0], types.SimpleNamespace(sleep=None))[None]
+    return {option.name: getattr(policy, option.name) for option in OPTIONS}
 
 
 def test_without_options_the_command_gets_the_same_as_with_each_option_at_its_default():
     """That way does without the parser and the policies."""
-    assert json.loads(default_policies()) == json.loads(write_policies(policies({})))
+    for text in (DEFAULTS, write_policies(policies({}))):
+        read = child.read_policies(text, types.SimpleNamespace(sleep=None))
+        assert read == {None: RetryPolicy(**INTERACTIVE)}
 
 
 def test_without_options_what_only_a_retry_needs_is_not_loaded():
@@ -430,6 +435,7 @@ def test_without_options_what_only_a_retry_needs_is_not_loaded():
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint(
         {"argparse", "dataclasses", "inspect", "logging", "pathlib", "tempfile", "shutil", "random", "urllib"}
+        | {"subprocess", "json", "locale", "selectors", "os_retries.options"}
         | {"os_retries.policy", "os_retries.core.failure", "os_retries.run.summary", "os_retries.run.report"}
     )
 

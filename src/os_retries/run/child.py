@@ -19,6 +19,7 @@ from os_retries.core.switch import disabled
 from os_retries.operations import scope
 from os_retries.policy import RetryPolicy, provide
 from os_retries.run import swift
+from os_retries.run.defaults import INTERACTIVE
 from os_retries.run.report import Complaints, Elsewhere, Reporter
 from os_retries.session import attach
 from os_retries.session.seam import put_in_place
@@ -63,10 +64,9 @@ def _observe(reporter: Reporter) -> None:
 
 
 def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:
-    """Read the text that ``os_retries.run.policies.write_policies`` has written."""
-    return {
-        service or None: RetryPolicy(**values, sleep=reporter.sleep) for service, values in json.loads(text).items()
-    }
+    """Read the text that ``os_retries.run.policies.write_policies`` has written; an empty object means the defaults."""
+    by_service = json.loads(text) or {"": INTERACTIVE}
+    return {service or None: RetryPolicy(**values, sleep=reporter.sleep) for service, values in by_service.items()}
 
 
 def loaded(module: Any) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal, operations
-from os_retries.run.defaults import default_policies
 from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ _OURS = (
     *("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET", "OSRETRIES_COUNT", "OSRETRIES_OBSERVE"),
     "OSRETRIES_SERVICE_CONFIG",
 )
+#: The policies of a program that gets the defaults, which it has itself: the table of options need not be loaded here.
+DEFAULTS = "{}"
 
 _UNREACHED = (
     "os-retries: no Python program below this command reported in, so nothing was retried. Out of reach are Python "
@@ -42,7 +43,7 @@ _UNUSED = "os-retries: this command used neither keystoneauth nor swiftclient, s
 def run_with_defaults(command: Sequence[str]) -> int:
     """Run ``command`` as ``run_command`` does, with the default of each option."""
     try:
-        return run_command(command, default_policies())
+        return run_command(command, DEFAULTS)
     except operations.UsageError as error:
         say(f"os-retries run: {error}")
         return 2
@@ -65,7 +66,7 @@ def run_command(
     Signals reach the command, and a signal that ends it ends this process too.  With ``quiet``, and without ``metrics``
     and an operation, the command takes the place of this process, and this function does not return.
 
-    :param policies: as text, which ``policies.write_policies`` makes
+    :param policies: as text, which ``policies.write_policies`` makes; or ``DEFAULTS``
     :param service_config: whether the command is a service whose own configuration has the numbers
     :param observe: the names of the sinks that each program gets
     :param metrics: where the metrics of the whole run go

@@ -15,11 +15,6 @@ INTERACTIVE: Mapping[str, Any] = {
 }
 
 
-def default_policies() -> str:
-    """Return the text that ``policies.write_policies`` makes of the policy with these defaults."""
-    return write({"": {option.name: INTERACTIVE.get(option.name, option.default) for option in OPTIONS}})
-
-
 def write(policies: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the options of each service as text."""
     import json

@@ -10,9 +10,8 @@ import contextlib
 import errno
 import os
 import signal
-import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from os_retries.run.text import fitting
 
@@ -97,31 +96,62 @@ def wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
                 # signal of a hang-up only to the leader of the session.
                 if not by_terminal or number == signal.SIGHUP:
                     child.send_signal(number)
-            elif child.poll() is not None:  # and not just stopped
-                return child.returncode
+            elif (status := child.poll()) is not None:  # and not just stopped
+                return status
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[int]) -> subprocess.Popen[bytes]:
-    """Start the command with the signals and the open files that it would have without us."""
+class _Child:
+    """The command as a process that has been started and not been waited for."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self._pid, number)  # the process is there, at least as a zombie, until it has been waited for
+
+    def poll(self) -> int | None:
+        """Return the exit status, or minus the signal that ended it; None while it runs."""
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+
+def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[int]) -> _Child:
+    """Start the command with the signals and the open files that it would have without us.
+
+    ``subprocess`` would do the same, but importing it takes longer than everything else that `run` does.
+
+    :raises OSError: if it cannot be executed
+    """
     die_with_parent = _die_with_parent()
     us = os.getpid()
-
-    def prepare() -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if die_with_parent is not None:
-            die_with_parent()
-            if os.getppid() != us:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    how: dict[str, Any] = {"env": environ, "close_fds": False, "preexec_fn": prepare}
-    try:
-        return subprocess.Popen(command, **how)  # noqa: S603
-    except OSError as error:
-        if error.errno != errno.ENOEXEC:
-            raise
-        return subprocess.Popen(["/bin/sh", _found(command[0]), *command[1:]], **how)  # noqa: S603
+    reader, writer = os.pipe()  # closed by a successful exec
+    pid = os.fork()
+    if not pid:
+        try:
+            for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and the command would inherit that
+                signal.signal(ignored, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if die_with_parent is not None:
+                die_with_parent()
+                if os.getppid() != us:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            os.execvpe(command[0], list(command), environ)  # noqa: S606
+        except OSError as error:
+            os.write(writer, b"%d" % (error.errno or 0))
+        finally:
+            os._exit(127)
+    os.close(writer)
+    with open(reader, "rb") as reports:  # noqa: PTH123
+        report = reports.read()
+    if not report:
+        return _Child(pid)
+    os.waitpid(pid, 0)
+    number = int(report)
+    if number == errno.ENOEXEC and command[0] != "/bin/sh":  # a script without a first line; shells do the same
+        return _start(["/bin/sh", _found(command[0]), *command[1:]], environ, mask)
+    raise OSError(number, os.strerror(number))
 
 
 def _die_with_parent() -> Callable[[], object] | None:
