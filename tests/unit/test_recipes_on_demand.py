@@ -105,8 +105,9 @@ def test_a_name_that_barbican_would_decode_twice_is_no_filter(name: str) -> None
 @pytest.mark.parametrize(
     ("path", "body", "refused"),
     [
-        ("/v1/secrets", {"payload": "x"}, False),
+        ("/v1/secrets", {"algorithm": "aes"}, False),
         ("/v1/secrets", {"name": "x"}, True),
+        ("/v1/containers", {"type": "generic", "name": "x", "secret_refs": []}, True),
         ("/v1/secrets", {"payload": "x", "transport_key_needed": "true"}, True),
         ("/v1/orders", {"type": "key", "meta": {"algorithm": "aes"}}, False),
         ("/v1/orders", {"type": "key", "meta": {"name": "x"}}, True),
@@ -121,6 +122,20 @@ def test_what_barbican_generates_or_leaves_empty_is_found_by_a_name_of_ours_alon
     assert create is not None
     assert bool(create.recipe.refused) is refused
     assert ("os-retries-" in str(create.body)) is not refused
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/secrets", {"payload": "x"}),
+        ("/v1/containers", {"type": "generic", "secret_refs": [{"name": "key", "secret_ref": "http://b/v1/secrets/7"}]}),
+    ],
+)
+def test_what_its_contents_tell_from_others_gets_no_name_that_people_would_read(path: str, body: Any) -> None:
+    create = create_for("key-manager", path, body)
+    assert create is not None
+    assert not create.recipe.refused
+    assert create.body == body
 
 
 # -- designate

@@ -250,4 +250,4 @@ def _applies(recipe: Recipe, item: Item) -> bool:
     )
 
 
-_NOTHING: tuple[object, ...] = (None, "", False)
+_NOTHING: tuple[object, ...] = (None, "", False, [])

@@ -16,7 +16,8 @@ from os_retries.creates.recipe import Content, Look, Recipe, equal
 class _Name(Carrier):
     """A marker as the name of a resource for which the caller has sent no name.
 
-    barbican has no other field that takes one, and a name cannot be changed later, so it stays.
+    barbican has no other field that takes one, and a name cannot be changed later, so it stays where people read it.
+    So this is used only where the contents do not tell resources apart.
     """
 
     def put(self, item: Item, marker: str) -> Item | None:
@@ -151,15 +152,15 @@ _ALIKE = "two of them cannot be told apart, and the request has no room for a ma
 RECIPES = (
     Recipe(
         **_SECRET,
-        carrier=_Name(),
-        look=Look(path="{base}/secrets", list="secrets", query={"name": "{marker}"}),
+        given=("payload",),
+        match=_may_be_it,
+        look=_one_more("secrets", proof=Content(path="{base}/secrets/{id}/payload", of=_id, sent=_payload)),
         **_answer("secret"),
     ),
     Recipe(
         **_SECRET,
-        given=("payload",),
-        match=_may_be_it,
-        look=_one_more("secrets", proof=Content(path="{base}/secrets/{id}/payload", of=_id, sent=_payload)),
+        carrier=_Name(),
+        look=Look(path="{base}/secrets", list="secrets", query={"name": "{marker}"}),
         **_answer("secret"),
     ),
     Recipe(
@@ -191,17 +192,19 @@ RECIPES = (
     Recipe(
         path=r"/containers/?",
         body=None,
-        carrier=_Name(),
-        look=Look(path="{base}/containers", list="containers", query={"name": "{marker}"}),
+        given=("secret_refs",),
+        match=_is_container,
+        look=_one_more("containers"),
         **_answer("container"),
     ),
     Recipe(
         path=r"/containers/?",
         body=None,
-        match=_is_container,
-        look=_one_more("containers"),
+        carrier=_Name(),
+        look=Look(path="{base}/containers", list="containers", query={"name": "{marker}"}),
         **_answer("container"),
     ),
+    Recipe(path=r"/containers/?", body=None, refused=_ALIKE),
     # barbican keeps one consumer with these values.
     Recipe(path=r"/(secrets|containers)/[^/]+/consumers/?", body=None, harmless=True),
     Recipe(
