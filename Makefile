@@ -101,6 +101,10 @@ cloud-under-fire: env  ## let one in ten requests between the services of a clou
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	@$(BIN)/python bench/cloud_under_fire.py $(ARGS)
 
+bench-operations: env  ## kill a program and run it again, without and in an operation, and what that costs; ARGS=--help
+	@sandbox/cloud up
+	@$(BIN)/python bench/operations.py $(ARGS)
+
 lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

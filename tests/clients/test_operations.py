@@ -215,6 +215,34 @@ def test_a_create_that_is_tried_again_by_the_program_is_found_if_it_has_landed(
     assert len(service.things) == 1
 
 
+# -- what has no marker
+
+
+def rule(session: Session) -> requests.Response:
+    fields = {"security_group_id": "g", "direction": "ingress", "protocol": "tcp", "ethertype": "IPv4"}
+    return port(session, "security-group-rules", "security_group_rule", **fields)
+
+
+def test_what_the_service_admits_only_once_is_found_though_it_is_older_than_the_request(
+    service: Service, session: Session
+) -> None:
+    with operation("nightly"):
+        rule(session)
+    service.things["id0"]["created_at"] = "2020-01-01T00:00:00Z"
+    service.seen.clear()
+    with operation("nightly"):
+        assert made(rule(session)) == "id0"
+    assert not service.sent("POST")
+
+
+def test_a_second_equal_one_of_the_same_run_gets_the_services_own_conflict(service: Service, session: Session) -> None:
+    service.plan = [None, 409]
+    with operation("nightly"):
+        rule(session)
+        with pytest.raises(Conflict):
+            rule(session)
+
+
 # -- a marker that outlives success
 
 
@@ -345,13 +373,15 @@ def twin(service: Service, created: str) -> Any:
     return made_twice
 
 
-def test_of_two_runs_at_the_same_time_the_one_that_was_later_removes_its_own(
-    service: Service, session: Session
+def test_of_two_runs_at_the_same_time_the_one_that_was_later_removes_its_own_at_once(
+    service: Service, session: Session, naps: Any
 ) -> None:
+    """Without a wait, because the earlier one waits for that."""
     service.plan = [twin(service, "2026-01-01T00:00:00")]
     with operation("nightly"):
         assert made(create(session)) == "id0"
     assert list(service.things) == ["id0"]
+    assert not naps
 
 
 @pytest.mark.parametrize("gives_way", [True, False])

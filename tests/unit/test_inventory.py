@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from keystoneauth1.exceptions import ConnectFailure, EndpointNotFound
 
+import os_retries
 from os_retries.creates.durable import how_covered, in_operation
 from os_retries.creates.recipes import TABLE
 from os_retries.inventory import command
@@ -175,6 +179,22 @@ def test_a_marker_that_cannot_be_taken_off_stays_and_the_reason_is_told(path):
     (resource,) = found(**{service: adapter})
     assert take_off(adapter, resource)
     assert len([each for each in adapter.sent if each[0] != "GET"]) == 0
+
+
+def test_without_openstacksdk_it_says_what_is_missing():
+    """The interpreter has no site-packages."""
+    source = str(Path(os_retries.__file__).parents[1])
+    program = f"import sys; sys.path.append({source!r}); from os_retries.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, "operation", "show", "nightly"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "os-retries operation: this needs openstacksdk: pip install openstacksdk\n",
+    )
 
 
 class FakeCloud:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -90,11 +91,33 @@ def test_an_ordinal_is_free_again_if_its_request_has_failed_and_taken_for_good_i
     assert ordinals(tmp_path / "file").done() == {("d", 2, 0), ("d", 4, 3)}
 
 
+def test_the_file_is_closed_with_the_last_reference_to_the_operation():
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(50):
+        with operation("key") as mine:
+            mine.claim(**VOLUME)
+    del mine
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
 def test_processes_count_together(tmp_path):
     mine, other = ordinals(tmp_path / "file"), ordinals(tmp_path / "file")
     assert [mine.take("d"), other.take("d"), mine.take("d"), other.take("e")] == [1, 2, 3, 1]
     other.end("d", 1, done=False)
     assert mine.take("d") == 1
+
+
+def test_processes_that_count_at_the_same_time_have_different_ordinals(tmp_path):
+    program = (
+        "import os, sys\nfrom os_retries.operations.ordinals import Ordinals\n"
+        f"o = Ordinals(os.open({str(tmp_path / 'file')!r}, os.O_RDWR | os.O_CREAT))\n"
+        "taken = [o.take('d') for _ in range(100)]\n"
+        "for each in taken: o.end('d', each, done=True)\n"
+        "print(*taken)"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    taken = [int(each) for process in running for each in process.communicate(timeout=60)[0].split()]
+    assert sorted(taken) == list(range(1, 401))
 
 
 def test_the_ordinal_of_a_killed_process_goes_to_the_next_equal_request(tmp_path):

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from keystoneauth1 import exceptions
-
 from os_retries.inventory.kinds import KINDS
 from os_retries.operations.marks import START, prefix
 
@@ -59,6 +57,8 @@ def resources(
     :param project: the id of the project; None for all
     :param complain: called with a text for each kind that could not be listed although its service is there
     """
+    from keystoneauth1 import exceptions
+
     for kind in KINDS:
         try:
             for found in _of_kind(adapter_of(kind.service), kind, key):

@@ -58,12 +58,10 @@ class Ordinals:
         with self._locked():
             return set(self._done)
 
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-                self._file = -1
+    def __del__(self) -> None:
+        """Close the file: a thread may still use it after its operation has ended."""
+        with contextlib.suppress(OSError, TypeError):  # TypeError: the interpreter is being shut down
+            os.close(self._file)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,0 +1,152 @@
+"""Measure what operations do, and what they cost, on the real services of the sandbox.
+
+*Killed and run again*: a program makes servers, volumes and ports.  It is killed right after some of its creates, and
+run again each time, until it ends.  Then the services are asked what there is.  Both ways use an attached session.
+
+*The cost*: each kind of resource is created in turn without and inside an operation, with a new key each time.  It
+prints the requests that each way sends, and the ratio of the median times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import statistics
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import openstack
+import requests.adapters
+
+import os_retries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAME = f"bench-{uuid.uuid4().hex[:8]}"
+
+
+def kinds(cloud: Any) -> dict[str, tuple[Callable[[], Any], Callable[[Any], object]]]:
+    """Return for each kind a function that creates one, and one that removes it."""
+    flavor, image = cloud.compute.find_flavor("tiny").id, cloud.image.find_image("cirros").id
+    network = cloud.network.find_network("private").id
+    server = {"name": NAME, "flavor_id": flavor, "image_id": image, "networks": "none"}
+    formats = {"disk_format": "raw", "container_format": "bare"}
+    return {
+        "volume": (
+            lambda: cloud.block_storage.create_volume(name=NAME, size=1),
+            lambda made: cloud.delete_volume(cloud.block_storage.wait_for_status(made, interval=0.2).id),
+        ),
+        "server": (lambda: cloud.compute.create_server(**server), cloud.compute.delete_server),
+        "network": (lambda: cloud.network.create_network(name=NAME), cloud.network.delete_network),
+        "port": (
+            lambda: cloud.network.create_port(name=NAME, network_id=network),
+            cloud.network.delete_port,
+        ),
+        "image": (
+            lambda: cloud.image.create_image(NAME, allow_duplicates=True, wait=False, **formats),
+            cloud.image.delete_image,
+        ),
+    }
+
+
+@contextlib.contextmanager
+def counting() -> Iterator[list[str]]:
+    """Yield the verbs of the requests that are sent."""
+    sent: list[str] = []
+    send = requests.adapters.HTTPAdapter.send
+
+    def counted(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        sent.append(request.method)
+        return send(adapter, request, *args, **kwargs)
+
+    requests.adapters.HTTPAdapter.send = counted  # type: ignore[method-assign]
+    try:
+        yield sent
+    finally:
+        requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign]
+
+
+# -- killed and run again
+
+EACH = 5  # servers, volumes and ports
+DEATHS = (3, 8, 13)  # the create after which a life ends; the last life has no end of this kind
+
+
+def one_life(key: str | None, name: str, dies_after: int | None) -> None:
+    """Run the program in a child process, which is killed after that create."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    cloud = openstack.connect()
+    os_retries.attach(cloud)
+    flavor, image = cloud.compute.find_flavor("tiny").id, cloud.image.find_image("cirros").id
+    network = cloud.network.find_network("private").id
+    server = {"name": name, "flavor_id": flavor, "image_id": image, "networks": "none"}
+    creates = [
+        lambda: cloud.compute.create_server(**server),
+        lambda: cloud.block_storage.create_volume(name=name, size=1),
+        lambda: cloud.network.create_port(name=name, network_id=network),
+    ]
+    with os_retries.operation(key) if key else contextlib.nullcontext():
+        for number in range(EACH * len(creates)):
+            creates[number % len(creates)]()
+            if number + 1 == dies_after:
+                os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+def killed(cloud: Any) -> None:
+    """Print what there is of a program that was killed and run again."""
+    print(f"{'':14} {'asked for':>10} {'there are':>10} {'duplicates':>11}")
+    for way in ("plain", "an operation"):
+        name = f"bench-{uuid.uuid4().hex[:8]}"
+        for dies_after in (*DEATHS, None):
+            one_life(None if way == "plain" else name, name, dies_after)
+        servers, volumes = list(cloud.compute.servers(name=name)), list(cloud.block_storage.volumes(name=name))
+        ports = list(cloud.network.ports(name=name))
+        there, asked = len(servers) + len(volumes) + len(ports), 3 * EACH
+        print(f"{way:14} {asked:>10} {there:>10} {there - asked:>11}")
+        for each in servers:
+            cloud.compute.delete_server(each)
+        for each in volumes:
+            cloud.delete_volume(cloud.block_storage.wait_for_status(each, interval=0.2).id)
+        for each in ports:
+            cloud.network.delete_port(each)
+    print()
+
+
+# -- the cost
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10, help="creates of each kind, each way (default: %(default)s)")
+    rounds = parser.parse_args().rounds
+    os.environ.setdefault("OS_CLOUD", "demo")
+    cloud = openstack.connect()
+    os_retries.attach(cloud)
+    killed(cloud)
+    print(f"{'':8} {'requests without':20} {'inside an operation':28} {'time':>6}")
+    for kind, (create, remove) in kinds(cloud).items():
+        remove(create())  # discovery, and what neutron is asked once
+        times: dict[bool, list[float]] = {False: [], True: []}
+        verbs: dict[bool, list[str]] = {}
+        for _ in range(rounds):
+            for inside in (False, True):
+                with os_retries.operation(uuid.uuid4().hex) if inside else contextlib.nullcontext(), counting() as sent:
+                    began = time.perf_counter()
+                    made = create()
+                    times[inside].append(time.perf_counter() - began)
+                verbs[inside] = sent
+                remove(made)
+        ratio = statistics.median(times[True]) / statistics.median(times[False])
+        print(f"{kind:8} {' '.join(verbs[False]):20} {' '.join(verbs[True]):28} {ratio:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
