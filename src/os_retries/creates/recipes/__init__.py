@@ -47,12 +47,17 @@ def recipes_for(
     """
     if service not in TABLE:
         return []
-    matches = ((recipe, pattern.fullmatch(path)) for recipe, pattern in _patterns(service, verb))
     return [
-        (recipe, match.groupdict() | {"path": path})
-        for recipe, match in matches
-        if match and recipe.single_writer <= single_writer
+        (recipe, dict(groups))
+        for recipe, groups in _matches(service, verb, path)
+        if recipe.single_writer <= single_writer
     ]
+
+
+@functools.lru_cache(maxsize=256)  # most creates of a program have the same few paths, and a service has many recipes
+def _matches(service: str, verb: str, path: str) -> list[tuple[Recipe, dict[str, str]]]:
+    matches = ((recipe, pattern.fullmatch(path)) for recipe, pattern in _patterns(service, verb))
+    return [(recipe, match.groupdict() | {"path": path}) for recipe, match in matches if match]
 
 
 @functools.cache
