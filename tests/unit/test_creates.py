@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from os_retries.creates.create import Create, Get, prepare
 from os_retries.creates.engine import Keeper
 from os_retries.creates.look_up import Finding, Reply, Tools, find_out, look, there_before
 from os_retries.creates.markers import KEY, Attribute, ClientId, Description, Metadata, Tag
-from os_retries.creates.recipe import Look, Recipe, fingerprint
+from os_retries.creates.recipe import Look, Recipe, fingerprint, password
 from os_retries.creates.recipes import TABLE, elsewhere, network, recipes_for
 
 SETTLE = 15.0
@@ -434,6 +435,17 @@ def test_the_callers_own_password_is_kept() -> None:
     create = create_for("compute", "/servers", {"server": {"name": "x", "adminPass": "mine"}})
     assert create is not None
     assert create.sent[0]["adminPass"] == "mine"
+
+
+def test_a_password_of_ours_has_twelve_letters_and_digits_each_kind_at_least_once_and_none_more_often():
+    made = [password() for _ in range(3000)]
+    assert len(set(made)) == len(made)
+    for kind in (str.islower, str.isupper, str.isdigit):
+        assert all(any(map(kind, each)) for each in made)
+    assert all(len(each) == 12 and each.isascii() and each.isalnum() for each in made)
+    counts = Counter("".join(made))
+    assert len(counts) == 62
+    assert max(counts.values()) < 1.6 * min(counts.values())  # some 580 of each, give or take 24
 
 
 @pytest.mark.parametrize(

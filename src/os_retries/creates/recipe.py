@@ -6,7 +6,7 @@ service, and :mod:`os_retries.creates.engine` follows them.
 
 from __future__ import annotations
 
-import random
+import os
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -249,16 +249,21 @@ def no_body(_sent: list[Item], _found: list[Item]) -> None:
     """Return no body."""
 
 
-# As in the module secrets, which is not imported, because a user's script named secrets.py would hide it.
-_random = random.SystemRandom()
+_KINDS = string.ascii_lowercase, string.ascii_uppercase, string.digits
+_CHARACTERS = "".join(_KINDS)
 
 
 def password() -> str:
-    """Return a random password as nova makes them: twelve letters and digits, at least one of each kind."""
-    kinds = string.ascii_lowercase, string.ascii_uppercase, string.digits
-    characters = [_random.choice(kind) for kind in kinds] + [_random.choice("".join(kinds)) for _ in range(9)]
-    _random.shuffle(characters)
-    return "".join(characters)
+    """Return a random password as nova makes them: twelve letters and digits, at least one of each kind.
+
+    The module secrets is not imported, because a user's script named secrets.py would hide it.  It would also ask the
+    kernel for each character.
+    """
+    even = 256 - 256 % len(_CHARACTERS)  # with the bytes from there on some characters would be more frequent
+    while True:
+        made = "".join([_CHARACTERS[byte % len(_CHARACTERS)] for byte in os.urandom(20) if byte < even][:12])
+        if len(made) == 12 and all(not set(kind).isdisjoint(made) for kind in _KINDS):
+            return made
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
