@@ -28,6 +28,7 @@ import json
 import os
 import random
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -122,9 +123,10 @@ class Result:
 # -- the sandbox -------------------------------------------------------------------------------------------------------
 
 
-def launcher(log: Path) -> list[str]:
+def launcher(log: Path, numbers: str) -> list[str]:
     """Return the options of ``sandbox/cloud up`` that give the services what `os-retries env` prints."""
     command = [str(Path(sys.executable).parent / "os-retries"), "env", "--dotenv", "--log-json", str(log)]
+    command += shlex.split(numbers)
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [part for line in lines for part in ("--env", line)]
 
@@ -164,7 +166,7 @@ def burn(way: str, arguments: argparse.Namespace) -> Result:
     result = Result(way)
     calm = Plan("none")
     with Proxy(calm, journal) as proxy:
-        known = start(["--env", f"http_proxy={proxy.url}", *(launcher(log) if way == OURS else ())])
+        known = start(["--env", f"http_proxy={proxy.url}", *(launcher(log, arguments.numbers) if way == OURS else ())])
         try:
             patience = arguments.patience
             users = User(session(known, "demo"), result.outcome, patience)
@@ -300,6 +302,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=300, help="seconds for an operation (%(default)s)")
     parser.add_argument("--away", choices=AWAY, help="a service that is away in the middle")
     parser.add_argument("--seconds", type=float, default=30, help="how long it is away (%(default)s)")
+    parser.add_argument("--numbers", default="", metavar="OPTIONS", help="options of `os-retries env`: '--retries 8'")
     parser.add_argument("--only", choices=WAYS, help="one way only")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the operations into this .svg or .png file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="append the counts of each way to this file")
