@@ -340,6 +340,15 @@ def test_a_path_is_shown_from_behind_its_endpoint(path, shown):
     assert list(results.Way([run]).calls) == [("x", f"GET {shown}")]
 
 
+def test_the_text_says_what_each_call_has_met_and_what_came_of_it():
+    """An error that was no fault, such as the 404 of a name that is looked for, is not in the list."""
+    lines = report.as_text(a_report()).splitlines()
+    assert "  compute POST /servers: 504 after processing (of 1 request, 1 retry, 1 found)" in lines
+    lone = {"service": "compute", "verb": "GET", "path": "/servers/web", "fault": None, "status": 404, "made": []}
+    way = results.Way([results.Run(False, 1, 0, 1.0, [lone], [])])
+    assert "/servers/{id}" not in report.as_text(report.Report(("x",), "lost 5%", 1, way, way))
+
+
 def test_what_a_look_up_has_found_is_not_left_behind():
     made = a_report()
     assert [each.id for each in made.without.left] == ["id<0>"]

@@ -77,8 +77,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{'':<30}{'without':<16}with os-retries"
     for name, without, attached in rows(report):
         yield f"{name:<30}{without:<16}{attached}"
-    yield from _calls("what failed without os-retries", report.without, "failed")
-    yield from _calls("what was repeated with os-retries", report.attached, "retries")
+    yield from _calls("what met a fault without os-retries", report.without)
+    yield from _calls("what met a fault with os-retries", report.attached)
     for reason, number in report.attached.reasons.most_common():
         yield f"given up: {reason}" + (f" ({number} times)" if number > 1 else "")
     for name, way in (("without", report.without), ("with", report.attached)):
@@ -91,22 +91,25 @@ def _lines(report: Report) -> Iterator[str]:
                 yield f"  and {len(way.left) - _IDS} more"
 
 
-def _calls(title: str, way: Way, number: str) -> Iterator[str]:
-    found = sorted((item for item in way.calls.items() if getattr(item[1], number)), key=lambda item: item[0])
+def _calls(title: str, way: Way) -> Iterator[str]:
+    found = sorted(item for item in ((key, met(call)) for key, call in way.calls.items() if call.faults))
     if not found:
         return
     yield ""
     yield title
-    for (service, request), call in found[:_ROWS]:
-        yield f"  {(service + ' ' + request).strip()}: {met(call)}"
+    for (service, request), faults in found[:_ROWS]:
+        yield f"  {(service + ' ' + request).strip()}: {faults}"
     if len(found) > _ROWS:
         yield f"  and {len(found) - _ROWS} more"
 
 
 def met(call: Call) -> str:
-    """Say which faults the requests of a call have met."""
-    faults = ", ".join(fault + (f" x {number}" if number > 1 else "") for fault, number in call.faults.items())
-    return f"{call.failed} of {call.requests} failed" + (f" ({faults})" if faults else "")
+    """Say which faults the requests of a call have met, and what os-retries did about it."""
+    text = ", ".join(fault + (f" x {number}" if number > 1 else "") for fault, number in call.faults.items())
+    done = ((call.retries, "retry", "retries"), (call.found, "found", "found"), (call.given_up, "given up", "given up"))
+    of = f"of {call.requests} request{'s' * (call.requests != 1)}"
+    words = [f"{number} {one if number == 1 else many}" for number, one, many in done if number]
+    return f"{text} ({', '.join([of, *words])})"
 
 
 def as_json(report: Report) -> str:
