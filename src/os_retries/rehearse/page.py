@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from os_retries.rehearse.results import Way
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --good: #2a7f3f; --bad: #c0392b; --bar: #4a7fb5; }
+:root { color-scheme: light dark; --line: #8884; --good: #1e7a34; --bad: #b3261e; --bar: #4a7fb5; }
+@media (prefers-color-scheme: dark) { :root { --good: #6fcf85; --bad: #ff8a80; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
+td code { white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .bar { display: inline-block; height: .7em; background: var(--bar); }
 .wide { overflow-x: auto; }
