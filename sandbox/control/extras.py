@@ -86,6 +86,10 @@ def _register(cloud: Cloud, service: Service) -> None:
     user = api.create(f"{v3}/users", "user", name=service.name, password=PASSWORD, domain_id="default")
     for role in "admin", "service":
         api.call("PUT", f"{v3}/projects/{project}/users/{user}/roles/{found('roles', role)[0]}")
+    (demo,) = found("projects", "demo")
+    for name in service.roles:
+        role = (found("roles", name) or [api.create(f"{v3}/roles", "role", name=name)])[0]
+        api.call("PUT", f"{v3}/projects/{demo}/users/{found('users', 'demo')[0]}/roles/{role}")
     if not service.catalog:
         return
     kind, path = service.catalog

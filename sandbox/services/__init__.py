@@ -9,6 +9,7 @@ from .heat import HEAT
 from .keystone import KEYSTONE
 from .neutron import NEUTRON
 from .nova import NOVA
+from .octavia import OCTAVIA
 from .placement import PLACEMENT
 from .swift import SWIFT
 
@@ -16,5 +17,5 @@ ALL: dict[str, Service] = {
     service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
 }
 #: The services that are started only with `up --with NAME`; with/NAME.txt lists the packages of each.
-EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE)}
+EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA)}
 KNOWN = ALL | EXTRAS

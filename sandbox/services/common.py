@@ -33,6 +33,8 @@ class Service:
     """A path that needs no token."""
     more_ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """The other ports at which it listens, by name."""
+    roles: tuple[str, ...] = ()
+    """Roles that an ordinary user needs for it, if it is started on demand."""
     addresses: tuple[tuple[str, str, str], ...] = ()
     """(database, table, column) of each column with URLs or paths of this sandbox, which are updated when it moves."""
 

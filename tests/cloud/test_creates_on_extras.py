@@ -16,14 +16,13 @@ import pytest
 from os_retries import attach
 from os_retries.faults import Fault
 
-from .creates import EXTRAS, Kind
+from .creates import EXTRAS, EXTRAS_BRIEF, Kind
 from .test_creates_on_cloud import (
     AFTER,
     BEFORE,
     World,
     fresh,
     given_up,
-    pytestmark,
     test_a_late_winner_is_found_within_the_settle_time,
     test_a_look_up_that_fails_once_is_made_again,
     test_a_success_costs_no_look_up,
@@ -31,16 +30,25 @@ from .test_creates_on_cloud import (
     test_what_the_service_has_never_seen_is_sent_again,
     test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error,
 )
+from .test_creates_on_cloud import (
+    pytestmark as marks_of_the_cloud,
+)
 
 __all__ = [
     "given_up",
-    "pytestmark",
     "test_a_late_winner_is_found_within_the_settle_time",
     "test_a_look_up_that_fails_once_is_made_again",
     "test_a_success_costs_no_look_up",
     "test_what_the_service_has_done_is_found_and_not_sent_again",
     "test_what_the_service_has_never_seen_is_sent_again",
     "test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error",
+]
+
+pytestmark = [
+    *marks_of_the_cloud,
+    # octaviaclient's use of osc_lib
+    pytest.mark.filterwarnings("ignore:The osc_lib.version module is deprecated"),
+    pytest.mark.filterwarnings("ignore:The BaseAPI class is deprecated"),
 ]
 
 
@@ -55,7 +63,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
         marks = [pytest.mark.full] if metafunc.config.option.full else []
         names = [name for service in chosen(metafunc.config) for name in EXTRAS[service]]
+        if not metafunc.config.option.full:
+            names = [name for name in names if name not in EXTRAS_BRIEF]
         metafunc.parametrize("kind", [pytest.param(name, marks=marks) for name in names], indirect=True)
+
+
+@pytest.mark.parametrize("name", EXTRAS_BRIEF)
+def test_a_kind_like_another_one_is_found_too_and_sent_again(
+    world: World, name: str, request: pytest.FixtureRequest
+) -> None:
+    kinds = [kinds[name] for service in chosen(request.config) if name in (kinds := EXTRAS[service])]
+    if not kinds:
+        pytest.skip("its service is not tested in this run")
+    test_what_the_service_has_done_is_found_and_not_sent_again(world, kinds[0], "504")
+    test_what_the_service_has_never_seen_is_sent_again(world, kinds[0], "reset")
 
 
 @pytest.fixture
@@ -189,3 +210,48 @@ def test_a_change_of_a_zone_or_a_recordset_is_sent_again(designate: World) -> No
     designate.plan(removed, [Fault.lost(504)])
     clients.designate.recordsets.delete(zone, recordset)
     assert designate.sent(removed) == 2
+
+
+# -- octavia
+
+
+@pytest.fixture
+def octavia(world: World, request: pytest.FixtureRequest) -> World:
+    return only_with("octavia", world, request)
+
+
+def test_what_octavia_refuses_because_it_is_busy_is_sent_again(octavia: World) -> None:
+    """A listener and a pool are asked for while the load balancer is still being made, and it is deleted likewise."""
+    kind = EXTRAS["octavia"]["octavia-load-balancer"]
+    clients, clean, subnet = octavia.ready(kind)
+    octavia.real_time = True
+    attach(clients.session, octavia.policy(retries_number=60, pacing=False))
+    name = fresh()
+    balancer = clients.octavia.load_balancer_create(json={"loadbalancer": {"name": name, "vip_subnet_id": subnet}})
+    whole = balancer["loadbalancer"]["id"]
+    listener = {"name": name, "loadbalancer_id": whole, "protocol": "HTTP", "protocol_port": 80}
+    clients.octavia.listener_create(json={"listener": listener})
+    pool = {"name": name, "loadbalancer_id": whole, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    clients.octavia.pool_create(json={"pool": pool})
+    refused = [entry for entry in octavia.faults.record if entry.status == 409]
+    assert {entry.request.path.rpartition("/")[2] for entry in refused} == {"listeners", "pools"}
+    there = clean.get("load-balancer", f"/v2.0/lbaas/loadbalancers/{whole}")["loadbalancer"]
+    assert (len(there["listeners"]), len(there["pools"])) == (1, 1)
+    clients.octavia.load_balancer_delete(whole, cascade=True)
+    assert kind.listed(clean, subnet, name) == []
+
+
+def test_a_change_that_meets_its_own_first_attempt_at_work_is_sent_again(octavia: World) -> None:
+    """The answer to a change is lost; the repeat is refused while that change is under way, and repeated."""
+    kind = EXTRAS["octavia"]["octavia-listener"]
+    clients, clean, whole = octavia.ready(kind)
+    octavia.real_time = True
+    attach(clients.session, octavia.policy(retries_number=60, retry_after=0.2, pacing=False))
+    made = kind.create(clients, whole, fresh())["listener"]["id"]
+    whole.ready()
+    changed = replace(kind, verb="PUT", path="/listeners/.*")
+    octavia.plan(changed, [Fault.lost(504)])
+    answer = clients.octavia.listener_set(made, json={"listener": {"description": "new"}})
+    assert answer["listener"]["description"] == "new"
+    assert octavia.sent(changed) >= 2
+    kind.delete(clean, whole, made)

@@ -168,3 +168,24 @@ def test_what_was_there_before_is_not_what_designate_made() -> None:
     create = create_for("dns", "/v2/zones", ZONE)
     assert create is not None
     assert create.is_ours(ZONE | {"created_at": "2026-11-27T10:00:00.000000"}, NOON) is False
+
+
+# -- octavia
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [
+        ("/v2.0/lbaas/loadbalancers", "loadbalancer"),
+        ("http://o/v2.0/lbaas/listeners", "listener"),
+        ("/lbaas/pools/1/members", "member"),
+        ("/lbaas/l7policies/1/rules", "rule"),
+    ],
+)
+def test_what_octavia_makes_is_told_by_one_more_tag(path: str, member: str) -> None:
+    create = create_for("load-balancer", path, {member: {"name": "x", "tags": ["mine"]}})
+    assert create is not None
+    assert create.sent[0]["tags"] == ["mine", create.markers[0]]
+    assert create.get(create.look.path, create.look.query).query == [("tags", create.markers[0])]
+    assert create.is_ours({"tags": ["mine", create.markers[0]]}) is True
+    assert create.is_ours({"tags": ["mine"]}) is False

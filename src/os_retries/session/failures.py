@@ -60,8 +60,10 @@ _NOT_PROCESSED = (
     r"|\bNoNetworkAvailable\b|\bHostMacAddressGenerationFailure\b"  # neutron, inside the transaction
     r"|\bNoFreeConductorWorker\b|\bConcurrentActionLimit\b|(?i:(no|lack of) free conductor workers)"  # ironic
 )
-_NODE_LOCKED = (
-    r"\bNode \S+ is locked by host\b"  # ironic's 409 to any verb; openstacksdk and ironicclient repeat it too
+# A 409 with such a body says that the service did nothing because a resource is busy for a while.
+_BUSY = (
+    r"\bNode \S+ is locked by host\b"  # ironic, to any verb; openstacksdk and ironicclient repeat it too
+    r"|\bis immutable and cannot be updated\b|\bInvalid state PENDING_\w+ of loadbalancer\b"  # octavia
 )
 _NO_SERVER = "No server is available to handle this request"  # HAProxy, which has no service to pass the request to
 
@@ -126,7 +128,7 @@ def kind_of_answer(status: int, headers: Mapping[str, str], body: str, retry_cod
     :param headers: the headers, with names in lower case
     """
     kind = kind_of(status, retry_codes)
-    if status == 409 and re.search(_NODE_LOCKED, body):
+    if status == 409 and re.search(_BUSY, body):
         return Kind.REFUSED
     if (
         status == 413

@@ -139,11 +139,15 @@ class RequestTarget(OwnerTarget):
         return f"{self.verb} {self.path}"
 
     def service(self) -> str | None:
-        """Return the service type of the caller's endpoint filter; None if there is none."""
+        """Return the service type of the caller's endpoint filter, or that of a path which shows it; else None."""
         asked = (self.kwargs.get("endpoint_filter") or {}).get("service_type")
         if isinstance(asked, str):
             return service_type(asked)
-        return "identity" if self.path.endswith("/auth/tokens") else None
+        path = self.path
+        if path.endswith("/auth/tokens"):
+            return "identity"
+        # octaviaclient names no service, but sends whole URLs, whose path no other service has.
+        return "load-balancer" if "/lbaas/" in path else None
 
     def set_timeout(self) -> None:
         """Set the policy's ``attempt_timeout`` if neither the caller nor the session has set a timeout."""

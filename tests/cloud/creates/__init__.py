@@ -4,11 +4,22 @@ There is one file for each service.  To add a kind of create, add an entry to it
 test_creates_on_cloud.py then tests.
 """
 
-from . import block_storage, compute, dns, identity, image, key_manager, network, orchestration, placement
+from . import (
+    block_storage,
+    compute,
+    dns,
+    identity,
+    image,
+    key_manager,
+    load_balancer,
+    network,
+    orchestration,
+    placement,
+)
 from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
 
-__all__ = ["BACKUP", "BRIEF", "EXTRAS", "KINDS", "RUN", "Clients", "Kind"]
+__all__ = ["BACKUP", "BRIEF", "EXTRAS", "EXTRAS_BRIEF", "KINDS", "RUN", "Clients", "Kind"]
 
 KINDS: dict[str, Kind] = {
     **compute.KINDS,
@@ -21,7 +32,14 @@ KINDS: dict[str, Kind] = {
 }
 
 #: The kinds of the services that the sandbox starts on demand, by the name of the service.
-EXTRAS: dict[str, dict[str, Kind]] = {"barbican": key_manager.KINDS, "designate": dns.KINDS}
+EXTRAS: dict[str, dict[str, Kind]] = {
+    "barbican": key_manager.KINDS,
+    "designate": dns.KINDS,
+    "octavia": load_balancer.KINDS,
+}
+
+#: Those of them that are like another one, and are tested in all ways only with `--full`.
+EXTRAS_BRIEF = "octavia-pool", "octavia-member", "octavia-health-monitor", "octavia-l7rule", "sdk-load-balancer"
 
 # These use the recipe and the client of another kind: what differs is a path, or what the service shows.
 BRIEF = (

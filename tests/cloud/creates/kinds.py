@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import time
 import uuid
 from collections.abc import Callable
@@ -71,6 +72,15 @@ class Clients:
     @property
     def designate(self) -> Any:
         return self._make("designate", lambda: designateclient.v2.client.Client(session=self.session))
+
+    @property
+    def octavia(self) -> Any:
+        def make() -> Any:
+            endpoint = self.session.get_endpoint(service_type="load-balancer")
+            module = importlib.import_module("octaviaclient.api.v2.octavia")  # osc_lib warns of itself
+            return module.OctaviaAPI(session=self.session, service_type="load-balancer", endpoint=endpoint)
+
+        return self._make("octavia", make)
 
     # the service itself
 

@@ -14,6 +14,7 @@ from os_retries.creates.recipes import (
     identity,
     image,
     key_manager,
+    load_balancer,
     network,
     orchestration,
     placement,
@@ -33,6 +34,7 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "orchestration": orchestration.RECIPES,
     "placement": placement.RECIPES,
     "dns": dns.RECIPES,
+    "load-balancer": load_balancer.RECIPES,
     "key-manager": key_manager.RECIPES,
     **elsewhere.RECIPES,
 }

@@ -12,7 +12,6 @@ _SERVICES = (
     "container-infrastructure-management",
     "database",
     "data-processing",
-    "load-balancer",
     "messaging",
     "shared-file-system",
     "workflow",
