@@ -6,6 +6,7 @@ from .common import Service
 from .designate import DESIGNATE
 from .glance import GLANCE
 from .heat import HEAT
+from .ironic import IRONIC
 from .keystone import KEYSTONE
 from .neutron import NEUTRON
 from .nova import NOVA
@@ -17,5 +18,5 @@ ALL: dict[str, Service] = {
     service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
 }
 #: The services that are started only with `up --with NAME`; with/NAME.txt lists the packages of each.
-EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA)}
+EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA, IRONIC)}
 KNOWN = ALL | EXTRAS

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from os_retries import attach
+from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import Fault
 
 from .creates import EXTRAS, EXTRAS_BRIEF, Kind
@@ -255,3 +256,72 @@ def test_a_change_that_meets_its_own_first_attempt_at_work_is_sent_again(octavia
     assert answer["listener"]["description"] == "new"
     assert octavia.sent(changed) >= 2
     kind.delete(clean, whole, made)
+
+
+# -- ironic
+
+
+@pytest.fixture
+def ironic(world: World, request: pytest.FixtureRequest) -> World:
+    return only_with("ironic", world, request)
+
+
+@pytest.mark.parametrize(("way", "sent"), [("after", 1), ("before", 2)])
+def test_every_change_of_a_nodes_state_is_told_by_the_state(ironic: World, way: str, sent: int) -> None:
+    kind = EXTRAS["ironic"]["ironic-node"]
+    clients, clean, _setting = ironic.ready(kind)
+    node = kind.create(clean, None, fresh()).uuid
+
+    def state(field: str) -> str:
+        return str(clean.get("baremetal", f"/v1/nodes/{node}/states", "1.90")[field])
+
+    def settled() -> bool:
+        return not clean.get("baremetal", f"/v1/nodes/{node}", "1.90")["reservation"]
+
+    changes = (
+        ("provision", "manage", "provision_state", "manageable"),
+        ("power", "on", "power_state", "power on"),
+        ("power", "off", "power_state", "power off"),
+        ("provision", "provide", "provision_state", "available"),
+        ("provision", "active", "provision_state", "active"),
+        ("provision", "deleted", "provision_state", "available"),
+    )
+    for what, target, field, wanted in changes:
+        changed = replace(kind, verb="PUT", path=f"/states/{what}")
+        clean.until(settled)
+        ironic.plan(changed, [(AFTER if way == "after" else BEFORE)["504"]])
+        getattr(clients.ironic.node, f"set_{what}_state")(node, target)
+        assert (target, ironic.sent(changed)) == (target, sent)
+        clean.until(lambda field=field, wanted=wanted: state(field) == wanted)
+    clean.until(settled)
+    kind.delete(clean, None, node)
+
+
+def test_a_reboot_of_a_node_is_handed_over(ironic: World, given_up: list[Evidence]) -> None:
+    kind = EXTRAS["ironic"]["ironic-node"]
+    clients, clean, _setting = ironic.ready(kind)
+    node = kind.create(clean, None, fresh()).uuid
+    changed = replace(kind, verb="PUT", path="/states/power")
+    ironic.plan(changed, [Fault.lost(504)])
+    with pytest.raises(Exception, match="504"):
+        clients.ironic.node.set_power_state(node, "reboot")
+    assert ironic.sent(changed) == 1
+    assert given_up[-1].reason is GiveUp.NOT_REPEATABLE
+    clean.until(lambda: not clean.get("baremetal", f"/v1/nodes/{node}", "1.90")["reservation"])
+    kind.delete(clean, None, node)
+
+
+def test_traits_of_a_node_are_sent_again(ironic: World) -> None:
+    kind = EXTRAS["ironic"]["ironic-node"]
+    clients, clean, _setting = ironic.ready(kind)
+    node = kind.create(clean, None, fresh()).uuid
+    changed = replace(kind, verb="PUT", path="/traits(/.*)?")
+    for change in (
+        lambda: clients.ironic.node.set_traits(node, ["CUSTOM_A"]),
+        lambda: clients.ironic.node.add_trait(node, "CUSTOM_B"),
+    ):
+        ironic.plan(changed, [Fault.lost(504)])
+        change()
+        assert ironic.sent(changed) == 2
+    assert sorted(clean.ironic.node.get(node).traits) == ["CUSTOM_A", "CUSTOM_B"]
+    kind.delete(clean, None, node)

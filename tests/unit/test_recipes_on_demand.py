@@ -189,3 +189,51 @@ def test_what_octavia_makes_is_told_by_one_more_tag(path: str, member: str) -> N
     assert create.get(create.look.path, create.look.query).query == [("tags", create.markers[0])]
     assert create.is_ours({"tags": ["mine", create.markers[0]]}) is True
     assert create.is_ours({"tags": ["mine"]}) is False
+
+
+# -- ironic
+
+
+@pytest.mark.parametrize("collection", ["nodes", "ports", "portgroups", "allocations", "deploy_templates"])
+def test_what_ironic_makes_is_told_by_a_uuid_of_ours(collection: str) -> None:
+    create = create_for("baremetal", f"/v1/{collection}", {"name": "x"})
+    assert create is not None
+    uuid = create.sent[0]["uuid"]
+    assert create.get(create.look.path, {}).path == f"/v1/{collection}/{uuid}"
+    young = {"created_at": "2026-11-27T10:00:00+00:00"}
+    assert create.is_ours(young | {"uuid": uuid}, NOON - 2 * 3600) is True
+    assert create.is_ours(young | {"uuid": "another"}, NOON - 2 * 3600) is False
+
+
+def test_a_node_with_a_uuid_of_the_callers_that_was_there_before_is_not_ours() -> None:
+    sent = {"uuid": "7", "name": "x", "driver": "fake-hardware"}
+    create = create_for("baremetal", "/v1/nodes", sent)
+    assert create is not None
+    assert create.body == sent
+    shown = sent | {"created_at": "2026-11-27T10:00:00+00:00"}
+    assert create.is_ours(shown, NOON) is False
+    assert create.is_ours(shown, NOON - 2 * 3600) is True
+    assert create.is_ours(shown | {"driver": "redfish"}, NOON - 2 * 3600) is False
+
+
+@pytest.mark.parametrize(
+    ("what", "target", "shown", "ours"),
+    [
+        ("provision", "manage", {"provision_state": "verifying"}, True),
+        ("provision", "manage", {"provision_state": "enroll"}, False),
+        ("provision", "deleted", {"provision_state": "deleting"}, True),
+        ("provision", "deleted", {"provision_state": "active"}, False),
+        ("provision", "rebuild", {"provision_state": "active"}, None),
+        ("power", "power on", {"power_state": "power off", "target_power_state": "power on"}, True),
+        ("power", "soft power off", {"power_state": "power off", "target_power_state": None}, True),
+        ("power", "power on", {"power_state": "power off", "target_power_state": None}, False),
+        ("power", "rebooting", {"power_state": "power on", "target_power_state": None}, None),
+    ],
+)
+def test_a_change_of_a_nodes_state_is_told_by_the_state_if_that_shows_it(
+    what: str, target: str, shown: dict[str, Any], ours: bool | None
+) -> None:
+    create = create_for("baremetal", f"/v1/nodes/7/states/{what}", {"target": target}, verb="PUT")
+    assert create is not None
+    assert create.is_ours(shown) is ours
+    assert create.answer([shown]) is None

@@ -5,6 +5,7 @@ test_creates_on_cloud.py then tests.
 """
 
 from . import (
+    baremetal,
     block_storage,
     compute,
     dns,
@@ -36,6 +37,7 @@ EXTRAS: dict[str, dict[str, Kind]] = {
     "barbican": key_manager.KINDS,
     "designate": dns.KINDS,
     "octavia": load_balancer.KINDS,
+    "ironic": baremetal.KINDS,
 }
 
 #: Those of them that are like another one, and are tested in all ways only with `--full`.

@@ -15,6 +15,7 @@ import cinderclient.client
 import designateclient.v2.client
 import glanceclient
 import heatclient.client
+import ironicclient.client
 import keystoneclient.v3.client
 import neutronclient.v2_0.client
 import novaclient.client
@@ -72,6 +73,13 @@ class Clients:
     @property
     def designate(self) -> Any:
         return self._make("designate", lambda: designateclient.v2.client.Client(session=self.session))
+
+    @property
+    def ironic(self) -> Any:
+        return self._make(
+            "ironic",
+            lambda: ironicclient.client.get_client(1, session=self.session, os_ironic_api_version="1.90"),
+        )
 
     @property
     def octavia(self) -> Any:

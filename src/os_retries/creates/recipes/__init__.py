@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from os_retries.creates.recipes import (
+    baremetal,
     block_storage,
     compute,
     dns,
@@ -33,6 +34,7 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "image": image.RECIPES,
     "orchestration": orchestration.RECIPES,
     "placement": placement.RECIPES,
+    "baremetal": baremetal.RECIPES,
     "dns": dns.RECIPES,
     "load-balancer": load_balancer.RECIPES,
     "key-manager": key_manager.RECIPES,

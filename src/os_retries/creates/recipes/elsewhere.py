@@ -8,7 +8,6 @@ from __future__ import annotations
 from os_retries.creates.recipe import Recipe
 
 _SERVICES = (
-    "baremetal",
     "container-infrastructure-management",
     "database",
     "data-processing",
