@@ -239,6 +239,14 @@ def test_what_a_lost_create_has_made_is_left_behind_unless_the_program_asks_for_
     assert rehearse("--faults", "lost 504 once of POST", command=[sys.executable, program]).returncode == 0
 
 
+def test_a_program_meets_the_faults_of_a_log(program, tmp_path):
+    (tmp_path / "outage.json").write_text(log(service=None, request="POST /volumes", status=502) + "\n")
+    done = rehearse("--replay", str(tmp_path / "outage.json"), command=[sys.executable, program])
+    assert done.stdout.startswith("200\n502\n200\n" * 2)
+    assert "faults: those of " in done.stdout
+    assert "  POST /volumes: 502 (of 1 request)" in done.stdout
+
+
 def test_the_same_seed_gives_the_same_faults_and_another_one_others(program):
     def faults(seed):
         done = rehearse(
