@@ -128,7 +128,10 @@ def test_what_barbican_generates_or_leaves_empty_is_found_by_a_name_of_ours_alon
     ("path", "body"),
     [
         ("/v1/secrets", {"payload": "x"}),
-        ("/v1/containers", {"type": "generic", "secret_refs": [{"name": "key", "secret_ref": "http://b/v1/secrets/7"}]}),
+        (
+            "/v1/containers",
+            {"type": "generic", "secret_refs": [{"name": "key", "secret_ref": "http://b/v1/secrets/7"}]},
+        ),
     ],
 )
 def test_what_its_contents_tell_from_others_gets_no_name_that_people_would_read(path: str, body: Any) -> None:
