@@ -253,6 +253,8 @@ def test_a_list_that_failed_or_a_marker_that_stays_is_an_exit_status_of_1():
 
 #: Requests with a marker whose resources are not listed: each has a list of its own below another resource.
 NOT_LISTED = {"interfaceAttachment"}
+#: Services whose resources are not listed yet; docs/operations.md says so.
+SERVICES_NOT_LISTED = {"load-balancer", "key-manager", "baremetal", "dns", "shared-file-system"}
 
 
 def test_every_recipe_with_a_marker_has_a_kind_here():
@@ -264,6 +266,7 @@ def test_every_recipe_with_a_marker_has_a_kind_here():
         if how_covered(in_operation(recipe)) in ("marker", "tag")
         and (service, recipe.path) not in kinds
         and recipe.body not in NOT_LISTED
+        and service not in SERVICES_NOT_LISTED
     }
     # The image of a server is listed as an image.
     assert {each for each in missing if each[2] != "createImage"} == set()
