@@ -38,6 +38,7 @@ CONTENT = b"0123456789abcdef" * 4096
 def provision(clients: Clients, name: str) -> dict[str, Any]:
     """Make one of everything, some of it twice, with every client; return the ids."""
     neutron, nova, cinder = clients.neutron, clients.nova("2.60"), clients.cinder
+    base = clients.get("image", "/v2/images?name=cirros")["images"][0]["id"]
     made: dict[str, Any] = {}
     net = neutron.create_network({"network": {"name": name}})["network"]
     subnet = {"network_id": net["id"], "ip_version": 4, "cidr": "10.98.0.0/24", "name": name}
@@ -65,7 +66,7 @@ def provision(clients: Clients, name: str) -> dict[str, Any]:
     neutron.add_interface_router(router["id"], {"subnet_id": sub["id"]})
     volumes = [cinder.volumes.create(1, name=name) for _ in range(2)]
     nova.keypairs.create(name, public_key=PUBLIC_KEY)
-    servers = [nova.servers.create(name, clients.image, clients.flavor, nics="none") for _ in range(2)]
+    servers = [nova.servers.create(name, base, clients.flavor, nics="none") for _ in range(2)]
     image = clients.glance.images.create(name=name, disk_format="raw", container_format="bare")
     clients.glance.images.upload(image.id, io.BytesIO(CONTENT))
     stack = clients.heat.stacks.create(stack_name=name, template=TEMPLATE)["stack"]

@@ -208,7 +208,7 @@ class CrashingWithDescriptions(Crashing):
 TestCrashing = Crashing.TestCase
 TestCrashingWithDescriptions = CrashingWithDescriptions.TestCase
 TestCrashing.settings = TestCrashingWithDescriptions.settings = settings(
-    max_examples=300, stateful_step_count=25, deadline=None
+    max_examples=150, stateful_step_count=25, deadline=None
 )
 
 
