@@ -30,7 +30,7 @@ CONTENT = bytes(range(256)) * 4000  # more than a socket's buffers hold
 
 
 def environment(cloud):
-    names = ("PATH", "HOME", "LANG", "TMPDIR")
+    names = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
     return {name: os.environ[name] for name in names if name in os.environ} | {
         "OS_AUTH_URL": cloud.auth_url,
         "OS_IDENTITY_API_VERSION": "3",

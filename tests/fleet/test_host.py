@@ -359,7 +359,7 @@ def test_another_users_file_is_left_alone(clock, runtime, caplog, monkeypatch):
     monkeypatch.setattr(host, "directory", lambda _runtime, _user: str(runtime / "os-retries"))
     in_trouble(pacer)
     assert lines(caplog) == ["WARNING"]
-    assert "is not a directory of this user alone" in caplog.text
+    assert "cannot be used (the directory is not this user's alone)" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ class Host(Store):
             os.close(file)
         finally:
             os.close(folder)
-        raise PermissionError(f"{name} is not a file of this user alone")
+        raise PermissionError(f"{name} is not a file of this user's alone")
 
     def _folder(self) -> int:
         """Open the directory, and make it if it is not there."""
@@ -193,7 +193,7 @@ class Host(Store):
         if _is_ours(os.fstat(folder)):
             return folder
         os.close(folder)
-        raise PermissionError(f"{self.directory} is not a directory of this user alone")
+        raise PermissionError("the directory is not this user's alone")
 
     def _take(self, file: int, step: Step) -> tuple[float, bool]:
         now = self._clock()
