@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+#: The services of `sandbox/cloud up --with`.
+ON_DEMAND = "barbican", "designate", "octavia", "ironic"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("os-retries")
@@ -16,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--with",
         dest="extras",
         metavar="NAME,...",
-        help="test the creates of these services of `sandbox/cloud up --with` (default: one, drawn by the seed)",
+        help="test the creates of these services of `sandbox/cloud up --with` (default: one of them, drawn anew in each run)",
     )
     group.addoption("--seed", type=int, metavar="N", help="seed of the random numbers (with --full: at random)")
 
@@ -24,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
         config.option.seed = secrets.randbelow(1_000_000) if config.option.full else 4711
+    if config.option.extras is None:  # the workers get what is drawn here
+        config.option.extras = ",".join(ON_DEMAND) if config.option.full else secrets.choice(ON_DEMAND)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +44,8 @@ def _hosts() -> Iterator[str]:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"os-retries: --seed {config.option.seed}{', everything' if config.option.full else ''}"
+    everything = ", everything" if config.option.full else ""
+    return f"os-retries: --seed {config.option.seed} --with {config.option.extras}{everything}"
 
 
 @pytest.hookimpl(optionalhook=True)

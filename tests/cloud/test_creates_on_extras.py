@@ -1,12 +1,11 @@
 """The creates of the services that the sandbox starts on demand (`sandbox/cloud up --with NAME`).
 
-The rules are those of test_creates_on_cloud.py, whose tests are run here with other kinds of creates.  The service is
-drawn by the seed; `--with NAME,...` chooses others, and with `--full` all of them are tested.
+The rules are those of test_creates_on_cloud.py, whose tests are run here with other kinds of creates.  One service is
+drawn in each run; `--with NAME,...` chooses others, and with `--full` all of them are tested.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from os_retries import attach
 from os_retries.evidence import Evidence, GiveUp
 from os_retries.faults import Fault
+from tests.conftest import ON_DEMAND
 
 from .creates import EXTRAS, EXTRAS_BRIEF, Kind
 from .test_creates_on_cloud import (
@@ -31,9 +31,7 @@ from .test_creates_on_cloud import (
     test_what_the_service_has_never_seen_is_sent_again,
     test_without_a_look_up_nothing_is_sent_again_and_the_caller_gets_the_first_error,
 )
-from .test_creates_on_cloud import (
-    pytestmark as marks_of_the_cloud,
-)
+from .test_creates_on_cloud import pytestmark as marks_of_the_cloud
 
 __all__ = [
     "given_up",
@@ -55,18 +53,15 @@ pytestmark = [
 
 def chosen(config: pytest.Config) -> list[str]:
     """Return the names of the services that are tested."""
-    if config.option.extras is not None:
-        return [name for name in config.option.extras.split(",") if name]
-    return list(EXTRAS) if config.option.full else [random.Random(config.option.seed).choice(list(EXTRAS))]
+    return [name for name in config.option.extras.split(",") if name]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
-        marks = [pytest.mark.full] if metafunc.config.option.full else []
         names = [name for service in chosen(metafunc.config) for name in EXTRAS[service]]
         if not metafunc.config.option.full:
             names = [name for name in names if name not in EXTRAS_BRIEF]
-        metafunc.parametrize("kind", [pytest.param(name, marks=marks) for name in names], indirect=True)
+        metafunc.parametrize("kind", names, indirect=True)
 
 
 @pytest.mark.parametrize("name", EXTRAS_BRIEF)
@@ -104,6 +99,10 @@ def only_with(service: str, world: World, request: pytest.FixtureRequest) -> Wor
     if service not in chosen(request.config):
         pytest.skip(f"{service} is not tested in this run")
     return world
+
+
+def test_the_services_that_are_drawn_are_those_with_kinds() -> None:
+    assert set(ON_DEMAND) == set(EXTRAS)
 
 
 def test_a_secret_of_the_same_name_with_another_payload_is_never_taken_for_ones_own(barbican: World) -> None:
