@@ -35,36 +35,37 @@ def _default(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how fast a failed call is repeated.  The defaults are the specification's.
+    """How often a failed call is retried, and how long it waits.  The defaults are those of Sahara's specification.
 
     :param retries_number: retries after the first attempt
     :param retry_after: seconds between two attempts, unless the service sends a Retry-After
-    :param retry_codes: the HTTP statuses that are repeated
+    :param retry_codes: the HTTP statuses after which a call is retried
     :param retry_backoff: factor by which the wait grows with each retry; 1.0 is the constant wait of the specification.
         A wait does not grow beyond an hour, unless ``retry_after`` itself is longer.
     :param retry_jitter: share of the wait, from 0 to 1, that is drawn at random and added to it
-    :param retry_max_wait: seconds that one call may wait beyond its configured waits: because the service sends a
-        longer Retry-After, because it is in trouble and the call is paced, or because a create is looked up.  If a
-        Retry-After would exceed this allowance, the call fails at once.
+    :param retry_max_wait: the maximum extra wait of one call, in seconds.  Extra waits are the part of a Retry-After
+        beyond the configured wait, waits for a slot at a service in trouble, and the look-up of a create.  If a
+        Retry-After would exceed this maximum, the call fails at once.
     :param attempt_timeout: timeout in seconds for each request of an attached session whose caller set none (the
-        ``timeout`` of requests: for the connection, and between two bytes of the answer); None for no timeout
+        ``timeout`` of the Requests library, which limits the connection and the time between two bytes of the
+        answer); None for no timeout
     :param safe_creates: whether an attached session marks each create, looks it up if its answer is lost, and sends it
         again if it certainly did not take effect
-    :param settle_time: seconds during which a create that is not found may still appear after a lost connection, a
-        500, a 502 or an incomplete answer
-    :param settle_time_after_timeout: the same after a 504, a 408 or a timeout, after which the service may still be
-        working on the request
+    :param settle_time: settle time in seconds after a lost connection, a 500, a 502 or an incomplete answer: a create
+        that is not found may still appear during this time
+    :param settle_time_after_timeout: settle time in seconds after a 504, a 408 or a timeout.  In these cases the
+        service may still be working on the request.
     :param reap_late_duplicates: whether a duplicate that appears after the settle time is deleted, and not only
         reported
-    :param single_writer: whether no other client creates resources of the same kind in this project.  If so, a create
-        without room for a marker is recognised because it is new and equals what was asked for.
+    :param single_writer: True if no other client creates resources of the same kind in this project.  A create without
+        room for a marker is then recognised if it is new and equal to the request.
     :param pacing: whether the retries of all calls to a service in trouble form one queue (see
         :mod:`os_retries.pacing`)
     :param pacing_url: who shares that queue: ``host`` for all processes of this user on this machine, or the URL of a
         Redis for all processes that use it; None or ``process`` for one queue in each process
     :param sleep: called with the seconds to wait, instead of ``time.sleep``.  If it returns True, as
-        ``threading.Event.wait`` does when the event is set, the call is given up at once.  Its exceptions go up to the
-        caller.
+        ``threading.Event.wait`` does when the event is set, the call is given up at once.  Its exceptions propagate
+        to the caller.
     :param on_retry: called with a :class:`~os_retries.evidence.Retry` before each wait.  Its exceptions are logged, and
         the call continues.
     :raises ValueError: for a number outside its range

@@ -149,7 +149,7 @@ def test_a_create_that_may_have_been_done_is_sent_once_and_the_operator_told_why
     assert cloud.count(method="POST") == 1
     assert (
         "os-retries: network: POST /networks failed (connection reset) · not repeated: "
-        "the service may have done it, and a repeat could do it twice\n"
+        "the service may have processed the request, and a repeat could take effect twice\n"
     ) in err
     written = (tmp_path / "log").read_text()
     assert '"event": "give_up"' in written

@@ -160,7 +160,13 @@ def log(**event):
         ({"status": None, "failure": "no answer in time"}, {"kind": "stall"}),
         ({"event": "look_up", "outcome": "found", "detail": "", "status": 504}, {"kind": "lost", "status": 504}),
         ({"event": "give_up", "reason": "no attempts left"}, {"kind": "refused", "status": 503}),
-        ({"event": "give_up", "reason": "the service is in trouble, and retry_max_wait is used up"}, None),
+        (
+            {
+                "event": "give_up",
+                "reason": "no slot became free within retry_max_wait, because the service is in trouble",
+            },
+            None,
+        ),
         ({"event": "answered", "status": 404, "kind": "permanent"}, None),
         ({"event": "give_up", "kind": "permanent", "status": 413, "reason": "a repeat cannot help"}, None),
         ({"event": "paced"}, None),

@@ -142,7 +142,7 @@ def test_a_request_given_up_is_told_with_the_reason():
     once = given_up(reason=GiveUp.NOT_REPEATABLE, method="POST /servers")
     assert messages.give_up_line(messages.give_up_event(once)) == (
         "os-retries: compute answered 503 to POST /servers · not repeated: "
-        "the service may have done it, and a repeat could do it twice · req-1"
+        "the service may have processed the request, and a repeat could take effect twice · req-1"
     )
     asked = given_up(reason=GiveUp.MAX_WAIT, detail=" (Retry-After: 86400 s)")
     assert "retry_max_wait allows (Retry-After: 86400 s)" in messages.give_up_line(messages.give_up_event(asked))
@@ -246,7 +246,7 @@ def test_a_summary_counts_requests_and_names_them():
         "os-retries: 3 requests repeated (4 retries, 5 s of waiting), 1 request given up\n"
         "  compute GET /servers/detail: 503 \N{MULTIPLICATION SIGN} 3\n"
         "  image GET /images: connection refused\n"
-        "  compute POST /servers: 503 · given up: the service may have done it, and a repeat could do it twice · req-1"
+        "  compute POST /servers: 503 · given up: the service may have processed the request, and a repeat could take effect twice · req-1"
     )
     assert summary([]) == ""
 

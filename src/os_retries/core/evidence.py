@@ -1,6 +1,6 @@
 """What happened to a call: the records that the log, the hooks and ``exception.os_retries`` carry.
 
-This module holds records only.  It decides nothing.
+This module contains only records.  It makes no decision about a retry.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class GiveUp(enum.StrEnum):
     """Why no further attempt was made."""
 
     ATTEMPTS = "no attempts left"
-    PERMANENT = "a repeat cannot help with the last error"
+    PERMANENT = "the last error is permanent, so a repeat cannot succeed"
     MAX_WAIT = "the service asks for a longer wait than retry_max_wait allows"
     BODY = "the request's body cannot be read a second time"
-    CLIENT = "the client itself has repeated the request already"
-    PACED = "the service is in trouble, and retry_max_wait is used up"
+    CLIENT = "the client has already retried the request itself"
+    PACED = "no slot became free within retry_max_wait, because the service is in trouble"
     STOPPED = "the program has ended the wait"
-    NOT_REPEATABLE = "the service may have done it, and a repeat could do it twice"
+    NOT_REPEATABLE = "the service may have processed the request, and a repeat could take effect twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Wait:
     ``source``
         ``retry_after`` for the configured wait, ``Retry-After`` for a wait that the service asked for.
     ``extra``
-        The part of the wait, in seconds, that counts against ``retry_max_wait``.
+        The extra wait: the part of the wait, in seconds, that counts against ``retry_max_wait``.
     """
 
     seconds: float

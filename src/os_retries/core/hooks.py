@@ -66,7 +66,7 @@ def tell(name: str, of: Retry | Evidence | LookedUp, attempt: Attempt | LookedUp
         return
     try:
         event = _make(name, of, attempt, more)
-    except Exception as error:  # a bug of ours must not hide the client's result
+    except Exception as error:  # an error in os-retries must not hide the client's result
         if deadline_in(error) is not None:
             raise
         _log_once(tell, "an event could not be reported; the call continues", error)

@@ -77,7 +77,7 @@ def run_attempts(  # noqa: C901
                 if failed is not None:
                     failed.succeeded()
                 return result
-            # Outside the except block, so that the next error does not get this one as its context.
+            # Wait outside the except block.  Otherwise the next error would get this one as its context.
             assert failed is not None
             failed.wait(retry)
     finally:
@@ -102,7 +102,7 @@ def _first_failure(
         from os_retries.core.retries import FailedCall
 
         return FailedCall(scope, describe(method), streams, handled)
-    except Exception:  # a bug of ours must not hide the client's own error
+    except Exception:  # an error in os-retries must not hide the client's error
         with contextlib.suppress(Exception):
             import logging
 
@@ -118,7 +118,7 @@ def refuse_coroutine(result: Any) -> NoReturn:
     :raises TypeError: always
     """
     name = getattr(result, "__qualname__", "it")
-    result.close()  # or Python would warn that it was never awaited
+    result.close()  # otherwise Python warns that the coroutine was never awaited
     raise TypeError(
         f"{name} is an async function, whose errors come only when it is awaited: pass a function that blocks; "
         f"in async code: await asyncio.to_thread(execute_with_retries, function)"

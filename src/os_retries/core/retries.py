@@ -72,7 +72,7 @@ class FailedCall:
         """
         try:
             return self._after(error, since)
-        except Exception as fault:  # a bug of ours must not hide the client's own error
+        except Exception as fault:  # an error in os-retries must not hide the client's own error
             if deadline_in(fault) is not None:
                 raise
             log.exception("the call is not repeated, because its %s could not be read", type(error).__name__)

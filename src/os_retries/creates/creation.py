@@ -205,7 +205,7 @@ class Creation:
     def _guarded(self, find_out: Callable[[Failure], tuple[Any, Failure]], failure: Failure) -> tuple[Any, Failure]:
         try:
             return find_out(failure)
-        except Exception as error:  # a bug of ours must not hide the client's own error
+        except Exception as error:  # an error in os-retries must not hide the client's own error
             if self.woken:
                 raise
             let_through(error)

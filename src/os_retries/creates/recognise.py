@@ -73,7 +73,7 @@ def creation_for(
         creation.mark(kwargs)
     except Unprepared:
         raise
-    except Exception as error:  # a bug of ours must not prevent the request
+    except Exception as error:  # an error in os-retries must not prevent the request
         let_through(error)
         log.exception("a create could not be read, and is sent unchanged")
     else:

@@ -124,7 +124,7 @@ class Pacers:
             endpoint = target.endpoint(outcome)
             if endpoint is not None:
                 self.note_success(endpoint)
-        except Exception:  # a bug of ours must not hide the client's result
+        except Exception:  # an error in os-retries must not hide the client's result
             import logging
 
             logging.getLogger("os_retries").exception("a success could not be counted")

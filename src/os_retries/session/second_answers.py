@@ -1,11 +1,10 @@
-"""Second answers: errors in answer to a repeat, which show that the first attempt has taken effect.
+"""Second answers: error answers to a repeat that an earlier attempt may have caused.
 
 A PUT or a DELETE is repeated after a lost answer, and so is a POST that replaces something.  The service may answer the
-repeat with an error, because the first request has done its work: the volume is already being deleted, or the image
-already has its data.
-docs/design/creates.md has the rules.
+repeat with an error, because an earlier attempt has taken effect: the volume is already being deleted, or the image
+already has its data.  A GET then shows whether that is so.  docs/design/creates.md has the rules.
 
-The functions are pure: the function that sends a GET is an argument.
+The functions do no I/O of their own.  The function that sends a GET is an argument.
 """
 
 from __future__ import annotations
@@ -161,33 +160,38 @@ def _is_active(sent: Sent, ask: Ask) -> Answered | None:
 
 _OF_A_PROVIDER = r"/resource_providers/[^/]+/(inventories(/[^/?]+)?|traits|aggregates)$"
 
-# Verb, path, the statuses of the second answer, and the function that checks whether the first attempt has taken
-# effect.  The first match decides.
-_ROWS: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | None]], ...] = (
-    ("DELETE", r"/os-volume_attachments/", (400, 409), _cannot_tell),  # from 2.89 on, a 404 until it is attached
+# Verb, pattern of the path, the statuses of the second answer, and the function that checks whether an earlier attempt
+# has taken effect.  The first match decides.
+_RULES: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | None]], ...] = (
+    (
+        "DELETE",
+        r"/os-volume_attachments/",
+        (400, 409),
+        _cannot_tell,
+    ),  # from 2.89 on, a 404 until it is attached
     ("DELETE", r".", (400, 409), _is_leaving),
     ("PUT", r"\bimages/[^/?]+/file$", (409,), _has_the_bytes),
     ("PUT", _OF_A_PROVIDER, (409,), _has_been_provided),
     ("PUT", r"/allocations/[^/?]+$", (409,), _has_been_allocated),
     ("PUT", r"/bindings/[^/?]+/activate$", (409,), _is_active),
     ("POST", r"/allocations$", (409,), _have_been_allocated),
-    ("PUT", r".", (409, 412), _is_as_wanted),  # 412: neutron's If-Match, which is kept in each repeat
+    ("PUT", r".", (409, 412), _is_as_wanted),  # 412: an If-Match of neutron that no longer matches
 )
 
 
 #: The verbs of these requests.
-VERBS = frozenset(verb for verb, *_ in _ROWS)
+VERBS = frozenset(verb for verb, *_ in _RULES)
 
 
 def read_second(sent: Sent, status: int, ask: Ask) -> Answered | None:
-    """Return the lost answer of the first attempt, if the error in answer to a repeat shows that it has taken effect.
+    """Return the lost answer of an earlier attempt if the resource shows that this attempt has taken effect.
 
     :param sent: the request
     :param status: the status of the answer to the repeat
     :param ask: sends a GET
     :returns: None if nothing shows that an earlier attempt has taken effect
     """
-    for verb, path, statuses, proof in _ROWS:
+    for verb, path, statuses, check in _RULES:
         if sent.verb == verb and status in statuses and re.search(path, sent.url):
-            return proof(sent, ask)
+            return check(sent, ask)
     return None

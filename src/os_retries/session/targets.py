@@ -286,7 +286,7 @@ class RequestTarget(OwnerTarget):
             )
         except Unprepared as unprepared:
             raise unprepared.error from None
-        except Exception as error:  # a bug of ours must not prevent the request
+        except Exception as error:  # an error in os-retries must not prevent the request
             let_through(error)
             log.exception("a create could not be marked, and is sent unchanged")
             return False
