@@ -42,13 +42,12 @@ def deadline_in(error: BaseException) -> BaseException | None:
 
 
 def let_through(error: Exception) -> None:
-    """Raise ``error`` again if it is a deadline of the program; return if it is a failed request or a bug of ours.
+    """Raise ``error`` again if it is a deadline of the program; return if it is a failure or an error in os-retries.
 
-    Called first wherever os_retries goes on after an exception of a request that it makes for itself.  A deadline is
-    raised by a signal handler, or by another thread (``PyThreadState_SetAsyncExc``), as rq's timer does.
-    Every handler that continues after an exception of one of os_retries' own requests calls this first.  Exceptions of
-    the HTTP packages and built-in exceptions are failures or bugs, unless a signal handler raised them.  An exception
-    of any other class was raised into this thread by other code of the program.
+    Every handler that continues after an exception of one of os_retries' own requests calls this first.  A deadline is
+    raised by a signal handler, or by another thread (``PyThreadState_SetAsyncExc``), as rq's timer does.  Exceptions of
+    the HTTP packages and built-in exceptions are failures, unless a signal handler raised them.  An exception of any
+    other class was raised into this thread by other code of the program.
     """
     deadline = deadline_in(error)
     if deadline is not None:
