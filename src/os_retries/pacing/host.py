@@ -145,9 +145,13 @@ class Host(Store):
                 self._busy = error.written, self._clock()
             if self._clock() - self._busy[1] > STUCK:
                 raise
-            return (local.NAP[1] / 10 if step.what == "ask" else 0.0), None  # the outcomes are lost
+            return self.busy(step)
         self._busy = None
         return answer
+
+    def busy(self, step: Step) -> tuple[float, bool | None]:
+        """Have the call ask again soon; outcomes are lost."""
+        return (local.NAP[1] / 10 if step.what == "ask" else 0.0), None
 
     def lost(self, error: Exception) -> str:
         """Return the warning that the files cannot be used."""

@@ -72,6 +72,7 @@ class Store:
         """Get a name and a lock of its own for a child process, because a thread of the parent may hold the lock."""
         self.name = os.urandom(8).hex()  # the numbers of calls are unique in one process only
         self._lock = threading.Lock()
+        self._owner = 0  # the thread that holds it
 
     def close(self) -> None:
         """Give up what the next decision would find as it is, such as a connection."""
@@ -86,6 +87,10 @@ class Store:
         :raises Exception: if the store is unavailable
         """
         raise NotImplementedError
+
+    def busy(self, step: Step) -> tuple[float, bool | None] | None:  # noqa: ARG002
+        """Return the answer to a step that was not taken because other calls use the store; None: as if unavailable."""
+        return None
 
     def lost(self, error: Exception) -> str:
         """Return the warning that the store is unavailable."""
@@ -105,7 +110,9 @@ class Store:
             return None
         # While the store is unavailable, one call at a time tries it again, and the other calls do not wait for that.
         if not self._lock.acquire(timeout=0 if self._away else self.timeout):
-            return None
+            # A signal handler must not wait for the call that it has interrupted.
+            return None if self._away or self._owner == threading.get_ident() else self.busy(step)
+        self._owner = threading.get_ident()
         try:
             if now < self._again:  # another call has just tried it in vain
                 return None
@@ -119,6 +126,7 @@ class Store:
                 log.info("%s", self.found())
             return answer
         finally:
+            self._owner = 0
             self._lock.release()
 
     def _lost(self, now: float, error: Exception) -> None:
