@@ -55,11 +55,10 @@ def up(
     """
     with locked(root, say):
         check_place(root)
-        install(say)
+        install(say, tuple(name for name in (*only, *more) if name in EXTRAS))
         cloud = recall(root, say)
         cloud.services, cloud.without = (*(only or tuple(ALL)), *more), tuple(sorted(without))
         cloud.environment = dict(environment or {})
-        extras.install(chosen_extras(cloud), say)
         children = Children(cloud)
         try:
             sockets = {}
@@ -140,8 +139,8 @@ def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def install(say: Say) -> None:
-    """Install the virtual environment, unless it is up to date."""
+def install(say: Say, more: tuple[str, ...] = ()) -> None:
+    """Install the virtual environment, and the packages of the services `more`, unless they are up to date."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # a read-only clone needs no lock
             INSTALLING.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +156,7 @@ def install(say: Say) -> None:
             raise
         if status:
             raise Failure(f"the packages of {LOCK.name} could not be installed: see the messages above")
+        extras.install(more, say)
 
 
 def recall(root: Path, say: Say) -> Cloud:
