@@ -3,7 +3,10 @@
 Each life is a child process that is killed with SIGKILL at a write: right after the service has processed it, so that
 nobody reads its answer, or right before it is sent.  The parent imports the clients once.
 
-Usage: lives.py KEY NAME [--die-at N ...] [--before]
+With --faults, answers are lost and requests are refused as well.  A life that ends with an error is followed by another
+one, as a life that was killed.
+
+Usage: lives.py KEY NAME [--die-at N ...] [--before] [--faults SEED]
 It prints one JSON object: how many lives there were, and the ids that the last one has seen.
 """
 
@@ -25,6 +28,7 @@ import openstack
 import requests.adapters
 
 import os_retries
+from os_retries.faults import AtRandom, Faults, only
 from tests.cloud.creates.kinds import Clients
 
 if TYPE_CHECKING:
@@ -121,26 +125,30 @@ class Death:
         return counted
 
 
-def live(key: str, name: str, death: Death) -> dict[str, Any]:
+def live(key: str, name: str, death: Death, seed: int | None) -> dict[str, Any]:
     """Run the program once in this process."""
     death.install()
     cloud = openstack.connect(cloud="demo")
     session: Session = cloud.session
-    os_retries.attach(session, os_retries.RetryPolicy(retry_after=0.2, retries_number=3))
+    if seed is not None:
+        lost = AtRandom(lost=0.1, refused=0.1, only=only(verb=["POST", "PUT", "GET", "DELETE"]))
+        session.session = Faults(lost, seed=seed + os.getpid()).session()
+    numbers: dict[str, Any] = {"settle_time": 0.5, "settle_time_after_timeout": 0.5}
+    os_retries.attach(session, os_retries.RetryPolicy(retry_after=0.2, retries_number=3, **numbers))
     with os_retries.operation(key, strict=True) as operation:
         made = provision(Clients(session), name)
     return {"made": made, "found": operation.found, "writes": death.writes}
 
 
-def one_life(key: str, name: str, at: int | None, *, before: bool) -> dict[str, Any] | None:
-    """Run the program once in a child process; return None if it was killed."""
+def one_life(key: str, name: str, at: int | None, *, before: bool, seed: int | None = None) -> dict[str, Any] | None:
+    """Run the program once in a child process; return None if it was killed, or has failed because of faults."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         code = 1
         try:
             os.close(reader)
-            result = live(key, name, Death(at, before=before))
+            result = live(key, name, Death(at, before=before), seed)
             os.write(writer, json.dumps(result).encode())
             code = 0
         except BaseException:
@@ -153,6 +161,8 @@ def one_life(key: str, name: str, at: int | None, *, before: bool) -> dict[str, 
         text = file.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return None
+    if status and seed is not None:
         return None
     if status:
         raise SystemExit("a life has failed: see above")
@@ -167,6 +177,7 @@ def main() -> None:
     parser.add_argument(
         "--die-at", type=int, nargs="*", help="the writes, one for each life (default: 1 2 3 1 2 3 ...)"
     )
+    parser.add_argument("--faults", type=int, metavar="SEED", help="lose answers and refuse requests too")
     parser.add_argument("--before", action="store_true", help="die before the write is sent")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -176,7 +187,7 @@ def main() -> None:
         else itertools.chain(arguments.die_at, itertools.repeat(None))
     )
     for number, at in enumerate(deaths, 1):
-        result = one_life(arguments.key, arguments.name, at, before=arguments.before)
+        result = one_life(arguments.key, arguments.name, at, before=arguments.before, seed=arguments.faults)
         if result is not None:
             print(json.dumps(result | {"lives": number, "seconds": time.monotonic() - began}))  # noqa: T201
             return

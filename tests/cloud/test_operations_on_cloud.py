@@ -168,11 +168,13 @@ def test_a_program_that_is_killed_at_any_write_and_run_again_makes_exactly_one_o
 def test_a_program_that_is_killed_at_random_writes_makes_exactly_one_of_everything(
     clean: Clients, request: pytest.FixtureRequest
 ) -> None:
+    """Answers are lost and requests are refused too."""
     dice = random.Random(request.config.option.seed)
     for _ in range(20):
         key, name = fresh()
         deaths = [str(dice.randint(1, 20)) for _ in range(dice.randint(3, 15))]
-        result = lives(key, name, "--die-at", *deaths, *(["--before"] if dice.random() < 0.3 else []))
+        faults = "--faults", str(dice.randint(1, 10**6))
+        result = lives(key, name, "--die-at", *deaths, *(["--before"] if dice.random() < 0.3 else []), *faults)
         exactly_one_of_everything(clean, name, result["made"])
 
 

@@ -16,6 +16,9 @@ from os_retries import (
     GiveUp,
     Kind,
     LookedUp,
+    NotCovered,
+    Operation,
+    OperationError,
     Retry,
     RetryPolicy,
     attach,
@@ -25,6 +28,7 @@ from os_retries import (
     evidence,
     execute_with_retries,
     observe,
+    operation,
 )
 from os_retries.faults import AtRandom, Entry, Fault, Faults, Request, Script, Symptom, only
 from os_retries.testing import NoWaits
@@ -121,6 +125,18 @@ def seen() -> None:
     observe.add("prometheus").remove()
     observe.add(observe.named("logging"))
     observe.add(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def operations() -> None:
+    """An operation, which is entered with ``with``."""
+    assert_type(operation("nightly", strict=True), Operation)
+    with operation("nightly") as mine:
+        assert_type(mine, Operation)
+        assert_type(mine.key, str)
+        assert_type(mine.found, int)
+        assert_type(mine.not_covered["compute: POST /x"], int)
+        assert_type(mine.join, Callable[[], None])
+    assert_type(OperationError("text", ("id",)).found, tuple[str, ...])
+    assert_type(NotCovered("text").found, tuple[str, ...])
+    operation(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def recorded() -> None:
