@@ -768,6 +768,11 @@ def test_a_run_below_a_run_goes_on_with_its_operation_and_its_file():
     assert run("sh", "-c", inner, options=["--operation", "nightly"]).returncode == 0
 
 
+def test_a_run_with_a_key_of_its_own_is_strict_only_if_it_says_so():
+    inner = f"{shlex.join(RUN)} --operation inner -- {shlex.join(SHOWN)}"
+    assert run("sh", "-c", inner, options=["--operation", "outer", "--strict"]).stdout == "inner:\n"
+
+
 @pytest.mark.parametrize(
     ("options", "variable", "says"),
     [

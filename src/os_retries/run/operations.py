@@ -48,6 +48,7 @@ def begin(stack: contextlib.ExitStack, environ: dict[str, str], key: str, *, str
     except OSError as error:
         raise UsageError(f"--operation: no temporary file can be made: {error.strerror or error}") from None
     environ[_OPERATION] = key
+    environ.pop(_STRICT, None)  # of a run around this one, which has another operation
     if strict:
         environ[_STRICT] = "1"
 
