@@ -363,14 +363,27 @@ def test_a_delete_that_is_refused_because_it_is_under_way_has_succeeded(raise_ex
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-@pytest.mark.parametrize("look", [answer_json(200, {"volume": {"status": "in-use"}}), balancer(503), HangUp()])
-def test_a_delete_that_is_refused_for_another_reason_or_cannot_be_looked_at_is_an_error(look, cloud, attached, naps):
+@pytest.mark.parametrize(
+    ("look", "looks"), [(answer_json(200, {"volume": {"status": "in-use"}}), 1), (balancer(503), 2), (HangUp(), 2)]
+)
+def test_a_delete_that_is_refused_for_another_reason_is_an_error_and_a_look_that_fails_is_repeated(
+    look, looks, cloud, attached, naps
+):
     built = attached("keystoneauth")
     cloud.plan(balancer(504), refusal("cinder", 400), path="/servers/1", method="DELETE")
     cloud.plan(look, path="/servers/1", method="GET")
     with pytest.raises(BadRequest):
         built.client.delete("/servers/1")
-    assert (cloud.count(path="/servers/1", method="GET"), naps) == (1, [10.0])
+    assert (cloud.count(path="/servers/1", method="GET"), naps) == (looks, [10.0] * looks)
+
+
+def test_a_delete_that_is_refused_and_can_never_be_looked_at_is_an_error(cloud, attached, naps):
+    built = attached("keystoneauth")
+    cloud.plan(balancer(504), refusal("cinder", 400), path="/servers/1", method="DELETE")
+    cloud.always(balancer(503), path="/servers/1", method="GET")
+    with pytest.raises(BadRequest):
+        built.client.delete("/servers/1")
+    assert (cloud.count(path="/servers/1", method="DELETE"), cloud.count(path="/servers/1", method="GET")) == (2, 6)
 
 
 def test_a_delete_that_is_refused_at_once_is_an_error_and_nobody_looks(cloud, attached):

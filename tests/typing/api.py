@@ -125,6 +125,8 @@ def seen() -> None:
     observe.add("prometheus").remove()
     observe.add(observe.named("logging"))
     observe.add(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 def operations() -> None:
     """An operation, which is entered with ``with``."""
     assert_type(operation("nightly", strict=True), Operation)

@@ -8,10 +8,13 @@ import anything after it has dropped its privileges, changed its root or used up
 packages are being upgraded.  No configuration library and no HTTP client may be imported here.
 """
 
-# Imported early for the pacers and for parse_date, which otherwise import them after a failure.
 import email.utils
 
-from os_retries.pacing import local
+from os_retries.core import events, paths
+from os_retries.pacing import host, local
 from os_retries.session.attaching import attach, detach
 
-__all__ = ["attach", "detach", "email", "local"]
+__all__ = ["attach", "detach"]
+
+# What is otherwise imported after a failure only: for a date, an event, and the pacers.
+_IMPORTED_EARLY = (email.utils, events, paths, host, local)
