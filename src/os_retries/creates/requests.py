@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,8 @@ _HEADERS_OF_THE_REQUEST = frozenset({"content-type", "content-length", "accept",
 MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"
 # The name of a service in that header, if it is not the service type.
 _NAME_IN_HEADER = {"block-storage": "volume"}
+
+LONGEST_BODY = 60.0  # seconds from the headers of an answer to the end of its body
 
 # By session: whether an endpoint has an extension, and whether it keeps the extension's fields.
 _extensions: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
@@ -59,6 +62,28 @@ def write_body(kwargs: dict[str, Any], body: Any) -> None:
     else:
         text = json.dumps(body)
         kwargs["data"] = text.encode() if isinstance(kwargs["data"], bytes) else text
+
+
+def read_whole(response: Any, clock: Callable[[], float]) -> None:
+    """Read the body of a response, and give up if it takes too long.
+
+    The timeout of a request limits the time between two bytes.  A service that sends a byte now and then would hold the
+    caller for ever.
+
+    :param clock: returns the seconds since an arbitrary instant
+    :raises TimeoutError: if the body is not complete after ``LONGEST_BODY`` seconds
+    """
+    read1 = getattr(getattr(response, "raw", None), "read1", None)  # urllib3 has it from 2.2.2 on
+    until, parts = clock() + LONGEST_BODY, list[bytes]()
+    while read1 is not None and (part := read1(1 << 16, decode_content=True)):
+        if not isinstance(part, bytes):  # a mock
+            return
+        parts.append(part)
+        if clock() > until:
+            response.close()
+            raise TimeoutError(f"the answer was not complete after {LONGEST_BODY:g} s")
+    if read1 is not None:
+        response._content, response._content_consumed = b"".join(parts), True  # noqa: SLF001
 
 
 class Around:
@@ -115,8 +140,10 @@ class Around:
             if at == "compute":
                 headers["X-OpenStack-Nova-API-Version"] = microversion
         headers["Accept"] = accept
-        kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False}
-        return self._send(**kwargs, **more)
+        kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False, "stream": True}
+        response = self._send(**kwargs, **more)
+        read_whole(response, time.monotonic)
+        return response
 
     def project(self) -> str | None:
         """Return the id of the project that sends the create; None if the token is for no project.
