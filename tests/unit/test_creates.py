@@ -535,6 +535,13 @@ def test_an_update_of_a_stack_is_told_from_an_earlier_one_by_its_time(before: st
     assert look(create, lambda _get: Reply(200, {"stack": suspended})).absent
 
 
+def test_what_stands_in_the_path_of_a_request_stands_so_in_its_look_up() -> None:
+    """It is a part of a URL already.  Quoted once more, a slash in it would be a character of a name."""
+    create = create_for("orchestration", "/v1/p/stacks/a%20b/1/actions", {"suspend": None})
+    assert create is not None
+    assert create.get(create.look.path, {}).path == "/v1/p/stacks/a%20b/1"
+
+
 def log_of(*records: tuple[str, str, str]) -> Reply:
     return Reply(
         200,

@@ -116,7 +116,7 @@ def _keep_as_tag(
     marker = create.marker_of(item)
     if not isinstance(carrier, Description) or not carrier.tags or marker is None:
         return True
-    path = fill(carrier.tags, {**texts(item), **create.groups}) + f"/{marker}"
+    path = fill(carrier.tags, texts(item), create.groups) + f"/{marker}"
     try:
         _put(path, None, around, sleep).raise_for_status()
     except Exception as error:

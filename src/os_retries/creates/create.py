@@ -141,7 +141,7 @@ class Create:
 
     def member(self, item: Item) -> str:
         """Return the path of a resource."""
-        return fill(self.recipe.member, {**texts(item), **self.groups})
+        return fill(self.recipe.member, texts(item), self.groups)
 
     def values(self) -> dict[str, str]:
         """Return the values for the templates of the recipe."""
@@ -155,7 +155,7 @@ class Create:
             filled = value.format_map(values) if isinstance(value, str) else value(self.sent[0], self.markers)
             if filled is not None:
                 pairs += [(name, each) for each in ([filled] if isinstance(filled, str) else filled)]
-        return Get(fill(path, values), pairs, **how)
+        return Get(fill(path, values, self.groups), pairs, **how)
 
 
 def _is_younger(made: object, since: float | None) -> bool | None:

@@ -183,11 +183,11 @@ def _with_second_get(create: Create, reply: Reply, send: Callable[[Get], Reply])
 
 def _proved(create: Create, proof: Proof | Content, item: Item, send: Callable[[Get], Reply]) -> bool | None:
     if isinstance(proof, Content):
-        reply = send(Get(fill(proof.path, {**create.values(), **proof.of(item)}), [], raw=True))
+        reply = send(Get(fill(proof.path, {**create.values(), **proof.of(item)}, create.groups), [], raw=True))
         if reply.status != 200:
             return False if reply.status == 404 else None
         return bool(reply.body == proof.sent(create.sent[0]))
-    reply = send(Get(fill(proof.path, create.values()), [], body=proof.body(item, create.sent[0])))
+    reply = send(Get(fill(proof.path, create.values(), create.groups), [], body=proof.body(item, create.sent[0])))
     return True if reply.status == proof.yes else False if reply.status == proof.no else None
 
 
@@ -197,7 +197,7 @@ def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> 
     whole: list[Item] = []
     assert how.then is not None
     for hit in finding.hits:
-        reply = send(Get(fill(how.then, {**texts(hit), **create.groups}), []))
+        reply = send(Get(fill(how.then, texts(hit), create.groups), []))
         item = (
             reply.body.get(how.one or create.recipe.body)
             if reply.status == 200 and isinstance(reply.body, dict)

@@ -266,10 +266,13 @@ def password() -> str:
             return made
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Fill in the template of a path.  Each value is quoted as one segment, except for ``base`` and ``path``."""
-    quoted = {name: value if name in ("base", "path") else quote(value, safe="") for name, value in values.items()}
-    return template.format_map(quoted)
+def fill(template: str, fields: Mapping[str, str], groups: Mapping[str, str]) -> str:
+    """Fill in the template of a path.
+
+    :param fields: fields of a resource.  Each value is quoted as one segment.
+    :param groups: groups of the path of the request, which are parts of a URL already
+    """
+    return template.format_map({name: quote(value, safe="") for name, value in fields.items()} | dict(groups))
 
 
 def parse_microversion(text: object) -> Microversion | None:
