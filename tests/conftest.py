@@ -1,5 +1,6 @@
 """The options of all tests: how much is tested, and the seed of the random numbers."""
 
+import os
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -27,8 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
         config.option.seed = secrets.randbelow(1_000_000) if config.option.full else 4711
-    if config.option.extras is None:  # the workers get what is drawn here
-        config.option.extras = ",".join(ON_DEMAND) if config.option.full else secrets.choice(ON_DEMAND)
+    if config.option.extras is None:
+        drawn = ",".join(ON_DEMAND) if config.option.full else secrets.choice(ON_DEMAND)
+        # The workers of pytest-xdist configure themselves, and must collect the same tests.
+        config.option.extras = os.environ.setdefault("TESTS_WITH", drawn)
 
 
 @pytest.fixture(autouse=True)
