@@ -112,6 +112,9 @@ lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, an
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
+terminal: env  ## write the completions for the shells anew, from the parsers
+	$(BIN)/python tools/terminal
+
 docs: env  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 

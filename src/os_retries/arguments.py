@@ -17,18 +17,19 @@ _COMMANDS = {
     "rehearse": "os_retries.rehearse.arguments",
     "rewrite": "os_retries.rewrite.arguments",
     "simulate": "os_retries.simulate.arguments",
+    "completion": "os_retries.terminal.arguments",
 }
 
 
 def parse_and_run(argv: Sequence[str]) -> int:
     """Parse the arguments, run the command that they name, and return its exit status."""
     argv, command = _split(argv)
-    parser = _parser(argv[:1])
+    parser = make_parser(argv[:1])
     arguments = parser.parse_args(argv, argparse.Namespace(command=command))
     return int(arguments.body(arguments, parser))
 
 
-def _parser(asked: Sequence[str]) -> argparse.ArgumentParser:
+def make_parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Return the parser, with the options of the command in ``asked``, or of all commands if it names none."""
     parser = argparse.ArgumentParser(
         prog="os-retries", description="Retries for everyone who calls OpenStack from Python."

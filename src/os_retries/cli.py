@@ -1,4 +1,4 @@
-"""The command line: ``os-retries run``, ``env``, ``operation``, ``rehearse``, ``rewrite`` and ``simulate``."""
+"""The command line: ``os-retries run``, ``env``, ``operation``, ``rehearse``, ``rewrite``, ``simulate`` and more."""
 
 from __future__ import annotations
 
