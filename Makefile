@@ -112,7 +112,7 @@ lint: env  ## check with ruff, mypy --strict, basedpyright on the public API, an
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-terminal: env  ## write the completions for the shells anew, from the parsers
+terminal: env  ## write the completions for the shells and the manual page anew, from the parsers
 	$(BIN)/python tools/terminal
 
 docs: env  ## build the documentation into site/

@@ -1,8 +1,10 @@
-"""The command line in a shell: completion in real bash, zsh and fish.  A shell that is not on this machine is skipped."""
+"""The completions, in real bash, zsh and fish, and the manual page.  A shell that is not on this machine is skipped."""
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from os_retries import cli
-from os_retries.arguments import _COMMANDS
+from os_retries.arguments import _COMMANDS, make_parser
 
 TOP = Path(__file__).parents[2]
 
@@ -114,7 +116,7 @@ def test_the_scripts_know_every_command(shell, capsys):
     assert [name for name in _COMMANDS if name not in script] == []
 
 
-def test_the_scripts_are_what_the_parsers_say():
+def test_the_scripts_and_the_manual_page_are_what_the_parsers_say():
     """``make terminal`` writes them anew."""
     done = subprocess.run(
         [sys.executable, TOP / "tools/terminal", "--check"], capture_output=True, text=True, check=False
@@ -122,12 +124,13 @@ def test_the_scripts_are_what_the_parsers_say():
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
 
 
-def test_a_wheel_has_the_scripts_where_the_shells_look_for_them():
+def test_a_wheel_has_the_files_where_the_shells_and_man_look_for_them():
     shared = WheelBuilder(str(TOP)).config.shared_data
     assert {target: (TOP / source).is_file() for source, target in shared.items()} == {
         "share/bash-completion/completions/os-retries": True,
         "share/zsh/site-functions/_os-retries": True,
         "share/fish/vendor_completions.d/os-retries.fish": True,
+        "share/man/man1/os-retries.1": True,
     }
 
 
@@ -139,3 +142,49 @@ def test_the_other_commands_do_not_load_the_completion(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# The manual page
+
+
+def options_of(parser):
+    """All options of a parser and of those below it, by the words of the command."""
+    found = {parser.prog: {text for action in parser._actions for text in action.option_strings}}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                found |= options_of(each)
+    return found
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    """The page as a terminal shows it, without one line break inside a paragraph."""
+    program = shutil.which("groff")
+    if program is None:
+        pytest.skip("there is no groff on this machine")
+    command = [program, "-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=2000n", TOP / "docs/os-retries.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.replace("\N{MINUS SIGN}", "-")
+
+
+def test_the_manual_page_has_every_option_below_its_command(rendered):
+    commands = re.split(r"^ {3}(?=os-retries )", rendered.partition("\nCOMMANDS\n")[2], flags=re.MULTILINE)[1:]
+    for name, options in options_of(make_parser()).items():
+        if name == "os-retries":
+            continue
+        ours = [text for text in commands if text.startswith(f"{name} [options]")]
+        assert len(ours) == 1, name
+        assert options - {"-h", "--help"} <= set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", ours[0])), name
+
+
+def test_the_manual_page_shows_what_roff_takes_for_its_own(rendered):
+    for text in (
+        'Environment="NAME=VALUE"',
+        "POST /servers$",
+        "export NAME='VALUE'",
+        "N, N+1, …",
+        "`os-retries run --quiet`",
+    ):
+        assert text in rendered

@@ -1,4 +1,4 @@
-"""Write the completion scripts from the parsers of the command line: ``make terminal``.
+"""Write the completion scripts and the manual page from the parsers of the command line: ``make terminal``.
 
 With ``--check`` nothing is written; the exit status is 1 if a file is not up to date.
 """
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import completion
+import manual
 
 from os_retries.arguments import make_parser
 
@@ -25,6 +26,7 @@ def main() -> int:
         _TOP / f"src/os_retries/terminal/os-retries.{shell}": completion.script(make_parser(), shell)
         for shell in completion.SHELLS
     }
+    made[_TOP / "docs/os-retries.1"] = manual.page(make_parser())
     stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if check:

@@ -17,7 +17,7 @@ faults, separated by commas:
   unreachable, reset, stall, cut, late 5s
                          other ways to fail; docs/rehearse.md lists them
   lost once, reset 3 times       the first requests instead of a share
-  refused 429 10% retry-after 2s one status, and a Retry-After
+  refused 429 10% retry-after 2s   one status, and a Retry-After
   outage 30s at 60s      every request, from 60 s after the start for 30 s
   lost 5% of compute POST /servers$   only these: a service, a verb, a path (regular expression)
 
