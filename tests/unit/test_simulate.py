@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 import pytest
@@ -167,6 +168,27 @@ def test_the_command_prints_a_row_for_each_policy(capsys, tmp_path):
     failed = {name: int(re.search(r"  (\d+) \(", line)[1]) for name, line in rows.items() if "%)" in line}
     assert failed["os-retries"] == 0
     assert next(number for name, number in failed.items() if name.startswith(str(tmp_path)[:10])) > 100
+
+
+def test_json_has_the_numbers_of_the_table_and_nothing_else_is_printed(capsys, tmp_path):
+    assert main(FEW) == 0
+    table = capsys.readouterr().out
+    page = tmp_path / "lab.html"
+    assert main([*FEW, "--json", "--html", str(page)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert page.exists()
+    assert said["scenario"]["rate"] == 20.0
+    for each in said["policies"]:
+        row = next(line for line in table.splitlines() if line.startswith(f"{each['name']} "))
+        numbers = [
+            f"{each['failed']} ({each['failed'] / each['calls']:.2%})",
+            f"{each['amplification']:.2f}",
+            f"{each['peak']}",
+            *(f"{each[name]:.0f} s" for name in ("drained", "wait_p50", "wait_p99")),
+        ]
+        assert re.split(r" {2,}", row)[1:] == numbers
+    assert len(said["policies"]) == 4
+    assert f"in {said['ideal']:.0f} s." in table
 
 
 def test_several_processes_have_a_row_for_each_way_to_share_a_queue(capsys):

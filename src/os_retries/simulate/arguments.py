@@ -84,6 +84,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="also simulate the policy in [timeouts] of this oslo.config file; may be repeated",
     )
     output = parser.add_argument_group("what is reported")
+    output.add_argument("--json", action="store_true", help="print it as JSON")
     output.add_argument(
         "--html", metavar="FILE", help="write a page with diagrams (needs matplotlib: os-retries[simulate])"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from os_retries.policy import RetryPolicy
 from os_retries.run.policies import UsageError, policies
 from os_retries.simulate.model import AwsStandard, Contestant, Paced, World, clairvoyant
-from os_retries.simulate.report import describe, page, table
+from os_retries.simulate.report import as_json, describe, page, table
 from os_retries.simulate.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -141,13 +141,15 @@ def simulate(arguments: argparse.Namespace) -> int:
     target = None if arguments.html is None else Path(arguments.html)
     if target is not None:
         _can_draw(target)
-    print(describe(scenario), flush=True)  # noqa: T201
+    if not arguments.json:
+        print(describe(scenario), flush=True)  # noqa: T201
     results = run(scenario, makes)
     ideal = clairvoyant(scenario)
-    print(table(results, ideal))  # noqa: T201
+    sys.stdout.write(as_json(scenario, results, ideal) if arguments.json else table(results, ideal) + "\n")
     if target is not None:
         target.write_text(page(scenario, results, ideal), encoding="utf-8")
-        print(f"The diagrams are in {target}.")  # noqa: T201
+        if not arguments.json:
+            print(f"The diagrams are in {target}.")  # noqa: T201
     return 0
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,6 +66,25 @@ def table(results: Mapping[str, Result], ideal: float) -> str:
         for line in lines
     )
     return text + f"\nA scheduler that knows the service's capacity would have drained it in {ideal:.0f} s."
+
+
+def as_json(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str:
+    """Return the numbers of the table, without rounding, as one JSON object; docs/simulate.md lists its fields."""
+    policies = [
+        {
+            "name": name,
+            "calls": result.calls,
+            "failed": result.failed,
+            "amplification": result.amplification,
+            "peak": result.peak,
+            "drained": result.drained,
+            "wait_p50": result.wait(0.5),
+            "wait_p99": result.wait(0.99),
+        }
+        for name, result in results.items()
+    ]
+    document = {"scenario": dataclasses.asdict(scenario), "policies": policies, "ideal": ideal}
+    return json.dumps(document, indent=2) + "\n"
 
 
 def page(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str:

@@ -10,7 +10,7 @@ _shtab_os_retries_operation_forget_option_strings=(-h --help --os-cloud)
 _shtab_os_retries_operation_option_strings=(-h --help)
 _shtab_os_retries_rehearse_option_strings=(-h --help --faults --replay --seed --tokens --repeat --json --html --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing)
 _shtab_os_retries_rewrite_option_strings=(-h --help --write --check --client --import --exclude --no-creates --format --tests --line-length)
-_shtab_os_retries_simulate_option_strings=(-h --help --rate --calls --capacity --begins --lasts --left --after --random --latency --flaps --processes --hosts --seed --collapse --ramps --config-file --html)
+_shtab_os_retries_simulate_option_strings=(-h --help --rate --calls --capacity --begins --lasts --left --after --random --latency --flaps --processes --hosts --seed --collapse --ramps --config-file --json --html)
 _shtab_os_retries_completion_option_strings=(-h --help)
 _shtab_os_retries_option_strings=(-h --help --version)
 
@@ -75,6 +75,7 @@ _shtab_os_retries_simulate__h_nargs=0
 _shtab_os_retries_simulate___help_nargs=0
 _shtab_os_retries_simulate___collapse_nargs=0
 _shtab_os_retries_simulate___ramps_nargs=0
+_shtab_os_retries_simulate___json_nargs=0
 _shtab_os_retries_completion__h_nargs=0
 _shtab_os_retries_completion___help_nargs=0
 _shtab_os_retries_pos_0_nargs=A...
