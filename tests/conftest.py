@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.pop("FORCE_COLOR", None)  # the tests compare what the commands print, and CI often sets it
     if config.option.seed is None:
         config.option.seed = secrets.randbelow(1_000_000) if config.option.full else 4711
     if config.option.extras is None:

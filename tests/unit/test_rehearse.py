@@ -363,6 +363,21 @@ def test_the_text_says_what_each_call_has_met_and_what_came_of_it():
     assert "/servers/{id}" not in report.as_text(report.Report(("x",), "lost 5%", 1, way, way))
 
 
+def test_on_a_terminal_the_headings_are_bold_and_the_outcome_is_green_or_red():
+    def paint(text, style):
+        return f"<{style}>{text}" if style else text
+
+    good = a_report()
+    bad = report.Report(good.command, good.faults, good.seed, good.without, good.without)
+    painted = {
+        made: [line for line in report.as_text(made, paint).splitlines() if line.startswith("<")]
+        for made in (good, bad)
+    }
+    assert [line.partition(">")[0] for line in painted[good]] == ["<bold", "<green", "<bold", "<bold", "<bold"]
+    assert painted[bad][1].startswith("<red>runs that succeeded")
+    assert painted[good][-1] == "<bold>left behind without os-retries"
+
+
 def test_what_a_look_up_has_found_is_not_left_behind():
     made = a_report()
     assert [each.id for each in made.without.left] == ["id<0>"]

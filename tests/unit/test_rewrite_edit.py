@@ -238,6 +238,7 @@ def test_progress_on_a_terminal_is_one_line_that_is_taken_away(monkeypatch):
     """On a terminal progress is written over; elsewhere a line now and then."""
     now = [0.0]
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
     screen.isatty = lambda: True
     progress = Progress(screen)
@@ -248,6 +249,11 @@ def test_progress_on_a_terminal_is_one_line_that_is_taken_away(monkeypatch):
     progress("reading", 3, 9)
     progress.clear()
     assert screen.getvalue() == "\r\x1b[Kos-retries rewrite: reading 2/9\r\x1b[K"
+    monkeypatch.setenv("COLUMNS", "31")  # a longer text would need two lines, and only one is erased
+    now[0] = 2.0
+    progress("reading", 4, 9)
+    assert screen.getvalue().endswith("\r\x1b[Kos-retries rewrite: reading 4/")
+    monkeypatch.setenv("COLUMNS", "80")
     log = io.StringIO()
     progress = Progress(log)
     for now[0] in (2.0, 5.0, 6.5, 7.0, 16.0, 17.0):

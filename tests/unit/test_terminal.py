@@ -1,13 +1,20 @@
-"""The completions, in real bash, zsh and fish, and the manual page.  A shell that is not on this machine is skipped."""
+"""The completions, in real bash, zsh and fish, the manual page, and colours and widths, in a real pseudo-terminal.
+
+A shell that is not on this machine is skipped.
+"""
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -137,11 +144,13 @@ def test_a_wheel_has_the_files_where_the_shells_and_man_look_for_them():
 def test_the_other_commands_do_not_load_the_completion(tmp_path):
     code = (
         "import sys; from os_retries import cli\n"
+        "cli.main(['run', '--retries', '2', '--', 'true'])\n"
+        "print([each for each in sys.modules if each.startswith('os_retries.terminal')])\n"
         f"cli.main(['rewrite', {str(tmp_path)!r}])\n"
-        "print([each for each in sys.modules if each.startswith('os_retries.terminal') or each == 'shtab'])"
+        "print([each for each in ('os_retries.terminal.arguments', 'shtab') if each in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert done.stdout == "[]\n[]\n"
 
 
 # The manual page
@@ -188,3 +197,97 @@ def test_the_manual_page_shows_what_roff_takes_for_its_own(rendered):
         "`os-retries run --quiet`",
     ):
         assert text in rendered
+
+
+# Colours and widths
+
+RED, GREEN, BOLD, END = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
+LAB = ["simulate", "--rate", "20", "--capacity", "30", "--calls", "200", "--lasts", "0"]
+
+
+def environment(**more):
+    left_out = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
+    return {name: value for name, value in os.environ.items() if name not in left_out} | more
+
+
+def on_a_terminal(arguments, folder, columns=80, **more):
+    """Return what a command writes to a terminal of this width."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "os_retries", *arguments]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(**{"TERM": "xterm"} | more), stdout=its, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(its)
+        said = b""
+        try:
+            while piece := os.read(ours, 65536):
+                said += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(ours)
+    assert process.returncode == 0
+    return said.decode().replace("\r\n", "\n")
+
+
+def in_a_pipe(arguments, folder, **more):
+    command = [sys.executable, "-m", "os_retries", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def code(tmp_path):
+    (tmp_path / "a.py").write_text("from novaclient import client\n\nclient.Client('2').servers.list()")
+    return tmp_path
+
+
+def test_a_diff_has_colours_on_a_terminal_and_is_otherwise_the_same(code):
+    said = on_a_terminal(["rewrite", "a.py"], code)
+    assert f"{BOLD}--- a/a.py{END}\n{BOLD}+++ b/a.py{END}\n\x1b[36m@@" in said
+    assert f"{RED}-client.Client('2').servers.list(){END}\n\\ No newline" in said
+    assert f"{GREEN}+execute_with_retries(client.Client('2').servers.list){END}\n\\ No newline" in said
+    assert re.sub(r"\x1b\[\d+m", "", said) == in_a_pipe(["rewrite", "a.py"], code)
+
+
+@pytest.mark.parametrize("more", [{"NO_COLOR": "1"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_no_color_and_a_dumb_terminal_have_no_colours(more, code):
+    assert "\x1b" not in on_a_terminal(["rewrite", "a.py"], code, **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "coloured"), [({}, False), ({"FORCE_COLOR": ""}, False), ({"FORCE_COLOR": "1"}, True)]
+)
+def test_a_pipe_has_colours_only_with_force_color(more, coloured, code):
+    assert ("\x1b" in in_a_pipe(["rewrite", "a.py"], code, **more)) is coloured
+
+
+def test_an_empty_no_color_is_none(code):
+    assert "\x1b" in on_a_terminal(["rewrite", "a.py"], code, NO_COLOR="")
+
+
+@pytest.mark.parametrize("format_", ["json", "sarif"])
+def test_json_never_has_colours(format_, code):
+    assert "\x1b" not in in_a_pipe(["rewrite", "--format", format_, "a.py"], code, FORCE_COLOR="1")
+    assert "\x1b" not in in_a_pipe([*LAB, "--json"], code, FORCE_COLOR="1")
+
+
+@pytest.mark.parametrize("width", [100, 80, 70])
+def test_the_table_of_simulate_fits_into_the_terminal(width, tmp_path):
+    conf = tmp_path / f"{'a' * 30}.conf"
+    conf.write_text("[timeouts]\n")
+    arguments = [*LAB, "--config-file", str(conf)]
+    said = re.sub(r"\x1b\[\d+m", "", on_a_terminal(arguments, tmp_path, width))
+    _, *table = said.splitlines()[:-1]
+    assert max(map(len, table)) <= width
+    assert table[-1].partition("  ")[0].endswith(".conf")
+    whole = next(line for line in in_a_pipe(arguments, tmp_path).splitlines() if line.startswith(f"{conf} "))
+    assert re.split(r" {2,}", table[-1])[1:] == re.split(r" {2,}", whole)[1:]
+
+
+def test_columns_says_how_wide_a_terminal_is_that_does_not_say_it_itself(tmp_path):
+    wide = on_a_terminal(LAB, tmp_path, 0, COLUMNS="200")
+    assert "attempts x normal" in wide
+    assert "attempts x normal" not in on_a_terminal(LAB, tmp_path, 0)

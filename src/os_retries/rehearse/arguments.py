@@ -61,6 +61,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from os_retries.rehearse.grammar import GrammarError, parse
     from os_retries.rehearse.replay import clauses_of
     from os_retries.run.policies import FLAGS, UsageError, policies, write_policies
+    from os_retries.terminal.stream import painter
 
     if not arguments.command:
         parser.exit(2, "os-retries rehearse: there is no command after --\n")
@@ -85,7 +86,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     except CannotRun as error:
         return int(error.args[0])
     made = report.Report(tuple(arguments.command), faults, arguments.seed, without, attached)
-    sys.stdout.write(report.as_json(made) if arguments.json else report.as_text(made))
+    sys.stdout.write(report.as_json(made) if arguments.json else report.as_text(made, painter(sys.stdout)))
     sys.stdout.flush()
     if arguments.html is not None:
         from os_retries.rehearse.page import as_html

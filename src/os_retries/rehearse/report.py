@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from os_retries.run.text import printable
+from os_retries.terminal.stream import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from os_retries.rehearse.results import Call, Way
+    from os_retries.terminal.stream import Paint
 
+_SUCCEEDED = "runs that succeeded"
 _ROWS = 12
 _IDS = 5
 
@@ -52,7 +55,7 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
 
     waits = f"{report.attached.total('retries')} ({report.attached.waited:.1f} s of waiting)"
     return [
-        ("runs that succeeded", *[f"{way.succeeded} of {len(way.runs)}" for way in ways]),  # type: ignore[list-item]
+        (_SUCCEEDED, *[f"{way.succeeded} of {len(way.runs)}" for way in ways]),  # type: ignore[list-item]
         ("requests", *numbers("requests")),
         ("faults injected", *numbers("faults")),
         ("retries", "-", waits),
@@ -63,9 +66,16 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
     ]
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report, paint: Paint = plain) -> str:
     """Return the report for people."""
-    return "".join(printable(line) + "\n" for line in _lines(report))
+    lines = [printable(line) for line in _lines(report)]
+    styles = ["", *("" if before else "bold" for before in lines)]  # a heading follows an empty line
+    result = "green" if report.passed else "red"
+    painted = [
+        paint(line, result if line.startswith(_SUCCEEDED) else style)
+        for line, style in zip(lines, styles, strict=False)
+    ]
+    return "".join(f"{line}\n" for line in painted)
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -12,6 +12,7 @@ from os_retries.rewrite import files, reports
 from os_retries.rewrite.options import Options, UsageError
 from os_retries.rewrite.progress import Progress
 from os_retries.rewrite.survey import find
+from os_retries.terminal.stream import painter
 
 if TYPE_CHECKING:
     import ast
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from os_retries.rewrite.imports import Wrapper
     from os_retries.rewrite.parts import Module
     from os_retries.rewrite.survey import Call
+    from os_retries.terminal.stream import Paint
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
@@ -63,7 +67,7 @@ def _run(options: Options, out: TextIO, err: TextIO) -> int:
             calls = [c._replace(verdict="unsure", why=lost) if c.node in missed else c for c in calls]
             if options.mode == "diff" and options.format == "text":
                 progress.clear()
-                out.writelines(_diff(module.path, module.text, new))
+                out.writelines(_painted(_diff(module.path, module.text, new), painter(out)))
         rows = _rows(module, calls)
         result.rows += rows
         if options.format == "text":
@@ -91,6 +95,14 @@ def _diff(path: str, old: str, new: str) -> Iterator[str]:
     lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{shown}", f"b/{shown}")
     for line in lines:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _painted(lines: Iterator[str], paint: Paint) -> Iterator[str]:
+    """Yield the lines of one file's diff in the colours of git."""
+    for at, line in enumerate(lines):
+        style = "bold" if at < 2 else _COLOURS.get(line[0], "")  # the two lines with its name begin with - and + too
+        first, end, rest = line.partition("\n")  # the rest says that there is no newline at the end of the file
+        yield paint(first, style) + end + rest
 
 
 def _lines(text: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from os_retries.terminal.stream import can_erase, columns
+
 _FIRST_NOTE, _NOTE_EVERY = 5.0, 10.0  # seconds until the first line of progress, and between two
 
 
@@ -13,7 +15,7 @@ class Progress:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.terminal = stream.isatty()
+        self.terminal = can_erase(stream)
         self.next = time.monotonic() + (0.5 if self.terminal else _FIRST_NOTE)
         self.shown = False
 
@@ -24,7 +26,7 @@ class Progress:
             return
         text = f"os-retries rewrite: {doing} {done}/{total}"
         if self.terminal:
-            self.stream.write(f"\r\x1b[K{text}")
+            self.stream.write(f"\r\x1b[K{text[: columns(self.stream) - 1]}")
             self.next = now + 0.2
             self.shown = True
         else:

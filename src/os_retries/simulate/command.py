@@ -12,6 +12,7 @@ from os_retries.run.policies import UsageError, policies
 from os_retries.simulate.model import AwsStandard, Contestant, Paced, World, clairvoyant
 from os_retries.simulate.report import as_json, describe, page, table
 from os_retries.simulate.scenario import Scenario
+from os_retries.terminal.stream import can_erase, columns, painter
 
 if TYPE_CHECKING:
     import argparse
@@ -68,11 +69,12 @@ def run(scenario: Scenario, makes: dict[str, Make], *, quiet: bool = False) -> d
     On a terminal the progress is shown, unless ``quiet`` is set.
     """
     results = {}
-    show = not quiet and sys.stderr.isatty()
+    show = not quiet and can_erase(sys.stderr)
     for name, make in makes.items():
 
         def progress(calls: int, name: str = name) -> None:
-            sys.stderr.write(f"\r\x1b[K{name}: {calls / scenario.calls:.0%}")
+            share = f": {calls / scenario.calls:.0%}"
+            sys.stderr.write(f"\r\x1b[K{name[: columns(sys.stderr) - len(share) - 1]}{share}")
             sys.stderr.flush()
 
         results[name] = World(scenario, make(scenario)).run(progress if show else None)
@@ -145,7 +147,11 @@ def simulate(arguments: argparse.Namespace) -> int:
         print(describe(scenario), flush=True)  # noqa: T201
     results = run(scenario, makes)
     ideal = clairvoyant(scenario)
-    sys.stdout.write(as_json(scenario, results, ideal) if arguments.json else table(results, ideal) + "\n")
+    if arguments.json:
+        sys.stdout.write(as_json(scenario, results, ideal))
+    else:
+        width = columns(sys.stdout) if sys.stdout.isatty() else None
+        print(table(results, ideal, width=width, paint=painter(sys.stdout)))  # noqa: T201
     if target is not None:
         target.write_text(page(scenario, results, ideal), encoding="utf-8")
         if not arguments.json:

@@ -8,12 +8,16 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from os_retries.terminal.stream import plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from os_retries.simulate.scenario import Result, Scenario
+    from os_retries.terminal.stream import Paint
 
 _COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
+_SHORTEST = 10  # of a policy's name
 _PICTURES = {
     "attempts": "attempts a second (the service's load)",
     "waiting": "calls waiting (calls that have failed and are still in progress)",
@@ -56,16 +60,32 @@ def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
     ]
 
 
-def table(results: Mapping[str, Result], ideal: float) -> str:
-    """Return the table for a terminal."""
-    lines = [("", *_COLUMNS), *rows(results)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = "\n".join(
-        line[0].ljust(widths[0])
-        + "".join("  " + each.rjust(width) for each, width in zip(line[1:], widths[1:], strict=True))
-        for line in lines
-    )
-    return text + f"\nA scheduler that knows the service's capacity would have drained it in {ideal:.0f} s."
+def table(results: Mapping[str, Result], ideal: float, *, width: int | None = None, paint: Paint = plain) -> str:
+    """Return the table as text.
+
+    :param width: the number of columns into which it should fit: for this the heads get two lines, and the names of
+        the policies may lose their beginnings
+    """
+    heads: list[tuple[str, ...]] = [("", *_COLUMNS)]
+    body = rows(results)
+    if width is not None and sum(_widths(heads + body)) > width:
+        halves = [name.partition(" ") for name in _COLUMNS]
+        heads = [("", *(half[0] for half in halves)), ("", *(half[2] for half in halves))]
+        first, *others = _widths(heads + body)
+        room = max(_SHORTEST, width - sum(others))
+        body = [(name if len(name) <= room else f"...{name[3 - room :]}", *cells) for name, *cells in body]
+    first, *others = _widths(heads + body)
+    lines = [
+        row[0].ljust(first) + "".join(map(str.rjust, row[1:], others))  # what is between two columns is part of one
+        for row in heads + body
+    ]
+    lines[: len(heads)] = [paint(line, "bold") for line in lines[: len(heads)]]
+    return "\n".join([*lines, f"A scheduler that knows the service's capacity would have drained it in {ideal:.0f} s."])
+
+
+def _widths(lines: Sequence[tuple[str, ...]]) -> list[int]:
+    """Return the widths of the columns, with the two spaces before each but the first."""
+    return [max(map(len, column)) + (2 if at else 0) for at, column in enumerate(zip(*lines, strict=True))]
 
 
 def as_json(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str:

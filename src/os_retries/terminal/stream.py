@@ -1,0 +1,49 @@
+"""What a stream that a command writes to can show: whether it can erase a line, its width, and colours."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Paint = Callable[[str, str], str]
+
+_STYLES = {"bold": "1", "red": "31", "green": "32", "cyan": "36"}
+
+
+def can_erase(stream: TextIO) -> bool:
+    """Return whether the stream is a terminal on which a line can be erased and written anew."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def columns(stream: TextIO) -> int:
+    """Return the width: COLUMNS if it is set, else that of the terminal, else 80."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        found = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        found = 0
+    return found or 80  # a terminal that nobody has told its size says 0
+
+
+def painter(stream: TextIO) -> Paint:
+    """Return the function that gives a text a style of ``_STYLES``, or leaves it as it is if there are no colours.
+
+    NO_COLOR and FORCE_COLOR are as on no-color.org and force-color.org: an empty value counts as unset, and NO_COLOR is
+    the stronger one.
+    """
+    forced = bool(os.environ.get("FORCE_COLOR")) or can_erase(stream)
+    return _paint if forced and not os.environ.get("NO_COLOR") else plain
+
+
+def plain(text: str, _style: str) -> str:
+    """Leave a text as it is."""
+    return text
+
+
+def _paint(text: str, style: str) -> str:
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if text and style else text
