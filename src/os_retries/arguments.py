@@ -14,6 +14,7 @@ _COMMANDS = {
     "run": "os_retries.run.arguments",
     "env": "os_retries.run.env_arguments",
     "operation": "os_retries.inventory.arguments",
+    "check": "os_retries.check.arguments",
     "rehearse": "os_retries.rehearse.arguments",
     "rewrite": "os_retries.rewrite.arguments",
     "simulate": "os_retries.simulate.arguments",

@@ -1,4 +1,4 @@
-"""The command line: ``os-retries run``, ``env``, ``operation``, ``rehearse``, ``rewrite``, ``simulate`` and more."""
+"""The command line: ``os-retries run``, ``env``, ``operation``, ``check``, ``rehearse``, ``rewrite`` and more."""
 
 from __future__ import annotations
 

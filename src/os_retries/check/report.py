@@ -1,0 +1,198 @@
+"""The report of ``os-retries check``: as text, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from os_retries.run.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from os_retries.check.clients import Case
+
+_HEADINGS = ("one call", "in a loop", "a create", "Retry-After")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What one client has done.
+
+    ``calls``
+        The requests that one call has sent, by failure: a status, or ``lost``.
+    ``looped``
+        The requests of one call with a loop of six attempts around it.
+    ``verb``, ``creates``
+        The verb of a create whose answer was lost, and how often it was sent.
+    ``retry_after``
+        Whether the exception has the Retry-After of the answer.
+    ``error``
+        Why the client could not be measured; empty if it could.
+    """
+
+    calls: Mapping[str, int]
+    looped: int = 0
+    verb: str = ""
+    creates: int = 0
+    retry_after: bool = False
+    error: str = ""
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """Return the numbers that the child process has printed."""
+        return cls(**{"calls": {}, **value})
+
+    @property
+    def worst(self) -> int:
+        """The requests of one call with the failure that causes the most of them."""
+        return max(self.calls.values(), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One client with one setting: without os-retries, and with it."""
+
+    case: Case
+    version: str
+    without: Numbers
+    attached: Numbers
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether one call sends more than one request while the service fails."""
+        return self.without.worst > 1
+
+    @property
+    def error(self) -> str:
+        """Why it could not be measured; empty if it could."""
+        return self.without.error or self.attached.error
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found in an environment.
+
+    ``others``
+        The other packages that use keystoneauth, and their versions.
+    """
+
+    python: str
+    version: str
+    rows: tuple[Row, ...]
+    others: Mapping[str, str]
+
+    @property
+    def status(self) -> int:
+        """The exit status: 2 if a client could not be measured, 1 if a client repeats by default, else 0."""
+        if any(row.error for row in self.rows):
+            return 2
+        return 1 if self.multiplying else 0
+
+    @property
+    def defaults(self) -> list[Row]:
+        """The clients with their defaults."""
+        return [row for row in self.rows if not row.case.setting]
+
+    @property
+    def multiplying(self) -> list[Row]:
+        """The clients that repeat by default."""
+        return [row for row in self.defaults if row.multiplies]
+
+
+def as_text(report: Report) -> str:
+    """Return the report for people."""
+    return "".join(printable(line.rstrip()) + "\n" for line in _lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"os-retries {report.version}, Python {report.python}"
+    yield "How often a request is sent while the service fails, measured on 127.0.0.1. A loop makes 6 attempts."
+    yield "36 -> 6: 36 times today, 6 times below os-retries run (in a loop: with execute_with_retries as the loop)."
+    yield from _table("clients with their defaults", report.defaults)
+    yield from _table("loops that a program may switch on", [row for row in report.rows if row.case.setting])
+    yield ""
+    for row in report.rows:
+        if row.error:
+            yield f"not measured: {_name(row)}: {row.error}"
+    if report.others:
+        names = (f"{name} {version}" for name, version in sorted(report.others.items()))
+        yield f"not measured, but uses keystoneauth: {', '.join(names)}"
+    yield from _verdict(report)
+
+
+def _table(title: str, rows: list[Row]) -> Iterator[str]:
+    lines = [(title, *_HEADINGS), *(_cells(row) for row in rows if not row.error)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    yield ""
+    for first, *others in lines:
+        yield "  ".join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])])
+
+
+def _name(row: Row) -> str:
+    return f"{row.case.name} {row.case.setting or row.version}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    without, attached = row.without, row.attached
+    return (
+        f"  {_name(row)}",
+        _change(without.worst, attached.worst),
+        _change(without.looped, attached.looped),
+        _change(without.creates, attached.creates),
+        "kept" if without.retry_after else "lost",
+    )
+
+
+def _change(without: int, attached: int) -> str:
+    return str(without) if without == attached else f"{without} -> {attached}"
+
+
+def _verdict(report: Report) -> Iterator[str]:
+    for row in report.multiplying:
+        loop = f", {row.case.loop}" if row.case.loop else ""
+        yield f"{row.case.name} repeats by default{loop}: {row.without.looped} requests for one call in a loop"
+    for row in report.defaults:
+        if row.without.verb == "POST" and row.without.creates > 1:
+            yield f"{row.case.name} sends a create whose answer was lost {row.without.creates} times: duplicates"
+    losing = sorted({row.case.name for row in report.defaults if not row.error and not row.without.retry_after})
+    if losing:
+        yield from textwrap.wrap(f"Retry-After is lost by {', '.join(losing)}", 100, subsequent_indent="  ")
+    if not report.multiplying:
+        yield "no client repeats by default: nothing multiplies"
+
+
+def as_json(report: Report) -> str:
+    """Return the report for programs.  docs/check.md lists the fields."""
+    value = {
+        "os_retries": report.version,
+        "python": report.python,
+        "multiplies": bool(report.multiplying),
+        "clients": [_row(row) for row in report.rows],
+        "not_measured": dict(sorted(report.others.items())),
+    }
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "package": row.case.distribution,
+        "version": row.version,
+        "part": row.case.part or None,
+        "setting": row.case.setting or None,
+        "error": row.error or None,
+        "multiplies": row.multiplies,
+        "without": _numbers(row.without),
+        "with": _numbers(row.attached),
+    }
+
+
+def _numbers(numbers: Numbers) -> dict[str, Any]:
+    return {
+        "call": dict(numbers.calls),
+        "loop": numbers.looped,
+        "create": {"verb": numbers.verb or None, "sent": numbers.creates},
+        "retry_after": numbers.retry_after,
+    }
