@@ -1,13 +1,14 @@
 # Completion of os-retries for bash. tools/terminal has generated this file with shtab: do not edit it.
 
 _shtab_os_retries_operation_subparsers=(show forget)
-_shtab_os_retries_subparsers=(run env operation rehearse rewrite simulate completion)
+_shtab_os_retries_subparsers=(run env operation check rehearse rewrite simulate completion)
 
 _shtab_os_retries_run_option_strings=(-h --help --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing --config-file --service-config --log-json --operation --strict -q --quiet --metrics --otlp)
 _shtab_os_retries_env_option_strings=(-h --help --shell --systemd --dotenv --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing --config-file --service-config --log-json)
 _shtab_os_retries_operation_show_option_strings=(-h --help --os-cloud --json)
 _shtab_os_retries_operation_forget_option_strings=(-h --help --os-cloud)
 _shtab_os_retries_operation_option_strings=(-h --help)
+_shtab_os_retries_check_option_strings=(-h --help --json)
 _shtab_os_retries_rehearse_option_strings=(-h --help --faults --replay --seed --tokens --repeat --json --html --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing)
 _shtab_os_retries_rewrite_option_strings=(-h --help --write --check --client --import --exclude --no-creates --format --tests --line-length)
 _shtab_os_retries_simulate_option_strings=(-h --help --rate --calls --capacity --begins --lasts --left --after --random --latency --flaps --processes --hosts --seed --collapse --ramps --config-file --json --html)
@@ -28,7 +29,7 @@ _shtab_os_retries_simulate___html_COMPGEN=_shtab_compgen_files
 _shtab_os_retries_operation_pos_0_choices=(show forget)
 _shtab_os_retries_rewrite___format_choices=(text json sarif)
 _shtab_os_retries_completion_pos_0_choices=(bash zsh fish)
-_shtab_os_retries_pos_0_choices=(run env operation rehearse rewrite simulate completion)
+_shtab_os_retries_pos_0_choices=(run env operation check rehearse rewrite simulate completion)
 
 _shtab_os_retries_run__h_nargs=0
 _shtab_os_retries_run___help_nargs=0
@@ -57,6 +58,9 @@ _shtab_os_retries_operation_forget___help_nargs=0
 _shtab_os_retries_operation_pos_0_nargs=A...
 _shtab_os_retries_operation__h_nargs=0
 _shtab_os_retries_operation___help_nargs=0
+_shtab_os_retries_check__h_nargs=0
+_shtab_os_retries_check___help_nargs=0
+_shtab_os_retries_check___json_nargs=0
 _shtab_os_retries_rehearse__h_nargs=0
 _shtab_os_retries_rehearse___help_nargs=0
 _shtab_os_retries_rehearse___tokens_nargs=0

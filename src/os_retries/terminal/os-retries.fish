@@ -41,7 +41,7 @@ function _shtab_os_retries_using
   test "$_shtab_os_retries_cmdpath" = "$argv"
 end
 
-set -g _shtab_os_retries_commands run env operation 'operation show' 'operation forget' rehearse rewrite simulate completion
+set -g _shtab_os_retries_commands run env operation 'operation show' 'operation forget' check rehearse rewrite simulate completion
 set -g _shtab_os_retries_opts_with_value --after --backoff --begins --calls --capacity --client --config-file --exclude --faults --flaps --format --hosts --html --import --jitter --lasts --latency --left --line-length --log-json --max-wait --metrics --operation --os-cloud --otlp --processes --random --rate --repeat --replay --retries --retry-after --seed --timeout
 
 complete -c os-retries -e
@@ -94,6 +94,9 @@ complete -c os-retries -n '_shtab_os_retries_using operation show' -l json -d 'p
 complete -c os-retries -n '_shtab_os_retries_using operation; and test $_shtab_os_retries_npos -eq 0' -a forget -d 'take the markers off; the resources stay, and another run with this key makes new ones'
 complete -c os-retries -n '_shtab_os_retries_using operation forget' -s h -l help -d 'show this help message and exit'
 complete -c os-retries -n '_shtab_os_retries_using operation forget' -l os-cloud -x -d 'the name of the cloud in clouds.yaml'
+complete -c os-retries -n '_shtab_os_retries_using; and test $_shtab_os_retries_npos -eq 0' -a check -d 'show what repeats requests in this environment today, and how it multiplies'
+complete -c os-retries -n '_shtab_os_retries_using check' -s h -l help -d 'show this help message and exit'
+complete -c os-retries -n '_shtab_os_retries_using check' -l json -d 'print it as JSON'
 complete -c os-retries -n '_shtab_os_retries_using; and test $_shtab_os_retries_npos -eq 0' -a rehearse -d 'try a program under faults, without retries and with them'
 complete -c os-retries -n '_shtab_os_retries_using rehearse' -s h -l help -d 'show this help message and exit'
 complete -c os-retries -n '_shtab_os_retries_using rehearse' -l faults -x -d 'which faults (default: '"'"'lost 5%, refused 10%'"'"')'

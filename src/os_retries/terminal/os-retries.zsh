@@ -3,6 +3,7 @@
 
 _shtab_os_retries_commands() {
   local _commands=(
+    check:'show what repeats requests in this environment today, and how it multiplies'
     completion:'print the completion script for a shell'
     env:'print the variables that give a program these retries'
     operation:'show what there is of an operation, or take its markers off'
@@ -29,6 +30,14 @@ _shtab_os_retries_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_os_retries_defaults_added=0
+
+_shtab_os_retries_check_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[print it as JSON]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_os_retries_check_defaults_added=0
 
 _shtab_os_retries_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -194,6 +203,7 @@ _shtab_os_retries() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_os_retries-$line[1]:"
       case $line[1] in
+        check) _arguments -C -s $_shtab_os_retries_check_options ;;
         completion) _arguments -C -s $_shtab_os_retries_completion_options ;;
         env) _arguments -C -s $_shtab_os_retries_env_options ;;
         operation) _shtab_os_retries_operation ;;
