@@ -55,14 +55,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return our own arguments, and the command after ``--``, which is not parsed."""
+def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
+    """Return our own arguments, and the command after ``--``, which is not parsed; None without a ``--``."""
     ours = argv[: argv.index("--")] if "--" in argv else argv
-    if argv[:1] not in (["run"], ["rehearse"]) or not {"-h", "--help"}.isdisjoint(ours):
+    if argv[:1] not in (["run"], ["rehearse"], ["check"]) or not {"-h", "--help"}.isdisjoint(ours):
         return argv, ()
-    if "--" not in argv:
-        name = f"os-retries {argv[0]}"
-        sys.stderr.write(f"{name}: write -- before the command: {name} [options] -- COMMAND ...\n")
-        sys.exit(2)
-    at = argv.index("--")
-    return argv[:at], argv[at + 1 :]
+    if "--" in argv:
+        at = argv.index("--")
+        return argv[:at], argv[at + 1 :]
+    if argv[:1] == ["check"]:  # it can do without a command
+        return argv, None
+    name = f"os-retries {argv[0]}"
+    sys.stderr.write(f"{name}: write -- before the command: {name} [options] -- COMMAND ...\n")
+    sys.exit(2)

@@ -8,7 +8,12 @@ from importlib import metadata
 
 import pytest
 
+from os_retries import attach
+from os_retries.check import recording
 from os_retries.check.clients import DISTRIBUTIONS
+from os_retries.session.targets import RequestTarget
+from tests.clients.cloud_clients import BY_NAME
+from tests.clients.test_run import environment
 
 LOSE_RETRY_AFTER = {
     "novaclient",
@@ -110,3 +115,59 @@ def test_the_clients_that_lose_retry_after(rows):
 
 def test_what_else_uses_keystoneauth_is_named(checked):
     assert "osc-lib" in checked[""]["not_measured"]
+
+
+# The program
+
+PROGRAM = """\
+import openstack
+
+cloud = openstack.connect()
+server = "/servers/11111111-2222-4333-8444-555555555555"
+for name in ("one", "two"):
+    cloud.network.create_network(name=name)
+cloud.block_storage.create_volume(size=1, name="thing")
+cloud.compute.post("/os-keypairs", json={"keypair": {"name": "thing"}})
+cloud.compute.post(server + "/unheard-of", json={})
+cloud.compute.delete(server)
+list(cloud.compute.servers())
+print("done")
+"""
+
+
+def test_what_happens_to_each_write_of_a_program_is_what_the_attached_session_decides(cloud, tmp_path):
+    """Also below OS_RETRIES_DISABLED; the program is really run, and its output comes first."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "os_retries", "check", "--json", "--", sys.executable, tmp_path / "program.py"],
+        env=environment(cloud) | {"OS_RETRIES_DISABLED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    output, _, report = done.stdout.partition("\n")
+    assert (done.returncode, output) == (1, "done"), done.stderr
+    program = json.loads(report)["program"]
+    assert program["status"] == 0
+    found = {(each["service"], each["request"]): (each["verdict"], each["times"]) for each in program["writes"]}
+    assert found == {
+        ("network", "POST /networks"): ("looked up", 2),
+        ("block-storage", "POST /volumes"): ("looked up", 1),
+        ("compute", "POST /os-keypairs"): ("handed over", 1),
+        ("compute", "POST /servers/{id}"): ("handed over", 1),
+        ("compute", "DELETE /servers/{id}"): ("repeated", 1),
+    }
+    assert {each["reason"] for each in program["writes"] if each["verdict"] == "handed over"} == {
+        "the private key is told only once",
+        "no recipe applies to it",
+    }
+
+
+def test_a_request_is_sent_even_if_it_cannot_be_recorded(cloud, monkeypatch):
+    monkeypatch.setattr(RequestTarget, "begin_write", RequestTarget.begin_write)  # it is put back in the end
+    monkeypatch.setattr(recording, "_verdict", None)
+    recording.begin()
+    session = attach(BY_NAME["keystoneauth"].make(cloud).session)
+    assert session.post(cloud.url("nova") + "/servers", json={"server": {"name": "thing"}}).status_code == 202
+    assert cloud.count(method="POST", path="/servers") == 1

@@ -13,6 +13,7 @@ import pytest
 from os_retries import cli
 from os_retries.check import command, inside, report
 from os_retries.check.clients import CASES, DISTRIBUTIONS
+from os_retries.check.program import Program, read
 from os_retries.check.report import Numbers, Report, Row
 from os_retries.check.server import LOST, Server
 from os_retries.service_types import SERVICE_TYPES
@@ -48,8 +49,13 @@ def numbers(call=1, loop=6, creates=1, verb="POST", retry_after=True, **more):
     )
 
 
-def made(*rows):
-    return Report("3.11.7", "0.1.0", rows, {})
+def made(*rows, program=None):
+    return Report("3.11.7", "0.1.0", rows, {}, program)
+
+
+def ran(*writes, status=0):
+    lines = [json.dumps(dict(zip(("service", "request", "verdict", "reason"), write, strict=True))) for write in writes]
+    return Program(("./provision.sh", "a b"), status, read(lines))
 
 
 QUIET = Row(case(), "18.13.1", numbers(), numbers(call=6))
@@ -175,7 +181,58 @@ def test_the_json_has_the_same_numbers():
     }
 
 
+# The program
+
+NETWORK = ("network", "POST /networks", "looked up", "")
+ACTION = ("compute", "POST /servers/{id}/action", "handed over", "no recipe applies to it")
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [(ran(NETWORK), 0), (ran(), 0), (ran(NETWORK, ACTION), 1), (ran(NETWORK, status=3), 1), (ran(status=-9), 1)],
+    ids=["all safe", "nothing sent", "one is handed over", "it has failed", "it was killed"],
+)
+def test_a_program_that_fails_or_sends_what_is_handed_over_is_an_exit_status_of_1(program, status):
+    assert made(QUIET, program=program).status == status
+
+
+def test_the_text_says_of_each_write_what_happens_if_its_answer_is_lost():
+    text = report.as_text(made(QUIET, program=ran(NETWORK, ACTION, NETWORK, (None, "DELETE /x", "repeated", ""))))
+    assert text.endswith(
+        "if an answer is lost: ./provision.sh 'a b' (exit status 0)\n"
+        "  DELETE /x: repeated\n"
+        "  compute POST /servers/{id}/action: handed over (no recipe applies to it)\n"
+        "  network POST /networks x 2: looked up\n"
+    )
+
+
+def test_the_text_says_if_the_program_was_not_seen_to_change_anything():
+    assert "No request that changes something was seen" in report.as_text(made(QUIET, program=ran()))
+
+
+def test_the_json_has_the_writes_of_the_program():
+    value = json.loads(report.as_json(made(QUIET, program=ran(NETWORK, NETWORK))))["program"]
+    write = {"service": "network", "request": "POST /networks", "times": 2, "verdict": "looked up", "reason": None}
+    assert value == {"command": ["./provision.sh", "a b"], "status": 0, "writes": [write]}
+    assert json.loads(report.as_json(made(QUIET)))["program"] is None
+
+
+def test_a_line_that_was_cut_short_is_left_out():
+    whole = json.dumps(dict(zip(("service", "request", "verdict", "reason"), NETWORK, strict=True)))
+    assert sum(read([whole, whole[:20], "[]", "{}", ""]).values()) == 1
+
+
 # The command
+
+
+@pytest.mark.parametrize(("after", "status", "words"), [([], 2, "no command after --"), (["./none"], 127, "not found")])
+def test_a_command_that_cannot_be_run_ends_it_before_anything_is_measured(after, status, words, monkeypatch, capsys):
+    monkeypatch.setattr(command, "_measured", None)
+    try:
+        assert cli.main(["check", "--", *after]) == status
+    except SystemExit as exit_:
+        assert exit_.code == status  # noqa: PT017
+    assert words in capsys.readouterr().err
 
 
 def test_without_a_client_the_message_says_where_to_install_os_retries(monkeypatch, capsys):

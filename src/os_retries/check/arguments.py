@@ -8,11 +8,15 @@ import sys
 _DESCRIPTION = """\
 Show what repeats failed requests in this Python environment, before anything is changed: each installed OpenStack
 client calls a service on 127.0.0.1 that always fails, and the requests are counted, without os-retries and with it.
-No cloud is needed and no other host is reached. It takes a few seconds."""
+No cloud is needed and no other host is reached. It takes a few seconds.
+
+With a COMMAND, that program is run first, once and with os-retries, on the cloud that it uses. The report then says of
+each request by which it changed something what os-retries does if the answer is lost."""
 
 _EPILOG = """\
 exit status: 0 if no client repeats requests by default, 1 if one does, because a loop around its calls multiplies with
-its own, 2 for a mistake in these options, or if there is no client or one of them could not be measured."""
+its own, or if COMMAND failed or sent a request that is handed over, 2 for a mistake in these options, or if there is no
+client or one of them could not be measured; 127 if COMMAND is not found, 126 if it cannot be run."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,6 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="show what repeats requests in this environment today, and how it multiplies",
         description=_DESCRIPTION,
         epilog=_EPILOG,
+        usage="os-retries check [--json] [-- COMMAND [ARGUMENT ...]]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON")
@@ -29,11 +34,19 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from os_retries.check import report
+    from os_retries.check import program, report
     from os_retries.check.command import CheckError, check
 
+    ran = None
+    if arguments.command is not None:
+        if not arguments.command:
+            parser.exit(2, "os-retries check: there is no command after --\n")
+        try:
+            ran = program.run(arguments.command)
+        except program.CannotRun as error:
+            return int(error.args[0])
     try:
-        made = check()
+        made = check(ran)
     except CheckError as error:
         parser.exit(2, f"os-retries check: {error}\n")
     sys.stdout.write(report.as_json(made) if arguments.json else report.as_text(made))

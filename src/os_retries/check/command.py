@@ -20,6 +20,8 @@ from os_retries.run.policies import policies, write_policies
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from os_retries.check.program import Program
+
 _SECONDS = 120
 _KEYSTONEAUTH = re.compile(r"keystoneauth1\b")
 
@@ -28,9 +30,10 @@ class CheckError(Exception):
     """Nothing can be measured; the text says why."""
 
 
-def check() -> Report:
+def check(program: Program | None = None) -> Report:
     """Measure every installed client, once without os-retries and once below ``os-retries run``.
 
+    :param program: the program that was run, which is a part of the report; None for none
     :raises CheckError: if there is no client, or if it cannot be measured
     """
     versions = _versions()
@@ -45,7 +48,7 @@ def check() -> Report:
         Row(case, versions[case.distribution], Numbers.read(first), Numbers.read(second))
         for case, first, second in zip(cases, today, later, strict=True)
     ]
-    return Report(platform.python_version(), metadata.version("os-retries"), tuple(rows), _others())
+    return Report(platform.python_version(), metadata.version("os-retries"), tuple(rows), _others(), program)
 
 
 def _measured() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

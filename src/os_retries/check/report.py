@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from os_retries.check.clients import Case
+    from os_retries.check.program import Program
 
 _HEADINGS = ("one call", "in a loop", "a create", "Retry-After")
 
@@ -77,19 +79,26 @@ class Report:
 
     ``others``
         The other packages that use keystoneauth, and their versions.
+    ``program``
+        The program that was run; None if there was none.
     """
 
     python: str
     version: str
     rows: tuple[Row, ...]
     others: Mapping[str, str]
+    program: Program | None = None
 
     @property
     def status(self) -> int:
-        """The exit status: 2 if a client could not be measured, 1 if a client repeats by default, else 0."""
+        """The exit status: 2 if a client could not be measured, 1 if something is to be looked at, else 0.
+
+        These are a client that repeats by default, a program that failed, and a request that it is handed over.
+        """
         if any(row.error for row in self.rows):
             return 2
-        return 1 if self.multiplying else 0
+        ran = self.program
+        return 1 if self.multiplying or (ran is not None and (ran.status or ran.handed_over)) else 0
 
     @property
     def defaults(self) -> list[Row]:
@@ -121,6 +130,19 @@ def _lines(report: Report) -> Iterator[str]:
         names = (f"{name} {version}" for name, version in sorted(report.others.items()))
         yield f"not measured, but uses keystoneauth: {', '.join(names)}"
     yield from _verdict(report)
+    if report.program is not None:
+        yield ""
+        yield from _program(report.program)
+
+
+def _program(program: Program) -> Iterator[str]:
+    """Say of each request by which the program changed something what happens if its answer is lost."""
+    yield f"if an answer is lost: {shlex.join(program.command)} (exit status {program.status})"
+    if not program.writes:
+        yield "No request that changes something was seen: the program sent none, or Python below it was not reached."
+    for write, number in sorted(program.writes.items()):
+        what = f"{write.service} {write.request}".strip() + (f" x {number}" if number > 1 else "")
+        yield f"  {what}: {write.verdict}" + (f" ({write.reason})" if write.reason else "")
 
 
 def _table(title: str, rows: list[Row]) -> Iterator[str]:
@@ -172,8 +194,23 @@ def as_json(report: Report) -> str:
         "multiplies": bool(report.multiplying),
         "clients": [_row(row) for row in report.rows],
         "not_measured": dict(sorted(report.others.items())),
+        "program": None if report.program is None else _ran(report.program),
     }
     return json.dumps(value, indent=2) + "\n"
+
+
+def _ran(program: Program) -> dict[str, Any]:
+    writes = [
+        {
+            "service": write.service or None,
+            "request": write.request,
+            "times": number,
+            "verdict": write.verdict,
+            "reason": write.reason or None,
+        }
+        for write, number in sorted(program.writes.items())
+    ]
+    return {"command": list(program.command), "status": program.status, "writes": writes}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -268,7 +268,7 @@ class RequestTarget(OwnerTarget):
             return
         if creation is not None:
             why = not_covered(creation.create.recipe) or "it has no marker"
-        elif is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch():
+        elif self.may_be_repeated():
             return
         else:
             why = "there is no recipe for it"
@@ -306,7 +306,7 @@ class RequestTarget(OwnerTarget):
                 failure = read_answer(response, policy, streaming=bool(self.kwargs.get("stream")))
             else:
                 failure = read_connection(error, handled)
-        repeatable = is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch()
+        repeatable = self.may_be_repeated()
         # The policy of an outer call may repeat a status that this policy does not.  If a repeat is not safe, the
         # failure gets the evidence too, so that the outer call does not repeat it.
         left_out = failure.kind is Kind.PERMANENT and failure.status in RETRY_CODES - {413, 429} and not repeatable
@@ -314,6 +314,10 @@ class RequestTarget(OwnerTarget):
             self.ambiguous = True
             return replace(failure, kind=Kind.MAYBE_PROCESSED, repeatable=repeatable)
         return failure
+
+    def may_be_repeated(self) -> bool:
+        """Return whether a repeat does no harm, even if the first request has taken effect."""
+        return is_repeatable(self.verb, self.path, self.service()) or self._is_absolute_patch()
 
     def _is_absolute_patch(self) -> bool:
         if self.verb != "PATCH":

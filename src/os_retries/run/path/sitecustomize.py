@@ -116,6 +116,11 @@ def _loaded(module: "Any") -> None:
 
         child.loaded(module)
         _report("attached")
+        if "OSRETRIES_CHECK" in os.environ and module.__name__ == "keystoneauth1.session":
+            # `os-retries check` has run this program.
+            from os_retries.check import recording
+
+            recording.begin()
     except Exception as error:
         _report("failed")
         if sys.stderr is not None and not os.environ.get("OSRETRIES_QUIET"):
