@@ -124,9 +124,13 @@ def test_a_client_that_cannot_be_made_is_an_error_in_its_row_and_does_not_end_th
     assert inside._measured(broken, server, attached=False) == {"error": "TypeError: no such argument"}
 
 
-def test_a_call_that_sends_nothing_is_not_counted_as_one_that_does_not_repeat(server):
-    silent = SimpleNamespace(make=lambda *_: None, read=lambda _: lambda: None, failures=(503,))
-    assert "no request" in inside._measured(silent, server, attached=False)["error"]
+def test_a_call_that_sends_nothing_is_an_error_that_says_why(server):
+    def call():
+        raise ValueError("no such version")
+
+    silent = SimpleNamespace(make=lambda *_: None, read=lambda _: call, failures=(503,))
+    error = inside._measured(silent, server, attached=False)["error"]
+    assert error == "RuntimeError: it sends no request for this call: ValueError('no such version')"
 
 
 # The report

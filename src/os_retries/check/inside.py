@@ -76,7 +76,7 @@ def _requests(case: Case, server: Server, failure: int, how: Callable[[Callable[
     server.fail(failure, 1 if failure == 413 else None)  # cinderclient repeats a 413 only if it has a Retry-After
     how(call)
     if not server.failed:
-        raise RuntimeError("the call has sent no request that the service could fail")
+        raise RuntimeError(f"it sends no request for this call: {_once(call)!r}")
     return len(server.failed)
 
 
