@@ -527,7 +527,7 @@ def test_an_update_of_a_stack_is_told_from_an_earlier_one_by_its_time(before: st
     stack = {"stack_status": "UPDATE_COMPLETE" if before else "CREATE_COMPLETE", "updated_time": before}
     known = there_before(create, lambda _get: Reply(200, {"stack": stack}))
     assert known == [stack]
-    create = create.knowing(known)
+    create = create.with_baseline(known)
     assert look(create, lambda _get: Reply(200, {"stack": stack})).absent
     updated = {"stack_status": "UPDATE_IN_PROGRESS", "updated_time": "2026-11-27T18:42:00Z"}
     assert look(create, lambda _get: Reply(200, {"stack": updated})).found
@@ -554,7 +554,7 @@ def rebooting(before: Reply) -> Create:
     assert create is not None
     known = there_before(create, lambda _get: before)
     assert known is not None
-    return replace(create.knowing(known), groups={**create.groups, "user": "me"})
+    return replace(create.with_baseline(known), groups={**create.groups, "user": "me"})
 
 
 @pytest.mark.parametrize(
@@ -590,7 +590,7 @@ def test_what_was_there_before_is_asked_for_twice_at_most_and_else_unknown(repli
     left = [Reply(503, again=True), log_of(("reboot", "me", "1"))]
     there = there_before(create, lambda _get: left.pop(0))
     assert there is not None
-    assert create.knowing(there).known == {"1"}
+    assert create.with_baseline(there).known == {"1"}
 
 
 @pytest.mark.parametrize("given", [None, {}])

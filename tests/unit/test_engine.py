@@ -165,7 +165,7 @@ def test_where_absence_is_what_was_asked_for_404_is_the_answer():
 def test_where_a_list_must_lose_it_what_was_there_before_is_the_answer():
     create = created(look={"gone": True})
     there = of(create)
-    create = create.knowing([there, {"id": "2", "tags": ["another"]}])
+    create = create.with_baseline([there, {"id": "2", "tags": ["another"]}])
     assert create.was == (there,)
     assert look(create, always(listing())) == Finding((there,))
     assert look(create, always(listing(there))).absent

@@ -127,7 +127,7 @@ def test_without_a_carrier_the_item_is_sent_as_it_is():
 
 def test_what_was_there_before_is_not_ours():
     look = Look(path="/things", list="things", baseline="id")
-    create = created(THING, look=look).knowing([{"id": "1"}, {"id": "2"}])
+    create = created(THING, look=look).with_baseline([{"id": "1"}, {"id": "2"}])
     tags = {"tags": create.markers}
     assert create.known == {"1", "2"}
     assert [create.is_ours({"id": each} | tags) for each in ("1", "2", "3")] == [False, False, True]

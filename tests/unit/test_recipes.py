@@ -41,7 +41,7 @@ def removed(was: list[Item], now: list[Item], body: Item) -> Finding:
     assert create is not None
     there = there_before(create, lambda _get: Reply(200, {"ports": was}))
     assert there is not None
-    return look(create.knowing(there), lambda _get: Reply(200, {"ports": now}))
+    return look(create.with_baseline(there), lambda _get: Reply(200, {"ports": now}))
 
 
 @pytest.mark.parametrize("body", [{"subnet_id": "s"}, {"port_id": "1"}, {"port_id": "1", "subnet_id": "s"}], ids=str)
@@ -104,7 +104,7 @@ def test_a_server_group_is_told_by_being_new_equal_and_of_this_user(microversion
     create = create_for("compute", "/os-server-groups", body, microversion)
     assert create is not None
     mine = body["server_group"] | {"id": "old", "project_id": "p", "user_id": "u"}
-    create = replace(create, groups={**create.groups, "project": "p", "user": "u"}).knowing([mine])
+    create = replace(create, groups={**create.groups, "project": "p", "user": "u"}).with_baseline([mine])
     own = mine | {"id": "own"}
     anothers = [own | {"user_id": "another"}, own | {"project_id": "another"}]
     gets: list[Get] = []
@@ -158,7 +158,8 @@ def test_an_attachment_with_a_connector_is_complete_when_the_volume_s_host_has_a
     assert create.is_ours({"id": "1", "volume_id": "v", "instance": "s", "status": status}) is there
     assert create.is_ours({"id": "1", "volume_id": "v", "instance": "other", "status": status}) is False
     assert (
-        create.knowing([{"id": "1"}]).is_ours({"id": "1", "volume_id": "v", "instance": "s", "status": status}) is False
+        create.with_baseline([{"id": "1"}]).is_ours({"id": "1", "volume_id": "v", "instance": "s", "status": status})
+        is False
     )
 
 

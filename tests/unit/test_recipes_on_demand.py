@@ -47,7 +47,7 @@ def holding(create: Create, content: Reply) -> Callable[[Get], Reply]:
 def secret_create() -> Create:
     create = create_for("key-manager", "http://b/v1/secrets/", SECRET)
     assert create is not None
-    return replace(create, groups={**create.groups, "user": "u"}).knowing([])
+    return replace(create, groups={**create.groups, "user": "u"}).with_baseline([])
 
 
 def test_a_secret_is_ours_if_its_payload_is_what_was_sent() -> None:
@@ -75,7 +75,7 @@ def test_a_secret_whose_payload_was_sent_in_base64_holds_the_bytes() -> None:
     sent = SECRET | {"payload": "AP8=", "payload_content_encoding": "base64"}
     create = create_for("key-manager", "/v1/secrets", sent)
     assert create is not None
-    create = replace(create, groups={**create.groups, "user": "u"}).knowing([])
+    create = replace(create, groups={**create.groups, "user": "u"}).with_baseline([])
     assert look(create, holding(create, Reply(200, b"\x00\xff"))).found
 
 

@@ -234,7 +234,7 @@ def unasked(**kwargs):
 
 def test_a_delete_whose_repeat_finds_nothing_has_worked():
     response = answer(404, **FOUND)
-    assert repeated("DELETE").had_worked(response, unasked, None) is True
+    assert repeated("DELETE").took_effect(response, unasked, None) is True
     assert response.status_code == 204
     for request, other in (
         (target("DELETE"), answer(404, **FOUND)),  # no attempt may have been processed
@@ -244,7 +244,7 @@ def test_a_delete_whose_repeat_finds_nothing_has_worked():
         (repeated("PUT", json={"volume": {"name": "x"}}), answer(404, **FOUND)),
         (repeated("DELETE"), None),
     ):
-        assert request.had_worked(other, unasked, None) is False
+        assert request.took_effect(other, unasked, None) is False
 
 
 def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
@@ -257,7 +257,7 @@ def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
     headers = {"Content-Type": "x", "Accept": "y", "If-Match": "z", "X-Own": "1"}
     request = repeated("DELETE", json={}, stream=True, raise_exc=True, headers=headers, user_agent="me")
     response = answer(409)
-    assert request.had_worked(response, original, None) is True
+    assert request.took_effect(response, original, None) is True
     assert response.status_code == 204
     own = {"X-Own": "1", "Accept": "application/json"}
     # Its answer is read by us, and not for ever.
@@ -282,7 +282,7 @@ def test_a_look_that_shows_nothing_leaves_the_error(shown):
         return shown
 
     response = answer(409)
-    assert repeated("DELETE").had_worked(response, original, None) is False
+    assert repeated("DELETE").took_effect(response, original, None) is False
     assert response.status_code == 409
 
 
@@ -290,7 +290,7 @@ def test_a_look_that_shows_nothing_leaves_the_error(shown):
     ("kwargs", "named"), [({}, "?"), ({"endpoint_filter": {"service_type": "volumev3"}}, "block-storage")]
 )
 def test_an_error_that_is_taken_for_a_success_is_told_with_its_service(kwargs, named, caplog):
-    assert repeated("DELETE", **kwargs).had_worked(answer(409), lambda **_: answer(404, **FOUND), None) is True
+    assert repeated("DELETE", **kwargs).took_effect(answer(409), lambda **_: answer(404, **FOUND), None) is True
     words = "DELETE /volumes/1 answered 409 to a repeat: an earlier attempt has taken effect"
     assert caplog.messages == [f"{named}: {words}"]
 
@@ -299,7 +299,7 @@ def test_a_put_that_has_worked_is_answered_by_what_the_resource_shows():
     shown = {"network": {"id": "1", "name": "new"}}
     request = repeated("PUT", "/networks/1", json={"network": {"name": "new"}})
     response = answer(409, {"error": "x"})
-    assert request.had_worked(response, lambda **_: answer(200, shown), None) is True
+    assert request.took_effect(response, lambda **_: answer(200, shown), None) is True
     assert (response.status_code, response.json()) == (200, shown)
 
 

@@ -135,7 +135,7 @@ class FailedCall:
         hooks.tell("AttemptFailed", retry, attempt)
         log.warning(
             "%s %s%s; attempt %d of %d, next in %s s (%s)",
-            *_who(retry, attempt),
+            *_label(retry, attempt),
             attempt.number,
             attempts,
             f"{wait.seconds:.3g}" if wait.seconds < 100 else f"{wait.seconds:.0f}",
@@ -178,11 +178,11 @@ class FailedCall:
         if answered:
             retries = attempt.number - 1
             words = "retry" if retries == 1 else "retries"
-            log.info("%s %s%s after %d %s", *_who(evidence, attempt), retries, words, extra={"os_retries": evidence})
+            log.info("%s %s%s after %d %s", *_label(evidence, attempt), retries, words, extra={"os_retries": evidence})
         else:
             log.warning(
                 "%s %s%s; attempt %d of %d, giving up: %s%s",
-                *_who(evidence, attempt),
+                *_label(evidence, attempt),
                 attempt.number,
                 policy.retries_number + 1,
                 reason,
@@ -251,7 +251,7 @@ class FailedCall:
 
     def _tell_of_pacing(self, policy: Policy, retry: Retry, at_most: float) -> None:
         retry = replace(retry, attempt=replace(retry.attempt, wait=at_most))
-        who, what, request_id = _who(retry, retry.attempt)
+        who, what, request_id = _label(retry, retry.attempt)
         log.warning(
             "%s %s%s; attempt %d of %d, next when the service can take it, in %.0f s at most (pacing)",
             who,
@@ -335,7 +335,7 @@ def _call_hook(policy: Policy, retry: Retry) -> None:
             log.exception("on_retry raised an error; the call continues")
 
 
-def _who(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:
+def _label(of: Retry | Evidence, attempt: Attempt) -> tuple[str, str, str]:
     return (
         f"{of.service}: {of.method}" if of.service else of.method,
         f"failed ({attempt.what})" if attempt.status is None else f"answered {attempt.status}",

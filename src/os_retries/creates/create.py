@@ -76,7 +76,7 @@ class Create:
         assert self.recipe.look is not None
         return self.recipe.look
 
-    def knowing(self, there: Iterable[Item]) -> Create:
+    def with_baseline(self, there: Iterable[Item]) -> Create:
         """Return a copy of the create that knows which resources existed before the first attempt."""
         there = list(there)
         if self.look.gone:

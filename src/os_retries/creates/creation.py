@@ -50,7 +50,7 @@ class Creation:
         self.around = around
         self.name = name
         #: Whether the program's sleep has raised an exception, which is then raised to the caller.
-        self.woken = False
+        self.sleep_raised = False
         self._policy = policy
         self._asking = asking.Asking(around, asking.clock)
         self._failure: Failure | None = None  # the last failure that led to a look-up
@@ -90,7 +90,7 @@ class Creation:
             refused = replace(self.create.recipe, refused="the existing resources could not be listed")
             self.create = replace(self.create, recipe=refused)
             return False
-        self.create = replace(self.create, groups={**self.create.groups, **whose}).knowing(known)
+        self.create = replace(self.create, groups={**self.create.groups, **whose}).with_baseline(known)
         self._keeper = Keeper(self.create, self._keeper.tools)
         return True
 
@@ -115,7 +115,7 @@ class Creation:
             seconds = policy.own_wait(number)
             if current_scope().extra_waited + seconds > policy.retry_max_wait:
                 break
-            log.info("%s is not sent yet; what is there cannot be listed; again in %g s", self._who, seconds)
+            log.info("%s is not sent yet; what is there cannot be listed; again in %g s", self._label, seconds)
             if self._wait(seconds):
                 break
             self.create, self._without = self._without, None
@@ -168,7 +168,7 @@ class Creation:
         recipe = self.create.recipe
         if self._keeper.ambiguous or recipe.refused or recipe.harmless or not (recipe.carrier or recipe.chosen):
             return False
-        log.info("%s was refused; it is sent again without the marker", self._who)
+        log.info("%s was refused; it is sent again without the marker", self._label)
         kwargs.update(self.around.body())
         return True
 
@@ -206,10 +206,10 @@ class Creation:
         try:
             return find_out(failure)
         except Exception as error:  # an error in os-retries must not hide the client's own error
-            if self.woken:
+            if self.sleep_raised:
                 raise
             let_through(error)
-            log.exception("%s could not be looked up", self._who)
+            log.exception("%s could not be looked up", self._label)
             return None, replace(failure, repeatable=False)
 
     def _sure(self, finding: Finding) -> Finding:
@@ -278,7 +278,7 @@ class Creation:
                 kept = all(self.create.is_ours(each) for each in made)
                 self.around.has_shown(base, str(alias), kept=kept)
                 if not kept:
-                    log.warning("%s: the service advertises %s but does not keep the marker", self._who, alias)
+                    log.warning("%s: the service advertises %s but does not keep the marker", self._label, alias)
             late = self._keeper.after_success(made)
             if late:
                 self._late(made, late, self._policy)
@@ -286,7 +286,7 @@ class Creation:
                 fill_in(response, with_items(self.create, response.json(), made))
         except Exception as error:  # the create has succeeded, and the caller must get its response
             let_through(error)
-            log.exception("%s succeeded, but the check for duplicates or the removal of the marker failed", self._who)
+            log.exception("%s succeeded, but the check for duplicates or the removal of the marker failed", self._label)
         return response
 
     # -- answering
@@ -299,7 +299,7 @@ class Creation:
         return response
 
     def _remove_markers(self, items: list[Item]) -> bool:
-        return remove_markers(self.create, items, self.around, who=self._who, sleep=self._policy.sleep)
+        return remove_markers(self.create, items, self.around, who=self._label, sleep=self._policy.sleep)
 
     # -- the engine's tools
 
@@ -313,13 +313,13 @@ class Creation:
         try:
             return pause(seconds, self._policy.sleep)
         except BaseException:
-            self.woken = True
+            self.sleep_raised = True
             raise
 
     # -- log records
 
     @property
-    def _who(self) -> str:
+    def _label(self) -> str:
         return f"{self.around.service}: {self.name}"
 
     def _tell(self, outcome: str, words: str, ids: Iterable[str] = (), detail: str = "") -> None:
@@ -334,7 +334,7 @@ class Creation:
             )
         named = f": {', '.join(record.ids)}" if record.ids else ""
         level = logging.INFO if outcome == "looking" else logging.WARNING
-        log.log(level, "%s %s; %s%s", self._who, lost, words, named, extra={"os_retries": record})
+        log.log(level, "%s %s; %s%s", self._label, lost, words, named, extra={"os_retries": record})
         hooks.tell(
             "CreateLookedUp",
             record,
@@ -357,7 +357,7 @@ class Creation:
         if policy.reap_late_duplicates and len(made) == self.create.high and self.create.look.baseline is None:
             for each in late:
                 status = self.around.request("DELETE", self.create.member({"id": each})).status_code
-                log.warning("%s: late duplicate %s deleted (%s)", self._who, each, status)
+                log.warning("%s: late duplicate %s deleted (%s)", self._label, each, status)
 
 
 def _read(response: Any) -> Any:

@@ -65,15 +65,15 @@ class RepeatedCreation(Creation):
                     self._remove_markers(hits)
                 return self._answer_earlier(finding, hits)
         except Exception as error:
-            if self.woken:
+            if self.sleep_raised:
                 raise
             let_through(error)
-            raise OperationError(f"os-retries: {self._who} was not sent: it could not be looked up") from error
+            raise OperationError(f"os-retries: {self._label} was not sent: it could not be looked up") from error
         if finding.absent:
             return None
         named = f" ({', '.join(finding.ids)})" if finding.ids else ""
         raise OperationError(
-            f"os-retries: {self._who} was not sent: an earlier run of the operation {self.claim.operation.key!r} may "
+            f"os-retries: {self._label} was not sent: an earlier run of the operation {self.claim.operation.key!r} may "
             f"have made it, and the look-up is not clear: {finding.problem}{named}",
             finding.ids,
         )
@@ -85,7 +85,7 @@ class RepeatedCreation(Creation):
         self.claim.operation.count_found()
         record = LookedUp(self.name, self.around.service, "found earlier", finding.ids)
         words = "%s: an earlier run of the operation has made it: %s"
-        log.info(words, self._who, ", ".join(finding.ids), extra={"os_retries": record})
+        log.info(words, self._label, ", ".join(finding.ids), extra={"os_retries": record})
         hooks.tell("CreateLookedUp", record, record, attempt=0, outcome=record.outcome, ids=record.ids, record=record)
         return response
 
@@ -133,7 +133,7 @@ class RepeatedCreation(Creation):
             raise
         except Exception as error:  # the create has succeeded, and the caller must get its response
             let_through(error)
-            log.exception("%s succeeded, but the check for another run of the operation failed", self._who)
+            log.exception("%s succeeded, but the check for another run of the operation failed", self._label)
             others = None
         return super().after_success(response, policy) if others is None else others
 
@@ -149,7 +149,7 @@ class RepeatedCreation(Creation):
             self.around,
             look=lambda: all_made(self.create, tools, **limits),
             sleep=self._policy.sleep,
-            who=self._who,
+            who=self._label,
         )
         if theirs is None:
             return None

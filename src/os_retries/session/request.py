@@ -107,10 +107,10 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
         target.inside = this.error if this is not None else None
         response = get(error, "response")
         # A 404 on the token's request says nothing about the resource that was to be deleted.
-        if any(part is target.inside for part in chain(error)) or not target.had_worked(response, original, stream):
+        if any(part is target.inside for part in chain(error)) or not target.took_effect(response, original, stream):
             raise
     else:
-        if _has_failed(response) and not target.had_worked(response, original, stream):
+        if _has_failed(response) and not target.took_effect(response, original, stream):
             raise Answered(response)
     finally:
         inside.reset(token)

@@ -108,7 +108,7 @@ class RequestTarget(OwnerTarget):
     ambiguous = False
     creation: Creation | None = None
     begun: Creation | None = None  # as ``creation``, but kept when the create is sent again without its marker
-    woken = False  # whether the program's sleep has raised an exception, which is then raised to the caller
+    sleep_raised = False  # whether the program's sleep has raised an exception, which is then raised to the caller
     judged: tuple[Exception, Failure] | None = None  # an error, and the failure after its look-up
 
     def __init__(self, session: Any, attachment: Attachment, kwargs: dict[str, Any]) -> None:
@@ -166,7 +166,7 @@ class RequestTarget(OwnerTarget):
             return False
         return bool(self.session.invalidate(auth))
 
-    def had_worked(self, response: Any, original: Callable[..., Any], stream: Body | None) -> bool:
+    def took_effect(self, response: Any, original: Callable[..., Any], stream: Body | None) -> bool:
         """Return whether the error in answer to a repeat shows that an earlier attempt has taken effect.
 
         If so, the response is changed into that of a success.
@@ -180,7 +180,7 @@ class RequestTarget(OwnerTarget):
             sent = Sent(self.verb, str(self.kwargs.get("url")), self._json(), lambda: self._content(stream))
             answered = read_second(sent, response.status_code, lambda url: self._ask_patiently(original, url))
         except Exception as error:  # the GET has failed: the answer stays an error
-            if self.woken:
+            if self.sleep_raised:
                 raise
             let_through(error)
             log.debug("%s answered %d to a repeat; the resource could not be read", self.name(), response.status_code)
@@ -228,7 +228,7 @@ class RequestTarget(OwnerTarget):
         try:
             return pause(seconds, policy.sleep)
         except BaseException:
-            self.woken = True
+            self.sleep_raised = True
             raise
 
     def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
