@@ -288,6 +288,28 @@ def test_a_look_up_that_fails_at_the_end_of_the_settle_time_is_made_again_as_wel
     assert 15 <= waited <= 25
 
 
+def test_what_is_found_and_cannot_be_read_in_full_is_asked_for_again() -> None:
+    """After a 503 that is not recognised there is no settle time, and one GET in ten fails too."""
+    recipe = Recipe(
+        path="/things", body="thing", carrier=Tag(), look=Look(path="/things", list="things", then="/things/{id}")
+    )
+    create = prepared(recipe)
+    assert create is not None
+    whole = {"id": "1", "tags": create.markers, "all": True}
+    replies = [Reply(503, again=True), Reply(None, again=True), Reply(200, {"thing": whole})]
+
+    def get(get: Get) -> Reply:
+        return Reply(200, {"things": [whole]}) if get.path == "/things" else replies.pop(0)
+
+    service = Service()
+    tools = Tools(get, service.wait, lambda: service.now)
+    finding, _ = find_out(create, tools, settle=0, patience=10, retries=5, allowance=100)
+    assert finding.found
+    replies[:] = [Reply(503, again=True)] * 99
+    finding, waited = find_out(create, tools, settle=0, patience=10, retries=5, allowance=100)
+    assert (finding.found, finding.ids, waited) == (False, ("1",), 10.0)
+
+
 def test_a_denied_look_up_is_not_made_again_and_proves_nothing() -> None:
     service = Service()
     create = prepared()

@@ -12,13 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from os_retries.creates.create import Create, Get, prepare
 from os_retries.creates.durable import in_operation
 from os_retries.creates.engine import Keeper
-from os_retries.creates.look_up import Reply, Tools
+from os_retries.creates.look_up import Limits, Reply, Tools
 from os_retries.creates.markers import Description, Tag
 from os_retries.creates.recipe import Look, Recipe
 from os_retries.creates.together import all_made
 from os_retries.operations.scope import Claim, Operation, operation
 
-LIMITS = {"patience": 20.0, "allowance": 1000.0}
+LIMITS = Limits(patience=20.0, retries=5, allowance=1000.0)
 BY_TAG = Recipe(
     path="/things",
     body="thing",

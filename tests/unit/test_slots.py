@@ -138,7 +138,7 @@ def test_a_call_gives_up_when_retry_max_wait_is_over_and_raises_its_own_error_as
     assert [attempt.wait for attempt in evidence.attempts] == [30.0]
     assert len(pacer.left) == 1
     assert pacer.calls == 0
-    assert "giving up: the service is in trouble" in caplog.text
+    assert "giving up: no slot became free" in caplog.text
 
 
 def test_an_error_given_up_while_paced_keeps_its_context(monkeypatch, clock):

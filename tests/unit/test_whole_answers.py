@@ -64,6 +64,13 @@ def test_an_answer_that_is_cut_off_is_an_error() -> None:
         read_whole(response_of(io.BytesIO(b"[]"), **{"Content-Length": "9"}), lambda: 0.0)
 
 
+def test_an_answer_that_a_log_or_a_hook_has_read_already_is_kept() -> None:
+    response = response_of(io.BytesIO(b"[1]"))
+    assert response.content == b"[1]"
+    read_whole(response, lambda: 0.0)
+    assert response.json() == [1]
+
+
 def test_a_mock_of_a_response_is_left_as_it_is() -> None:
     response = mock.MagicMock(content=b"{}")
     read_whole(response, lambda: 0.0)

@@ -69,11 +69,14 @@ class Finding:
         Why the look-up is unclear; empty if it is clear.
     ``again``
         Whether a further look-up may help.
+    ``failed``
+        Whether the GET of a resource in full has failed, after the resource was found.
     """
 
     hits: tuple[Item, ...] = ()
     problem: str = ""
     again: bool = False
+    failed: bool = False
 
     @property
     def found(self) -> bool:
@@ -204,7 +207,7 @@ def _in_full(create: Create, finding: Finding, send: Callable[[Get], Reply]) -> 
             else None
         )
         if not isinstance(item, dict):
-            return Finding(finding.hits, _failed(reply), reply.again)
+            return Finding(finding.hits, _failed(reply), reply.again, failed=True)
         whole.append(item)
     return Finding(tuple(whole))
 
@@ -294,7 +297,7 @@ def find_out(
             finding = _confirmed(create, tools)
         if finding.found and (len(finding.hits) == create.high or finding.ids == before):
             return finding, waited
-        if not finding.problem or finding.hits:
+        if not finding.failed and (not finding.problem or finding.hits):
             limit, failing = settle, None
         else:
             if failing is None:

@@ -73,6 +73,8 @@ def read_whole(response: Any, clock: Callable[[], float]) -> None:
     :param clock: returns the seconds since an arbitrary instant
     :raises TimeoutError: if the body is not complete after ``LONGEST_BODY`` seconds
     """
+    if getattr(response, "_content", False) is not False:  # a log or a hook has read it
+        return
     read1 = getattr(getattr(response, "raw", None), "read1", None)  # urllib3 has it from 2.2.2 on
     until, parts = clock() + LONGEST_BODY, list[bytes]()
     while read1 is not None and (part := read1(1 << 16, decode_content=True)):

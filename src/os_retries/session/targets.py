@@ -255,7 +255,7 @@ class RequestTarget(OwnerTarget):
         :raises OperationError: if a strict operation refuses the request
         """
         operation = current()
-        is_create = self.verb in ("POST", "PUT") and self._begin_create(original, operation)
+        is_create = self.verb in ("POST", "PUT", "PATCH") and self._begin_create(original, operation)
         if operation is not None:
             self._begin_in(operation)
         return is_create
