@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="show what repeats requests in this environment today, and how it multiplies",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        usage="os-retries check [--json] [-- COMMAND [ARGUMENT ...]]",
+        usage="os-retries check [options] [-- COMMAND [ARGUMENT ...]]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON")
