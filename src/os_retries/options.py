@@ -125,7 +125,9 @@ OPTIONS = (
         "exceed this allowance, the call fails at once. A paced call fails when the allowance is used up.",
         high=_AGES,
         flag=Flag(
-            "--max-wait", "SECONDS", "how long one request may wait beyond these waits, if the service asks for it"
+            "--max-wait",
+            "SECONDS",
+            "maximum extra wait of one request, if the service asks for a longer wait or is in trouble",
         ),
     ),
     Option(
@@ -133,7 +135,7 @@ OPTIONS = (
         float,
         None,
         "Timeout in seconds for each request of an attached session whose caller set none. Without a timeout, a "
-        "request waits for ever if the service accepts it and never answers.",
+        "request waits forever if the service accepts it and never answers.",
         low=0.001,
         high=_AGES,
         optional=True,
@@ -151,7 +153,7 @@ OPTIONS = (
         flag=Flag(
             "--no-safe-creates",
             "",
-            "put no marker (os-retries-...) into created resources, and repeat no create whose answer was lost",
+            "do not add markers (os-retries-...) to creates, and do not repeat a create whose answer was lost",
             value=False,
         ),
     ),
@@ -181,13 +183,13 @@ OPTIONS = (
         bool,
         False,
         "Whether no other client creates resources of the same kind in this project. If so, a create without room for "
-        "a marker is recognised because it is new and equals what was asked for. With another client, that resource "
+        "a marker is recognized because it is new and matches the request. If there is another client, that resource "
         "could be the other client's.",
         flag=Flag(
             "--single-writer",
             "",
             "state that no other client creates such resources in this project, so that a create without room for a "
-            "marker (a network with a description, a server group) is recognised as the new resource that equals the "
+            "marker (a network with a long description, EC2 credentials) is found as the new resource that matches the "
             "request",
             value=True,
         ),
@@ -200,7 +202,8 @@ OPTIONS = (
         flag=Flag(
             "--no-pacing",
             "",
-            "retry each request at its own times, even while the service is down (default: as the service recovers)",
+            "retry each request on its own schedule, even while the service is in trouble (default: at the rate that "
+            "the service can take)",
             value=False,
         ),
     ),

@@ -58,7 +58,7 @@ class RetryPolicy:
     :param reap_late_duplicates: whether a duplicate that appears after the settle time is deleted, and not only
         reported
     :param single_writer: True if no other client creates resources of the same kind in this project.  A create without
-        room for a marker is then recognised if it is new and equal to the request.
+        room for a marker is then recognized if it is new and equal to the request.
     :param pacing: whether the retries of all calls to a service in trouble form one queue (see
         :mod:`os_retries.pacing`)
     :param pacing_url: who shares that queue: ``host`` for all processes of this user on this machine, or the URL of a

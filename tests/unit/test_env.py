@@ -88,7 +88,7 @@ def test_a_value_of_several_lines_is_a_mistake_where_it_has_no_place(form, tmp_p
     with pytest.raises(SystemExit) as exit_:
         cli.main(["env", form, "--log-json", str(tmp_path / "two\nlines")])
     assert exit_.value.code == 2
-    assert "OSRETRIES_LOG_JSON has several lines" in capfd.readouterr().err
+    assert "OSRETRIES_LOG_JSON contains a newline" in capfd.readouterr().err
 
 
 def test_a_mistake_in_the_numbers_is_named(capfd):

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from os_retries.run.metrics import Metrics
 
 _DESCRIPTION = """\
-Run any program that calls OpenStack from Python, with retries and without changing a line of it: the openstack
-command, a script, or a shell script or Makefile that calls them. Requests that fail and may pass are repeated where
-that is safe: a create whose answer was lost is looked up first. A request that the service may have carried out, and
-that a repeat could carry out twice, is not repeated."""
+Run any program that calls OpenStack from Python with retries, without changing a line of it: the openstack command, a
+script, or a shell script or Makefile that calls them. Requests that fail temporarily are repeated if that is safe. A
+create whose answer was lost is looked up first. A request is not repeated if the service may have processed it and a
+repeat could take effect twice."""
 
 _EPILOG = """\
-Only the programs below COMMAND are affected; its input, output and exit status are its own. With --quiet COMMAND takes
-the place of os-retries (same process id), as a daemon should. OS_RETRIES_DISABLED=1 switches retrying off.
+Only COMMAND and the programs that it starts are affected. Input, output and exit status are those of COMMAND. With
+--quiet, COMMAND takes the place of os-retries (same process id), which is right for a daemon. OS_RETRIES_DISABLED=1
+switches all retries off.
 
 exit status: that of COMMAND; 127 if it is not found, 126 if it cannot be run, 2 for a mistake in these options."""
 
@@ -43,14 +44,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "OSRETRIES_OPERATION in the environment, if it is set)",
     )
     creates.add_argument(
-        "--strict", action="store_true", help="do not send what another run with this KEY could not recognise"
+        "--strict", action="store_true", help="do not send a write that another run with this KEY could not recognize"
     )
     output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
     output.add_argument(
         "--metrics",
         metavar="FILE",
-        help="at the end, write what was counted into a file for the textfile collector of Prometheus (FILE.prom); "
-        "os-retries stays, also with --quiet",
+        help="at the end, write the metrics of the whole run to a file for the textfile collector of Prometheus "
+        "(FILE.prom); os-retries then stays until the end, even with --quiet",
     )
     output.add_argument(
         "--otlp",
@@ -58,7 +59,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         nargs="?",
         const="",
         help="at the end, send the same metrics to a receiver of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT, "
-        "else http://localhost:4318)",
+        "or http://localhost:4318)",
     )
     parser.set_defaults(body=_run)
 
@@ -80,19 +81,21 @@ def add_numbers(parser: argparse.ArgumentParser) -> tuple[argparse._ArgumentGrou
     numbers.add_argument(
         "--config-file",
         metavar="FILE",
-        help="take the numbers from [timeouts] of an oslo.config file, where unset ones are the specification's "
-        "(10 seconds, constant, no timeout); the options above override it",
+        help="take the numbers from [timeouts] of an oslo.config file; numbers that are not set there are the "
+        "specification's (10 seconds, constant, no timeout); the options above override the file",
     )
     numbers.add_argument(
         "--service-config",
         action="store_true",
-        help="for a service of OpenStack: take the numbers from [timeouts] of its own configuration, as soon as it has "
-        "read its files, and again when it reads them again; the options and the file above apply until then",
+        help="for an OpenStack service: take the numbers from [timeouts] of the service's own configuration, once the "
+        "service has read its files, and again when it reads them again; the options and the file above apply until "
+        "then",
     )
     output.add_argument(
         "--log-json",
         metavar="FILE",
-        help="append one JSON object for each retry, and for each request that is given up or answered with an error",
+        help="append one JSON object for each retry, each look-up of a create, and each request that is given up or "
+        "answered with an error after retries",
     )
     return output, creates
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from os_retries.run.environment import Form
 
 _DESCRIPTION = """\
-Print the environment variables with which a program has the retries of `os-retries run`, for programs that no command
-can be put in front of: the applications of uWSGI and mod_wsgi, containers, unit files."""
+Print the environment variables that give a program the retries of `os-retries run`. They are for programs that cannot
+be started by another command: applications of uWSGI and mod_wsgi, containers, systemd units."""
 
 _EPILOG = """\
-The variables do what `os-retries run --quiet` does. They name the folder of this installation, which must stay where it
-is, and be readable by the program. PYTHONPATH is replaced, except with --shell, which keeps the entries of yours.
+The variables have the effect of `os-retries run --quiet`. They name the folder of this installation, which must stay
+where it is, and must be readable by the program. PYTHONPATH is replaced; only --shell keeps the entries that are set.
 
 examples:
   eval "$(os-retries env)"                                      # for everything that this shell starts

@@ -34,7 +34,7 @@ def _dotenv(variables: Mapping[str, str]) -> Iterator[str]:
 
 def _one_line(name: str, value: str) -> str:
     if len(value.splitlines()) > 1:
-        raise UsageError(f"{name} has several lines, which this form has no room for")
+        raise UsageError(f"{name} contains a newline, which this form cannot represent")
     return value
 
 
