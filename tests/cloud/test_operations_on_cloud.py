@@ -205,7 +205,7 @@ def test_a_shell_script_of_openstack_commands_that_is_killed_makes_everything_on
         outputs.append(done.stdout.split())
         (tmp_path / "resumed").touch()
     assert outputs[0] == outputs[1][:1]
-    assert "1 create of an earlier run found" in done.stderr
+    assert "1 create found from an earlier run" in done.stderr
     volumes = [each["id"] for each in clean.get("block-storage", "/volumes/detail")["volumes"] if each["name"] == name]
     assert sorted(volumes) == sorted(outputs[1])
 
@@ -351,5 +351,5 @@ def test_a_body_that_has_changed_makes_a_new_resource_and_the_old_one_is_named(c
         assert done.returncode == 0, done.stderr
     volumes = [each for each in clean.get("block-storage", "/volumes/detail")["volumes"] if each["name"] == name]
     assert sorted(each["size"] for each in volumes) == [1, 1, 2]
-    assert "1 left over of earlier runs of the operation, and not used by this one" in done.stderr
+    assert "resources of earlier runs of the operation that this run did not use: 1" in done.stderr
     assert [each["size"] for each in volumes if each["id"] in done.stderr] == [1]

@@ -247,8 +247,8 @@ def create(cloud, proxy, tmp_path):
 @pytest.mark.parametrize(
     ("way", "sent", "said"),
     [
-        ("504 after", 1, "block-storage answered 504 to POST /volumes · it was done, and is the answer: "),
-        ("close after", 1, "block-storage: POST /volumes failed (closed without an answer) · it was done, and is the "),
+        ("504 after", 1, "block-storage answered 504 to POST /volumes · found, and taken as the answer: "),
+        ("close after", 1, "block-storage: POST /volumes failed (closed without an answer) · found, and taken as the "),
         ("504 before", 2, "block-storage answered 504 to POST /volumes · looking it up"),
     ],
     ids=["504 after", "close after", "504 before"],

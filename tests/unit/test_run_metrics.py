@@ -228,7 +228,7 @@ def test_the_receiver_is_the_one_of_the_option_or_of_the_environment(endpoint, e
     [
         (["--metrics", "/nowhere/f.prom"], "--metrics /nowhere/f.prom: nothing can be written into /nowhere"),
         (["--metrics", "/"], "--metrics /: this is a folder"),
-        (["--otlp", "otel:4317"], "--otlp: the address of a receiver of OTLP over HTTP begins with http://"),
+        (["--otlp", "otel:4317"], "--otlp: the address of a receiver of OTLP over HTTP must begin with http://"),
     ],
 )
 def test_a_destination_that_cannot_be_used_is_refused_before_the_command_starts(options, words, capfd):

@@ -157,7 +157,7 @@ def test_an_error_that_answers_a_request_after_retries_is_not_told_as_given_up(l
     reporter.on_event(event("Retrying", retry(method="GET /servers/web")))
     reporter.on_event(event("Answered", not_found))
     assert log.getvalue().splitlines()[1] == (
-        "os-retries: compute answered 404 to GET /servers/web · this is its answer, after 1 retry · req-2"
+        "os-retries: compute answered 404 to GET /servers/web · taken as the answer after 1 retry · req-2"
     )
     events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [(event["event"], event["status"], event["attempt"]) for event in events] == [
@@ -166,7 +166,7 @@ def test_an_error_that_answers_a_request_after_retries_is_not_told_as_given_up(l
     ]
     assert read_journal((tmp_path / "log").read_bytes()) == events
     assert summary(events) == (
-        "os-retries: 1 request repeated (1 retry, 4 s of waiting), 1 request answered with an error after that\n"
+        "os-retries: 1 request repeated (1 retry, 4 s of waiting), 1 request answered with an error after retries\n"
         "  compute GET /servers/web: 503 · then answered 404"
     )
 
@@ -186,11 +186,11 @@ def test_an_error_that_may_be_one_of_the_trouble_is_told_as_given_up(status, ret
     [
         (
             looked_up(),
-            "os-retries: compute answered 504 to POST /servers · it was done, and is the answer: id0 · req-1",
+            "os-retries: compute answered 504 to POST /servers · found, and taken as the answer: id0 · req-1",
         ),
         (
             looked_up(status=None, what="connection reset"),
-            "os-retries: compute: POST /servers failed (connection reset) · it was done, and is the answer: id0 · req-1",
+            "os-retries: compute: POST /servers failed (connection reset) · found, and taken as the answer: id0 · req-1",
         ),
         (
             looked_up("looking", ()),
@@ -311,7 +311,7 @@ def test_on_a_terminal_a_look_up_is_counted_down_and_what_it_found_stays(termina
     reporter.on_look_up(looked_up())
     first, *_, last = terminal.getvalue().split("\r\x1b[K")[1:]
     assert first == "os-retries: compute answered 504 to POST /servers · looking it up, again in 2 s"
-    assert last.endswith("is the answer: id0 · req-1\n")
+    assert last.endswith("taken as the answer: id0 · req-1\n")
 
 
 def test_in_a_log_a_look_up_is_a_line_before_it_and_one_after(log, tmp_path, quick):
@@ -321,7 +321,7 @@ def test_in_a_log_a_look_up_is_a_line_before_it_and_one_after(log, tmp_path, qui
     reporter.on_look_up(looked_up())
     assert [line.split(" · ")[1] for line in log.getvalue().splitlines()] == [
         "looking it up",
-        "it was done, and is the answer: id0",
+        "found, and taken as the answer: id0",
     ]
     (event,) = map(json.loads, (tmp_path / "log").read_text().splitlines())
     assert (event["event"], event["outcome"], event["found"]) == ("look_up", "found", ["id0"])
@@ -606,9 +606,9 @@ def test_an_operation_sums_up_what_it_has_found_and_what_it_does_not_cover():
     found = [messages.look_up_event(looked_up("found earlier", (f"id{number}",), status=None)) for number in range(3)]
     uncovered = messages.not_covered_event("compute", "POST /x", "no marker")
     assert messages.look_up_line(found[0]) == ""
-    assert summary(found) == "os-retries: 3 creates of an earlier run found"
+    assert summary(found) == "os-retries: 3 creates found from an earlier run"
     assert summary([*found, uncovered, uncovered]) == (
-        "os-retries: 3 creates of an earlier run found, 2 writes not covered by the operation\n"
+        "os-retries: 3 creates found from an earlier run, 2 writes not covered by the operation\n"
         "  compute POST /x: not covered: no marker"
     )
     assert messages.not_covered_line(uncovered) == (

@@ -1,9 +1,9 @@
-"""Prepare the clients in a program below ``os-retries run``, each when it has just been imported.
+"""Prepare each client in a program below ``os-retries run``, as soon as it has been imported.
 
-``path/sitecustomize.py`` calls ``loaded`` with the module.  A session class gets an ``__init__`` that attaches each new
-session.  A client that repeats by itself has its own retries switched off, because they would multiply the attempts;
-swiftclient's loop is made to ask the policy instead (``swift``).  ``command`` has put the policies and the destinations
-of reports into the environment.
+``path/sitecustomize.py`` calls ``loaded`` with the client's module.  A session class gets an ``__init__`` that attaches
+each new session.  If a client retries by itself, its own retries are switched off, because they would multiply the
+attempts.  The loop of swiftclient stays, and asks the policy (``swift``).  The policies and the destinations of the
+reports are in the environment, where ``command`` has put them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def set_up() -> Reporter:
 
 
 def _observe(reporter: Reporter) -> None:
-    """Add the sinks that `run` asks for: one that counts for its metrics, and those of ``[timeouts] observe``."""
+    """Add the sinks that `run` wants: the one that counts for its metrics, and those of ``[timeouts] observe``."""
     journal = os.environ.get("OSRETRIES_JOURNAL")
     if journal and os.environ.get("OSRETRIES_COUNT"):
         from os_retries.run.counting import counting
@@ -59,18 +59,18 @@ def _observe(reporter: Reporter) -> None:
 
         try:
             observe.add(name)
-        except ImportError as error:  # the program's environment has not got it
+        except ImportError as error:  # the program's environment does not have the package of the sink
             reporter.complain(str(error))
 
 
 def read_policies(text: str, reporter: Reporter) -> Mapping[str | None, RetryPolicy]:
-    """Read the text that ``os_retries.run.policies.write_policies`` has written; an empty object means the defaults."""
+    """Return the policies in a text that ``write_policies`` has written; an empty object stands for the defaults."""
     by_service = json.loads(text) or {"": INTERACTIVE}
     return {service or None: RetryPolicy(**values, sleep=reporter.sleep) for service, values in by_service.items()}
 
 
 def loaded(module: Any) -> None:
-    """Prepare a client's module that has just been executed."""
+    """Prepare a client's module, which has just been executed."""
     if not disabled():
         set_up()
         _HOOKS[module.__name__](module)
@@ -85,7 +85,7 @@ def _after_init(kind: type, then: Callable[[Any], object]) -> None:
         original(self, *args, **kwargs)
         try:
             then(self)
-        except Exception as error:  # the program must not fail because of us
+        except Exception as error:  # an error in os-retries must not stop the program
             set_up().complain(f"a {kind.__name__} runs without retries: {type(error).__name__}: {error}")
 
     kind.__init__ = __init__  # type: ignore[misc]
@@ -96,15 +96,15 @@ def _sessions(module: Any) -> None:
 
 
 def _keystoneclients_sessions(module: Any) -> None:
-    """Attach the sessions of keystoneclient's own class: the ancestor of keystoneauth's, with the same methods.
+    """Attach the sessions of keystoneclient's own class, which is older than keystoneauth's and has the same methods.
 
-    swiftclient and old programs still get their tokens through it.
+    swiftclient and old programs still use it to get their tokens.
     """
     plain = module.Session.request
 
     @functools.wraps(plain)
     def request(self: Any, *args: Any, status_code_retries: int = 0, **kwargs: Any) -> Any:  # noqa: ARG001
-        # The attached session sets this argument to 0.  This class does not know it, and has no such retries.
+        # An attached session passes this argument as 0.  The class does not accept it, and has no such retries.
         return plain(self, *args, **kwargs)
 
     module.Session.request = request
@@ -117,8 +117,8 @@ def _swift(module: Any) -> None:
 
 
 def _ironic(module: Any) -> None:
-    # Its loop makes five attempts after the failures that we repeat (503, lost connections, the 409 of a locked node),
-    # and after every other 409.
+    # ironicclient's loop makes five attempts after the failures that os-retries repeats (503, lost connections, the 409
+    # of a locked node), and after every other 409.
     module._RETRY_EXCEPTIONS = ()  # noqa: SLF001
 
 
@@ -134,7 +134,7 @@ _HOOKS: dict[str, Callable[[Any], None]] = {
     "keystoneclient.session": _keystoneclients_sessions,
     "swiftclient.client": _swift,
     "ironicclient.common.http": _ironic,
-    # Their loops would multiply the attempts if they are switched on.
+    # The loops of these clients would multiply the attempts if the program switched them on.
     "cinderclient.client": _without_retries("SessionClient"),
     "manilaclient.common.httpclient": _without_retries("SessionClient"),
     "neutronclient.v2_0.client": _without_retries("ClientBase"),

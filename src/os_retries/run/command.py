@@ -1,8 +1,9 @@
-"""``os-retries run``: start a program with every OpenStack client attached, wait for it, and sum up what it has met.
+"""``os-retries run``: start a program with every OpenStack client attached, wait for it, and print a summary.
 
-The program gets two things through its environment: a folder that comes first on PYTHONPATH, whose ``sitecustomize``
-loads os_retries, and the variables ``OSRETRIES_*``.  Their names do not begin with ``OS_``, because openstacksdk takes
-any such variable for the description of a cloud, and prefers that cloud to the one in clouds.yaml.
+The program gets two things through its environment.  A folder comes first on PYTHONPATH, and the ``sitecustomize`` in
+it loads os_retries.  The variables ``OSRETRIES_*`` hold the policies and the destinations of the reports.  The names of
+the variables do not begin with ``OS_``, because openstacksdk takes any such variable for a part of the description of a
+cloud, and prefers that cloud to the one in clouds.yaml.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 _PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "path")  # noqa: PTH100, PTH118, PTH120
 
-#: The variables that the programs get, beside the policies.
+#: The variables that the programs get in addition to the policies.
 _OURS = (
     *("OSRETRIES_JOURNAL", "OSRETRIES_LOG_JSON", "OSRETRIES_QUIET", "OSRETRIES_COUNT", "OSRETRIES_OBSERVE"),
     "OSRETRIES_SERVICE_CONFIG",
 )
-#: The policies of a program that gets the defaults, which it has itself: the table of options need not be loaded here.
+#: The policies of a program that gets the defaults.  The program knows them, so this process need not load the options.
 DEFAULTS = "{}"
 
 _UNREACHED = (
@@ -41,7 +42,7 @@ _UNUSED = "os-retries: this command used neither keystoneauth nor swiftclient, s
 
 
 def run_with_defaults(command: Sequence[str]) -> int:
-    """Run ``command`` as ``run_command`` does, with the default of each option."""
+    """Run ``command`` like ``run_command``, with the default of each option."""
     try:
         return run_command(command, DEFAULTS)
     except operations.UsageError as error:
@@ -63,19 +64,20 @@ def run_command(
 ) -> int:
     """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
 
-    Signals reach the command, and a signal that ends it ends this process too.  With ``quiet``, and without ``metrics``
-    and an operation, the command takes the place of this process, and this function does not return.
+    Signals are passed on to the command, and a signal that ends the command ends this process too.  With ``quiet``, and
+    without ``metrics`` and ``operation``, the command takes the place of this process, and the function does not
+    return.
 
-    :param policies: as text, which ``policies.write_policies`` makes; or ``DEFAULTS``
+    :param policies: a text made by ``policies.write_policies``, or ``DEFAULTS``
     :param service_config: whether the command is a service whose own configuration has the numbers
     :param observe: the names of the sinks that each program gets
-    :param metrics: where the metrics of the whole run go
+    :param metrics: the destinations of the metrics of the whole run
     :param operation: the key of the operation that the command belongs to
-    :param strict: whether the operation refuses writes that a later run could not recognise
-    :raises UsageError: if ``log_json`` cannot be written, or if there can be no operation
+    :param strict: whether the operation refuses writes that a later run could not recognize
+    :raises UsageError: if ``log_json`` cannot be written, or if the operation is not possible
     """
     environ = dict(os.environ)
-    if not command[0]:  # systems differ in what exec answers to an empty name
+    if not command[0]:  # exec fails in different ways for an empty name, depending on the system
         return cannot_run(command, FileNotFoundError())
     given, operation = operation is not None, operations.key_of(operation, environ)
     if disabled():
@@ -107,10 +109,10 @@ def _run_and_wait(
     quiet: bool,
     metrics: Metrics | None,
 ) -> int:
-    """Run the command as a child with the files that its programs share, and report on it at the end.
+    """Run the command as a child process with the files that its programs share, and report at the end.
 
-    :param given: whether the key was given on the command line.  With a key from the environment, other runs may be
-        parts of the same program, so that what they have made is not left over.
+    :param given: whether the key was given on the command line.  If it comes from the environment, other runs may be
+        parts of the same program, so their resources do not count as left over.
     """
     with contextlib.ExitStack() as stack:
         if operation is not None:
@@ -157,7 +159,7 @@ def variables(
     service_config: bool = False,
     observe: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Return the variables that attach a program's clients.  PYTHONPATH has nothing but our folder.
+    """Return the variables that attach a program's clients.  PYTHONPATH contains only our folder.
 
     :raises UsageError: if ``log_json`` cannot be written
     """
@@ -171,7 +173,7 @@ def variables(
 
 
 def _make_journal(stack: contextlib.ExitStack, *, quiet: bool) -> str | None:
-    """Make the file that the programs report to; None where none can be made, and the command runs without it."""
+    """Create the file that the programs report to; return None if that fails, so that the command runs without it."""
     try:
         return stack.enter_context(journal.journal(os.environ))
     except OSError as error:
@@ -181,19 +183,19 @@ def _make_journal(stack: contextlib.ExitStack, *, quiet: bool) -> str | None:
 
 
 def _tell_run_around_us(environ: Mapping[str, str]) -> None:
-    """Tell an ``os-retries run`` around this one that this one prints the summary."""
+    """Tell the ``os-retries run`` around this one, if there is one, that this one prints the summary."""
     if "OSRETRIES_JOURNAL" in environ:
         journal.append(environ["OSRETRIES_JOURNAL"], b"inside -\n")
 
 
 def _python_path(before: str) -> str:
-    """Put our folder first.  Make no empty entry, because that would mean the current directory."""
+    """Return the PYTHONPATH with our folder first, and without empty entries, which mean the current directory."""
     entries = [entry for entry in before.split(os.pathsep) if entry != _PATH] if before else []
     return os.pathsep.join([_PATH, *entries])
 
 
 def _writable(path: str) -> str:
-    """Return the whole path of a file that can be appended to, which is made if it is not there."""
+    """Return the absolute path of a file after a check that it can be appended to; create the file if needed."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666))
     except OSError as error:
@@ -202,7 +204,7 @@ def _writable(path: str) -> str:
 
 
 def _sum_up(path: str, *, quiet: bool = False, metrics: Metrics | None = None) -> None:
-    """Print what the programs have met, or why nothing could be retried; give the metrics what they count."""
+    """Print the summary of the programs, or why nothing could be retried; pass their counts to ``metrics``."""
     met: Summary | None = None
     words, versions = set[str](), set[str]()
     try:
@@ -216,13 +218,13 @@ def _sum_up(path: str, *, quiet: bool = False, metrics: Metrics | None = None) -
                     if metrics is not None:
                         metrics.add(each)
                     continue
-                if met is None:  # most runs have nothing to sum up, and need not load it
+                if met is None:  # most runs have nothing to sum up, and need not load the module
                     from os_retries.run import summary
 
                     met = summary.Summary()
                 met.add(each)
     except (OSError, ImportError) as error:
-        # Somebody has removed the journal, or has upgraded or removed os-retries meanwhile.
+        # The journal was removed, or os-retries was upgraded or removed during the run.
         why = error.strerror if isinstance(error, OSError) else "os-retries itself can no longer be read"
         if not quiet:
             say(f"os-retries: there is no summary: {why}")

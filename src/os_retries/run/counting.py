@@ -1,4 +1,4 @@
-"""Count what the programs below ``os-retries run`` meet: in each program, what to add to which metric, line by line."""
+"""Count events in the programs below ``os-retries run``: each line says what to add to which metric."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def counting(journal: str) -> Callable[[Event], None]:
     """Return a sink that appends to a journal what each event adds to the counters.
 
-    A gauge says what holds at present, and the journal is read when the program has ended.
+    Gauges are left out: they describe the present, and the journal is read after the program has ended.
     """
 
     def sink(event: Event) -> None:

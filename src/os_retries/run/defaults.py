@@ -1,4 +1,4 @@
-"""The defaults of ``os-retries run``, made of the table of options alone: no policy is made, which takes longer."""
+"""The defaults of ``os-retries run``, taken from the table of options; creating a policy would take longer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from os_retries.options import OPTIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The options whose default below ``run``, which is for interactive use, is another one.
+#: The options that have another default below ``run``, which is for interactive use.
 INTERACTIVE: Mapping[str, Any] = {
     option.name: option.interactive for option in OPTIONS if option.interactive is not None
 }

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from os_retries.run.policies import UsageError
 
-#: Yields the lines for some variables.
+#: A function that yields the lines for some variables.
 Form = Callable[[Mapping[str, str]], Iterator[str]]
 
 
 def _shell(variables: Mapping[str, str]) -> Iterator[str]:
-    """Yield commands of a POSIX shell.  PYTHONPATH keeps the shell's entries, after ours."""
+    """Yield commands of a POSIX shell.  The entries that PYTHONPATH already has follow ours."""
     for name, value in variables.items():
         more = "${PYTHONPATH:+:$PYTHONPATH}" if name == "PYTHONPATH" else ""
         yield f"export {name}={shlex.quote(value)}{more}"
@@ -27,7 +27,7 @@ def _systemd(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def _dotenv(variables: Mapping[str, str]) -> Iterator[str]:
-    """Yield plain lines.  Docker takes quotes as a part of the value, so there are none."""
+    """Yield plain lines.  They have no quotes, because Docker takes quotes as a part of the value."""
     for name, value in variables.items():
         yield f"{name}={_one_line(name, value)}"
 

@@ -1,10 +1,10 @@
-"""The journal: the file by which the programs below ``os-retries run`` tell it what they have met.
+"""The journal: the file in which the programs below ``os-retries run`` report their events to it.
 
-Each line is an event as a JSON object, or a word of ``path/sitecustomize.py`` about a Python that has started.  The
-file is in a folder that nobody else can enter, and both are removed when `run` ends.  A daemon below may go on, and
-then anybody may make something else in that place.  So a journal is opened without waiting, and only if it is a plain
-file.  What is read from it is believed only if it has the form of an event: a full disk cuts lines short, and any
-program of the same user can write to it.
+Each line is an event as a JSON object, or a word from ``path/sitecustomize.py`` about a Python that has started.  The
+file is in a folder that no other user can enter, and `run` removes both when it ends.  A daemon may outlive its `run`,
+and then anyone may create something else at that path.  So a program opens the journal without waiting, and uses it
+only if it is a regular file.  `run` accepts a line only if it has the form of an event, because a full disk cuts lines
+short, and any program of the same user can write to the file.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 _LONGEST_LINE = 1 << 20
-_ODD = 1e9  # seconds: no wait is as long
-#: What path/sitecustomize.py and `run` say of a Python.
+_ODD = 1e9  # seconds: longer than any wait
+#: The words with which path/sitecustomize.py and `run` describe a Python.
 WORDS = frozenset({"in", "old", "attached", "failed", "inside"})
 
 _TEXT: tuple[type, ...] = (str,)
@@ -48,9 +48,9 @@ _FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 
 @contextlib.contextmanager
 def journal(environ: Mapping[str, str], name: str = "journal") -> Iterator[str]:
-    """Make a journal, or another file of the run, in a folder of its own, and yield its path; remove both in the end.
+    """Create a journal, or another file of the run, in a new folder; yield its path, and remove both at the end.
 
-    :raises OSError: if no folder for temporary files can be written to
+    :raises OSError: if there is no writable folder for temporary files
     """
     folder = _make_folder(environ)
     path = os.path.join(folder, name)  # noqa: PTH118
@@ -64,7 +64,7 @@ def journal(environ: Mapping[str, str], name: str = "journal") -> Iterator[str]:
 
 
 def _make_folder(environ: Mapping[str, str]) -> str:
-    """Make a folder that only this user can enter.
+    """Create a folder that only this user can enter.
 
     ``tempfile.mkdtemp`` would do the same, but importing tempfile takes longer than making the folder.
     """
@@ -82,12 +82,12 @@ def _make_folder(environ: Mapping[str, str]) -> str:
 
 
 def append(path: str, line: bytes, *, create: bool = False, plain: bool = True) -> None:
-    """Append a line to a file, at once, because other processes append too; leave it unwritten if that is impossible.
+    """Append a line to a file in one write, because other processes append too; drop the line if that is impossible.
 
-    Nothing waits here: a pipe that nobody reads cannot be opened for writing, and one that is full takes nothing.
+    This never waits.  If the file is a pipe that nobody reads, or a pipe that is full, the line is dropped.
 
-    :param create: whether the file is made if it is not there
-    :param plain: whether it must be a plain file
+    :param create: whether to create the file if it does not exist
+    :param plain: whether the file must be a regular file
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if plain else 0)
     with contextlib.suppress(OSError):
@@ -101,7 +101,7 @@ def append(path: str, line: bytes, *, create: bool = False, plain: bool = True) 
 
 
 def read(file: BinaryIO) -> Iterator[Event | list[str]]:
-    """Yield the events of a journal, and the words of each line that is about a Python; leave out what is neither."""
+    """Yield the events of a journal, and the words of each line about a Python; skip all other lines."""
     while line := file.readline(_LONGEST_LINE):
         if line.startswith(b"{"):
             event = _read_event(line)

@@ -1,6 +1,6 @@
-"""What `run` reports: an event for each thing that happens, and the sentences that are made of events.
+"""What `run` reports: the events as JSON objects, and the sentences that are made from them.
 
-Plain values in, plain values out.  An event never holds a token, a body, a query or a header.
+The functions take and return plain values.  An event never contains a token, a body, a query or a header.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
-_SHORTEST = 20  # characters of a verb and a path by which people still know it
+_SHORTEST = 20  # characters of a verb and a path that still tell people which request it is
 
 
 def retry_event(retry: Retry) -> Event:
-    """Describe a retry before its wait.  docs/run.md lists the fields, for ``--log-json``.
+    """Return the event of a retry that is about to wait.  docs/run.md lists the fields, for ``--log-json``.
 
-    A retry that has had its own wait and now waits for a slot at a service in trouble is the event ``paced``.
+    If the retry has had its own wait, and now waits for a slot at a service in trouble, the event is ``paced``.
     """
     return _event("paced" if retry.source == "pacing" else "retry", retry.service, retry.method, retry.attempt) | {
         "attempt": retry.attempt.number,
@@ -36,7 +36,7 @@ def retry_event(retry: Retry) -> Event:
 
 
 def give_up_event(evidence: Evidence) -> Event:
-    """Describe a request after which there was no further attempt."""
+    """Return the event of a request that was given up, or that was not repeated."""
     return _event("give_up", evidence.service, evidence.method, evidence.attempts[-1]) | {
         "attempt": evidence.attempts[-1].number,
         "reason": str(evidence.reason) + evidence.detail,
@@ -46,14 +46,14 @@ def give_up_event(evidence: Evidence) -> Event:
 
 
 def answered_event(evidence: Evidence) -> Event:
-    """Describe the error that answers a request after retries, such as the 404 of something that is not there."""
+    """Return the event of a request that ended, after retries, with an error that is a proper answer, such as a 404."""
     return _event("answered", evidence.service, evidence.method, evidence.attempts[-1]) | {
         "attempt": evidence.attempts[-1].number
     }
 
 
 def look_up_event(record: LookedUp) -> Event:
-    """Describe the look-up of a create whose answer was lost: that it has begun, or its outcome."""
+    """Return the event of the look-up of a create whose answer was lost: its start or its outcome."""
     return _event("look_up", record.service, record.method, record) | {
         "outcome": record.outcome,
         "found": list(record.ids),
@@ -62,7 +62,7 @@ def look_up_event(record: LookedUp) -> Event:
 
 
 def not_covered_event(service: str | None, request: str, reason: str) -> Event:
-    """Describe a write that a later run of the operation cannot recognise."""
+    """Return the event of a write that a later run of the operation cannot recognize."""
     return _event("not_covered", service, request, None) | {"reason": reason}
 
 
@@ -83,7 +83,7 @@ def _event(event: str, service: str | None, request: str, attempt: Attempt | Loo
 
 
 def what_happened(event: Event) -> str:
-    """Say which request failed, and how."""
+    """Return a text that says which request failed, and how."""
     service, request, failure = event["service"], event["request"], event["failure"]
     if failure is not None:  # it comes first: the status may be that of a token's request
         verb = "not sent" if event["kind"] == "not sent" else "failed"
@@ -92,8 +92,8 @@ def what_happened(event: Event) -> str:
 
 
 def retry_line(event: Event, seconds: float | None = None) -> str:
-    """Say that a request will be repeated in ``seconds`` from now (None: after its whole wait)."""
-    if event["event"] == "paced":  # nobody knows when that will be
+    """Return the line about a retry in ``seconds`` from now (None: after its whole wait)."""
+    if event["event"] == "paced":  # its time is not known in advance
         then = f"retry {event['attempt']} of {event['attempts'] - 1} as soon as the service can take it"
         return _line(what_happened(event), then, event)
     seconds = event["wait"] if seconds is None else seconds
@@ -104,10 +104,11 @@ def retry_line(event: Event, seconds: float | None = None) -> str:
 
 
 def status_line(event: Event, seconds: float, room: int, more: str = "") -> str:
-    """Say in at most ``room`` characters what is waited for, for so many seconds more.
+    """Return the countdown of a wait, for the last line of a terminal, in at most ``room`` characters.
 
-    The countdown is what people look at.  Where there is no room the request id goes first, then the middle of the
-    path.  The number of other waits (``more``) goes before the path is too short to be known.
+    The remaining seconds always stay, because people look at them.  If the line is too long, the request id is left
+    out first, and then the middle of the path.  The number of other waits (``more``) is left out before the path
+    becomes too short to recognize.
     """
     say = look_up_line if event["event"] == "look_up" else retry_line
     line = say(event, seconds) + more
@@ -126,32 +127,32 @@ def status_line(event: Event, seconds: float, room: int, more: str = "") -> str:
 
 
 def _shortened(text: str, length: int) -> str:
-    """Leave out the middle of a text."""
+    """Return a text of at most ``length`` characters: the middle is left out."""
     half = max(0, length - 3) // 2
     return text[: max(0, length - 3) - half] + "..." + (text[-half:] if half else "")
 
 
 def look_up_line(event: Event, seconds: float | None = None) -> str:
-    """Say what became of a create; return an empty text if the next line, of a retry or a give-up, says it."""
+    """Return the line about a look-up; an empty string if the line of the retry or of the give-up follows at once."""
     ids = ", ".join(event["found"])
     again = "" if seconds is None else f", again {_in(seconds)}"
     then = {
         "looking": f"looking it up{again}",
-        "found": f"it was done, and is the answer: {ids}",
+        "found": f"found, and taken as the answer: {ids}",
         "late duplicate": f"DUPLICATE: an earlier attempt has also taken effect: {ids} {event['detail']}",
     }.get(event["outcome"])
     return "" if then is None else _line(what_happened(event), then, event)
 
 
 def not_covered_line(event: Event) -> str:
-    """Say that a write is sent although a later run cannot recognise it."""
+    """Return the line about a write that is sent although a later run cannot recognize it."""
     service = f"{event['service']}: " if event["service"] else ""
     then = f"sent, but not covered by the operation: {event['reason']}"
     return _line(f"{service}{event['request']}", then, event)
 
 
 def give_up_line(event: Event) -> str:
-    """Say that a request was given up, and why."""
+    """Return the line about a request that was given up, with the reason."""
     if event["unrepeated"]:
         return _line(what_happened(event), f"not repeated: {event['reason']}", event)
     number = event["attempt"]
@@ -161,10 +162,10 @@ def give_up_line(event: Event) -> str:
 
 
 def answered_line(event: Event) -> str:
-    """Say that a request has an answer after its retries, though it is an error."""
+    """Return the line about a request that ended, after retries, with an error that is a proper answer."""
     retries = event["attempt"] - 1
     return _line(
-        what_happened(event), f"this is its answer, after {retries} {'retry' if retries == 1 else 'retries'}", event
+        what_happened(event), f"taken as the answer after {retries} {'retry' if retries == 1 else 'retries'}", event
     )
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Collects what the programs of one run count, and delivers it at the end.
+    """Collects the counts of all programs of one run, and delivers them as metrics at the end.
 
     :param command: the name of the command
-    :param file: the file of ``--metrics``; None for none
-    :param otlp: the address of ``--otlp``; None for none, empty for that of the environment
-    :raises UsageError: if the file cannot be written, or for an address that is not one
+    :param file: the file of ``--metrics``; None without that option
+    :param otlp: the address of ``--otlp``; None without that option, empty for the address in the environment
+    :raises UsageError: if the file cannot be written, or if the address is invalid
     """
 
     def __init__(self, command: str, file: str | None, otlp: str | None, *, quiet: bool = False) -> None:
@@ -34,11 +34,11 @@ class Metrics:
                 raise UsageError(f"--otlp: {error}") from None
 
     def add(self, count: Mapping[str, Any]) -> None:
-        """Take in what a program has counted."""
+        """Add one count of a program."""
         self._totals.add(count)
 
     def deliver(self, status: int) -> None:
-        """Write the file and send the metrics; say what of it fails.
+        """Write the file and send the metrics; report what has failed.
 
         :param status: the exit status of the command; minus the number of the signal that ended it
         """
@@ -60,7 +60,7 @@ class Metrics:
 
 
 def _checked(path: str) -> str:
-    """Return the whole path of a file that can be written; the file itself is left as it is."""
+    """Return the absolute path of a file after a check that it can be written; the file itself is not changed."""
     folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
     if os.path.isdir(path):  # noqa: PTH112
         raise UsageError(f"--metrics {path}: this is a folder")

@@ -19,13 +19,14 @@ _OPERATION, _STRICT, ORDINALS = "OSRETRIES_OPERATION", "OSRETRIES_STRICT", "OSRE
 
 
 class UsageError(Exception):
-    """A mistake in the options; the text says what to do about it."""
+    """A mistake in the options.  The message says what is wrong."""
 
 
 def key_of(given: str | None, environ: Mapping[str, str]) -> str | None:
-    """Return the key of the operation of this run; None if it has none of its own.
+    """Return the key of the operation of this run; None if this run starts no operation.
 
-    :param given: the key on the command line; None for that of the environment, unless a run around this one has set it
+    :param given: the key on the command line; None for the key in the environment, which is ignored if an
+        ``os-retries run`` around this one has set it
     :raises UsageError: if the key cannot be used
     """
     key = given if given is not None or ORDINALS in environ else environ.get(_OPERATION) or None
@@ -39,9 +40,9 @@ def key_of(given: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def begin(stack: contextlib.ExitStack, environ: dict[str, str], key: str, *, strict: bool) -> None:
-    """Put the operation into the environment of the programs, for as long as the stack is open.
+    """Put the operation into the environment of the programs, until the stack is closed.
 
-    :raises UsageError: if no file can be made: without it the programs could not tell equal requests apart
+    :raises UsageError: if no temporary file can be made, because without it the programs cannot count equal requests
     """
     try:
         environ[ORDINALS] = stack.enter_context(journal.journal(os.environ, "ordinals"))
@@ -57,7 +58,7 @@ _LINES = 10
 
 
 def tell_left_over(key: str, path: str) -> None:
-    """Say which resources of earlier runs this run has not used, as after a change of the program.
+    """Report the resources of earlier runs that this run has not used, for example because the program was changed.
 
     :param path: the file of the ordinals of this run
     """
@@ -69,10 +70,10 @@ def tell_left_over(key: str, path: str) -> None:
         used = markers_of(key, Ordinals(os.open(path, os.O_RDWR | os.O_CLOEXEC)).done())
         lines = left_over(key, used, Cloud(None)) if used else []
     except Exception as error:  # the command has succeeded, and this must not change that
-        say(printable(f"os-retries: what earlier runs have left over is not known: {error}"))
+        say(printable(f"os-retries: the resources left over from earlier runs are not known: {error}"))
         return
     if lines:
-        say(f"os-retries: {len(lines)} left over of earlier runs of the operation, and not used by this one:")
+        say(f"os-retries: resources of earlier runs of the operation that this run did not use: {len(lines)}")
         for line in lines[:_LINES]:
             say(printable(f"  {line}"))
         if len(lines) > _LINES:

@@ -1,4 +1,4 @@
-"""The policies of ``os-retries run``: made of options and a configuration file, and passed to the programs as text."""
+"""The policies of ``os-retries run``, which are made from options and a configuration file, and passed on as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Policies = dict[str | None, RetryPolicy]
 
 
 def sinks(config_file: str | None) -> tuple[str, ...]:
-    """Return the names of the sinks of events that ``[timeouts] observe`` of a file has.
+    """Return the names of the sinks that ``[timeouts] observe`` of a configuration file lists.
 
     :raises UsageError: for an unknown name
     """
@@ -43,12 +43,12 @@ def sinks(config_file: str | None) -> tuple[str, ...]:
 
 
 def policies(options: Mapping[str, Any], config_file: str | None = None) -> Policies:
-    """Return the policy of each service, and under None that of all others.
+    """Return a policy for each service; the policy under None is for all other services.
 
     The numbers come from the file, or from the defaults of ``run``; the options override them.
 
-    :param options: fields of RetryPolicy; None stands for an option that was not given
-    :raises UsageError: for a value outside its range, and for a file that cannot be used
+    :param options: fields of RetryPolicy; None for an option that was not given
+    :raises UsageError: for a value outside its range, or for a file that cannot be used
     """
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("attempt_timeout") == math.inf:

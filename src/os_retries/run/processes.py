@@ -1,7 +1,7 @@
 """The command as a process.
 
-It starts with the signals and open files that it would have without `run`.  Signals are passed on to it, and `run` ends
-as the command has ended: with its exit status, or of the same signal.
+The command starts with the signal handlers and open files that it would have without `run`.  Signals are passed on to
+it.  `run` ends as the command has ended: with the same exit status, or by the same signal.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def say(text: str) -> None:
 
 
 def cannot_run(command: Sequence[str], error: OSError) -> int:
-    """Say why a command cannot be run, and return the exit status that a shell would return."""
+    """Print why a command cannot be run, and return the exit status that a shell would return."""
     name = command[0]
     found = _exists(name)
     not_there = isinstance(error, FileNotFoundError | NotADirectoryError)
-    # exec answers "permission denied" also where a folder of PATH may not be read.
+    # exec also answers "permission denied" if a folder of PATH cannot be read.
     if not_there or (isinstance(error, PermissionError) and "/" not in name and not found):
         why = "its interpreter (see its first line) is not there" if found else "command not found"
         say(f"os-retries: {name}: {why}")
@@ -41,7 +41,7 @@ def cannot_run(command: Sequence[str], error: OSError) -> int:
 
 
 def _exists(name: str) -> bool:
-    """Return whether there is a file of that name, on the PATH if it has no folder; it may not be executable."""
+    """Return whether the file exists, executable or not; a name without a folder is searched on the PATH."""
     if not name:
         return False
     folders = [""] if "/" in name else os.get_exec_path()
@@ -55,7 +55,7 @@ def replace_by(command: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         os.execvpe(command[0], list(command), environ)  # noqa: S606
     except OSError as error:
-        if error.errno == errno.ENOEXEC:  # a script without a first line; shells do the same
+        if error.errno == errno.ENOEXEC:  # a script without a "#!" line; shells do the same
             os.execve("/bin/sh", ["sh", _found(command[0]), *command[1:]], environ)  # noqa: S606
         return cannot_run(command, error)
 
@@ -92,24 +92,24 @@ def wait_for(command: Sequence[str], environ: Mapping[str, str]) -> int:
         while True:
             number, by_terminal = _next_signal(waited_for)
             if number != signal.SIGCHLD:
-                # A terminal sends the signal of a key to its whole foreground group, so to the command too, but the
-                # signal of a hang-up only to the leader of the session.
+                # A terminal sends the signal of a key to the whole foreground group, and so to the command too.  It
+                # sends the signal of a hang-up only to the leader of the session.
                 if not by_terminal or number == signal.SIGHUP:
                     child.send_signal(number)
-            elif (status := child.poll()) is not None:  # and not just stopped
+            elif (status := child.poll()) is not None:  # the command has ended, and was not only stopped
                 return status
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Child:
-    """The command as a process that has been started and not been waited for."""
+    """The command as a process that was started and has not been waited for."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
 
     def send_signal(self, number: int) -> None:
-        os.kill(self._pid, number)  # the process is there, at least as a zombie, until it has been waited for
+        os.kill(self._pid, number)  # the process exists, at least as a zombie, until it has been waited for
 
     def poll(self) -> int | None:
         """Return the exit status, or minus the signal that ended it; None while it runs."""
@@ -118,7 +118,7 @@ class _Child:
 
 
 def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[int]) -> _Child:
-    """Start the command with the signals and the open files that it would have without us.
+    """Start the command with the signal handlers and the open files that it would have without `run`.
 
     ``subprocess`` would do the same, but importing it takes longer than everything else that `run` does.
 
@@ -149,15 +149,15 @@ def _start(command: Sequence[str], environ: Mapping[str, str], mask: Collection[
         return _Child(pid)
     os.waitpid(pid, 0)
     number = int(report)
-    if number == errno.ENOEXEC and command[0] != "/bin/sh":  # a script without a first line; shells do the same
+    if number == errno.ENOEXEC and command[0] != "/bin/sh":  # a script without a "#!" line; shells do the same
         return _start(["/bin/sh", _found(command[0]), *command[1:]], environ, mask)
     raise OSError(number, os.strerror(number))
 
 
 def _die_with_parent() -> Callable[[], object] | None:
-    """Return a function that has the kernel kill the process that calls it when its parent ends; None if not on Linux.
+    """Return a function by which a child asks the kernel to kill it when its parent ends; None if not on Linux.
 
-    SIGKILL is the one signal that cannot be passed on.
+    It is needed because SIGKILL is the one signal that `run` cannot pass on to the command.
     """
     with contextlib.suppress(Exception):
         import ctypes
@@ -172,7 +172,7 @@ def _next_signal(numbers: Collection[signal.Signals]) -> tuple[int, bool]:
     if sys.platform != "darwin":
         info = signal.sigwaitinfo(numbers)
         return info.si_signo, info.si_code > 0  # SI_USER, of kill(), is 0; SI_KERNEL is not
-    number = signal.sigwait(numbers)  # it does not say who has sent the signal
+    number = signal.sigwait(numbers)  # it does not tell who has sent the signal
     return number, number in _OF_THE_TERMINAL and _in_foreground()
 
 
@@ -185,13 +185,13 @@ def _in_foreground() -> bool:
 
 
 def die_of(number: signal.Signals) -> NoReturn:
-    """End by the signal that has ended the command, so that a process that waits for us sees the same."""
+    """End this process by the signal that has ended the command, so that its parent sees the same signal."""
     import resource
 
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(
             resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
-        )  # the command has dumped its own
+        )  # the command has dumped its own core
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -1,7 +1,7 @@
-"""Tell the operator what happens in a program: the status line, the lines of a log, and the file of --log-json.
+"""Report to the operator what happens in a program: the status line, the lines of a log, and the file of --log-json.
 
-This code runs inside the operator's program.  So it holds no lock, because a fork would copy a lock that is held; what
-cannot be written is left unwritten; and ``sys.stderr`` may be whatever the program has made of it.
+This code runs inside the operator's program.  So it holds no lock, because a fork would copy a lock that is held.  If
+something cannot be written, it is dropped.  ``sys.stderr`` may be any object, because the program may replace it.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 _ERASE = "\r\x1b[K"
 
-# The event that the wait in this context is about.  Each thread, task and greenlet has its own.
+# The event that led to the wait in this context.  Each thread, task and greenlet has its own.
 _about: ContextVar[Event | None] = ContextVar("os_retries.run", default=None)
 
 
 class Reporter:
-    """A sink of events, and the ``sleep`` of a RetryPolicy, which counts down what the last event was about."""
+    """A sink of events, and the ``sleep`` of a RetryPolicy, which shows a countdown for the last event."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.quiet = bool(environ.get("OSRETRIES_QUIET"))
         self._journal = environ.get("OSRETRIES_JOURNAL")
         self._log_json = environ.get("OSRETRIES_LOG_JSON")
-        self._waiting: dict[object, tuple[float, Event]] = {}  # until when, and about what
+        self._waiting: dict[object, tuple[float, Event]] = {}  # the end of each wait, and the event that led to it
         self._reports: dict[str, Callable[[Any], None]] = {
             "retry": lambda event: self.on_retry(event.retry),
             "paced": lambda event: self.on_retry(event.retry),
@@ -63,9 +63,9 @@ class Reporter:
     dice = staticmethod(random.random)
 
     def on_event(self, event: Any) -> None:
-        """Report an event, if it is one that the operator reads about.
+        """Report an event, if it is one that the operator needs.
 
-        It is told from others by its name, because the classes of events are loaded at the first failure only.
+        Events are told apart by their names, because their classes are loaded only at the first failure.
         """
         report_it = self._reports.get(event.name)
         if report_it is not None:
@@ -80,22 +80,22 @@ class Reporter:
             self._say(retry_line(event))
 
     def on_give_up(self, evidence: Evidence) -> None:
-        """Report a request that is given up."""
+        """Report a request that was given up."""
         event = give_up_event(evidence)
         self._record(event)
         self._say(give_up_line(event))
 
     def on_answer(self, evidence: Evidence) -> None:
-        """Report a request whose error, after retries, is its answer."""
+        """Report a request that ended, after retries, with an error that is a proper answer."""
         event = answered_event(evidence)
         self._record(event)
         self._say(answered_line(event))
 
     def on_look_up(self, record: LookedUp) -> None:
-        """Report the look-up of a create whose answer was lost: that it has begun, or its outcome."""
+        """Report the look-up of a create whose answer was lost: its start or its outcome."""
         event = look_up_event(record)
         line = look_up_line(event)
-        if record.outcome == "looking":  # no outcome yet, and a terminal counts it down
+        if record.outcome == "looking":  # there is no outcome yet, and a terminal shows a countdown
             _about.set(event)
             line = "" if _is_terminal() else line
         else:
@@ -104,7 +104,7 @@ class Reporter:
             self._say(line)
 
     def on_not_covered(self, service: str | None, request: str, reason: str) -> None:
-        """Report a write that a later run of the operation cannot recognise."""
+        """Report a write that a later run of the operation cannot recognize."""
         event = not_covered_event(service, request, reason)
         self._record(event)
         self._say(not_covered_line(event))
@@ -114,9 +114,9 @@ class Reporter:
         self._say(printable(f"os-retries: {text}"))
 
     def sleep(self, seconds: float) -> None:
-        """Wait, and on a terminal count down.
+        """Wait, with a countdown on a terminal.
 
-        ``time.sleep`` is looked up now: eventlet, gevent or a test may have replaced it.
+        ``time.sleep`` is looked up at each call, because eventlet, gevent or a test may have replaced it.
         """
         event = _about.get()
         if self.quiet or event is None or not _is_terminal():
@@ -129,18 +129,18 @@ class Reporter:
             while (left := until - time.monotonic()) > 0:
                 self._count_down()
                 time.sleep(min(left, 1.0))
-        finally:  # also after Ctrl-C
+        finally:  # even after Ctrl-C
             del self._waiting[me]
             _write(_ERASE)
 
     def _count_down(self) -> None:
-        """Show the wait that ends first; there is one line for all threads."""
+        """Show the countdown of the wait that ends first; all threads share one line."""
         (until, event), *others = sorted(self._waiting.values(), key=lambda wait: wait[0])
         more = f" · and {len(others)} more waiting" if others else ""
         columns = 0
         with contextlib.suppress(Exception):
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
-        # A terminal that nobody has told its size says 0.
+        # A terminal whose size was never set reports 0.
         _write(_ERASE + status_line(event, max(0.0, until - time.monotonic()), (columns or 80) - 1, more))
 
     def _say(self, line: str) -> None:
@@ -149,7 +149,7 @@ class Reporter:
 
     def _record(self, event: Event) -> None:
         line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
-        if self._journal:  # run's own: gone when run is gone, and not made anew
+        if self._journal:  # the journal of `run` is removed when `run` ends, and must not be created again
             append(self._journal, line)
         if self._log_json:
             append(self._log_json, line, create=True, plain=False)
@@ -164,7 +164,7 @@ def _is_terminal() -> bool:
 
 
 def _write(text: str) -> None:
-    with contextlib.suppress(Exception):  # the program's own standard error may be gone: it must not notice us
+    with contextlib.suppress(Exception):  # standard error may be closed or replaced, which must not stop the program
         sys.stderr.write(fitting(text, sys.stderr.encoding))
         sys.stderr.flush()
 
@@ -172,7 +172,7 @@ def _write(text: str) -> None:
 class Elsewhere(logging.Handler):
     """Passes the records of the os_retries logger to the program's own handlers, except those on standard error.
 
-    On standard error the operator reads the same things in the words of this module.
+    On standard error the operator reads the lines of this module instead.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -184,19 +184,19 @@ class Elsewhere(logging.Handler):
 
     @classmethod
     def install(cls) -> None:
-        """Put it between the os_retries logger and the handlers of the root logger."""
+        """Put this handler between the os_retries logger and the handlers of the root logger."""
         log = logging.getLogger("os_retries")
         log.propagate = False
         log.addHandler(cls())
 
 
 class Complaints(logging.Handler):
-    """Reports the warnings of one of our loggers to the operator, because the program may log them nowhere."""
+    """Reports the warnings of one of our loggers to the operator, because the program may not log them anywhere."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it."""
+        """Report a record."""
         self._reporter.complain(record.getMessage())

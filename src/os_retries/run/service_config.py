@@ -53,7 +53,7 @@ class ServicesPolicy:
                     self._configured = ConfiguredPolicy(
                         conf, sleep=self._reporter.sleep, on_retry=self._reporter.on_retry
                     )
-                except Exception as error:  # it must not stop the service
+                except Exception as error:  # an invalid configuration of os-retries must not stop the service
                     self._unusable = True
                     log.error("[timeouts] cannot be used; the numbers of the environment apply: %s", error)  # noqa: TRY400
         return self._configured

@@ -1,4 +1,4 @@
-"""The summary of a whole run, made of its events one by one: a run may have met a hundred thousand."""
+"""The summary of a whole run.  It takes the events one by one, because a run may have a hundred thousand of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUTCOMES = {"found": "found", "late duplicate": "LATE DUPLICATE"}
 
 
 def summary(events: Iterable[Event]) -> str:
-    """Sum up events; empty if there are none."""
+    """Return the summary of some events; empty if there are none."""
     result = Summary()
     for event in events:
         result.add(event)
@@ -29,7 +29,7 @@ def summary(events: Iterable[Event]) -> str:
 
 
 class Summary:
-    """What a whole run has met.  It keeps numbers, and the events' words only as far as they are told."""
+    """The counts of a whole run.  Of the events' texts it keeps only those that the summary shows."""
 
     def __init__(self) -> None:
         self._kinds = collections.Counter[tuple[str, Any]]()
@@ -39,9 +39,9 @@ class Summary:
         self._others = set[int]()  # hashes, because a path may be long
 
     def add(self, event: Event) -> None:
-        """Take in one event."""
+        """Count one event."""
         self._kinds[event["event"], event.get("outcome")] += 1
-        # A paced retry has been counted already, and an operation may find hundreds of resources.
+        # A paced retry was counted as a retry already.  An operation may find hundreds of resources.
         if event["event"] == "paced" or event.get("outcome") == "found earlier":
             return
         if event["event"] == "retry":
@@ -56,7 +56,7 @@ class Summary:
             self._others.add(hash(key))
 
     def text(self) -> str:
-        """Return the summary in one block; empty if the run has met nothing."""
+        """Return the summary; empty if there were no events."""
         if not self._kinds:
             return ""
         lines = ["os-retries: " + ", ".join(self._numbers())]
@@ -69,7 +69,7 @@ class Summary:
         return "\n".join(lines)
 
     def _numbers(self) -> Iterator[str]:
-        """Count what there was of everything."""
+        """Yield the counts of the first line, such as "2 requests repeated"."""
         retries = self._kinds["retry", None]
         if retries:
             number = _count(retries, "retry", "retries")
@@ -77,10 +77,10 @@ class Summary:
         for kind, one, many, then in (
             (("paced", None), "retry", "retries", " held back until the service could take them"),
             (("look_up", "found"), "create", "", " looked up and found"),
-            (("look_up", "found earlier"), "create", "", " of an earlier run found"),
+            (("look_up", "found earlier"), "create", "", " found from an earlier run"),
             (("not_covered", None), "write", "", " not covered by the operation"),
             (("look_up", "late duplicate"), "late duplicate", "", ""),
-            (("answered", None), "request", "", " answered with an error after that"),
+            (("answered", None), "request", "", " answered with an error after retries"),
             (("give_up", None), "request", "", " given up"),
         ):
             if self._kinds[kind]:
@@ -88,7 +88,7 @@ class Summary:
 
 
 class _Request:
-    """What requests of one verb and path have met."""
+    """The counts of the requests with one verb and path."""
 
     def __init__(self) -> None:
         self._answers = collections.Counter[str]()
@@ -133,7 +133,7 @@ class _Request:
 
 
 class _Few:
-    """The first of many, and how many more there were."""
+    """The first few of many texts, and the number of the others."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -151,7 +151,7 @@ class _Few:
 
 
 def _counts(event: Event) -> bool:
-    """Return whether the event stands for a failed attempt: a look-up's often comes beside a retry's."""
+    """Return whether the event stands for a failed attempt; the event of a look-up often comes with that of a retry."""
     if event["event"] in ("answered", "not_covered"):
         return False
     return event["event"] != "look_up" or (event["outcome"] == "found" and not event["detail"])

@@ -1,16 +1,17 @@
 """Make swiftclient's own loop ask the policy, because its requests do not go through a session.
 
-``Connection._retry`` is a loop of attempts.  It renews tokens and seeks back in bodies, so it stays.  Four parts of it
-are replaced:
+``Connection._retry`` is a loop of attempts.  It renews tokens and rewinds bodies, so it stays.  Four parts of it are
+replaced:
 
-- the function that it calls for each attempt, and ``get_auth``: they remember the error by which the attempt ends
-- its ``sleep``: it hands that error to a ``FailedCall``, as the loop of every other call does.  It waits as long as the
-  policy, the service's Retry-After and the pacer say, and returns; or there is no further attempt, and it raises the
-  error, which ends the loop
-- what each attempt raises: an answer that was cut off becomes an error that the loop repeats, and the 404 of a DELETE
-  whose first attempt may have been processed is its success
-- ``_retry`` itself: it keeps a ``_Loop`` in a context variable, in which the others find what the loop is about, and
-  gives the call up where the loop ends by itself
+- The function that the loop calls for each attempt, and ``get_auth``: the replacements remember the error of the
+  attempt.
+- The ``sleep`` of the loop: the replacement passes that error to a ``FailedCall``, as the loop of every other call
+  does.  Then it waits as long as the policy, the Retry-After and the pacer say, and returns.  If there is no further
+  attempt, it raises the error instead, which ends the loop.
+- The exception of each attempt: an answer that was cut off becomes an error that the loop repeats.  The 404 of a DELETE
+  becomes a success if an earlier attempt may have been processed.
+- ``_retry`` itself: the replacement keeps a ``_Loop`` in a context variable, where the other parts find the state of
+  the call.  If the loop ends by its own rules, it gives the call up.
 """
 
 from __future__ import annotations
@@ -40,27 +41,27 @@ if TYPE_CHECKING:
     from os_retries.run.report import Reporter
 
 _SERVICE = "object-store"
-_RATE_LIMIT = 498  # swift's own, beside 429
+_RATE_LIMIT = 498  # swift's own status for a rate limit, in addition to 429
 
 
 class _Loop:
-    """One call of ``_retry``, as a target of the core: what it is about, and how its attempts fail."""
+    """One call of ``_retry``, as a target of the core: its name, its policy, and the errors of its attempts."""
 
     def __init__(self, connection: Any, name: str, reporter: Reporter, *, rewindable: bool) -> None:
         self.connection = connection
-        self.error: Exception | None = None  # of the attempt that has ended
-        self.token_error: Exception | None = None  # the same, if it comes from a token's request
+        self.error: Exception | None = None  # the error of the attempt that has ended
+        self.token_error: Exception | None = None  # the same error, if it comes from a token request
         self.stand_in: Exception | None = None  # what the loop sees instead, if it would not repeat that error
         self.begun = count.given_up
         self.over = False  # whether swiftclient has left its loop
         self.ended = False  # whether the call has been given up, or has failed for good
         self._name = name
-        # A body that cannot be read twice is a stream without a start.
+        # For a body that cannot be read twice, the stream has no position to rewind to.
         streams = () if rewindable else (Stream(None),)
         self.failed = FailedCall(Scope(), self, streams, None, dice=reporter.dice)
 
     def name(self) -> str:
-        """Return the function that the loop calls, and the container and the object."""
+        """Return the name of the function that the loop calls, with the container and the object."""
         return self._name
 
     def service(self) -> str:
@@ -68,7 +69,7 @@ class _Loop:
         return _SERVICE
 
     def endpoint(self, outcome: object) -> str:  # noqa: ARG002
-        """Return the endpoint whose retries form one queue; it has the name that an attached session gives it."""
+        """Return the endpoint, under the same name as on an attached session, so that they share one queue."""
         url = getattr(self.connection, "url", None)
         service, url = (_SERVICE, url) if url else ("identity", getattr(self.connection, "authurl", None))
         return f"{urlsplit(url).netloc.rpartition('@')[2]} {service}" if isinstance(url, str) else service
@@ -78,7 +79,7 @@ class _Loop:
         return policy_for(_SERVICE)
 
     def read(self, error: Exception, policy: Policy, handled: BaseException | None) -> Failure:  # noqa: ARG002
-        """Class a failure of the loop's request, or of the request for its token, without which it was not sent."""
+        """Classify the failure.  If the token request has failed, the loop's own request was not sent."""
         failure = _read_error(error)
         if error is not self.token_error or failure.kind is Kind.PERMANENT:
             return failure
@@ -90,13 +91,13 @@ class _Loop:
             error.os_retries = evidence  # type: ignore[attr-defined]
 
     def repeated_by_client(self, status: int) -> bool:
-        """Return whether the loop has ended by swiftclient's own rules, and not by the number of attempts."""
+        """Return whether the loop has ended by swiftclient's own rules, and not because no attempts were left."""
         return not _repeated_by_swift(status) or (
             self.over and len(self.failed.attempts) < self.policy().retries_number
         )
 
     def has_removed(self, error: Exception) -> bool:
-        """Return whether a DELETE has taken effect: swift itself answers 404 after an attempt that may have."""
+        """Return whether a DELETE has taken effect: an earlier attempt may have, and swift itself now answers 404."""
         return (
             self._name.startswith(("delete_object ", "delete_container "))
             and get(error, "http_status") == 404
@@ -109,7 +110,7 @@ class _Loop:
         return contextlib.nullcontext()
 
     def wait_or_raise(self, error: Exception) -> None:
-        """Wait before the next attempt; raise the error of the last one if there is none."""
+        """Wait before the next attempt; raise the error of the last attempt if there is no next one."""
         retry = self.failed.after(error, self.begun)
         if retry is None:
             self.ended = True
@@ -125,17 +126,17 @@ _loop: ContextVar[_Loop | None] = ContextVar("os_retries.run.swift", default=Non
 
 
 def configure(connection: Any) -> None:
-    """Set the numbers of the policy on a new Connection, in the place of those that its caller asked for."""
+    """Set the numbers of the policy on a new Connection, instead of the numbers that its caller asked for."""
     policy = policy_for(_SERVICE)
     connection.retries = policy.retries_number
-    if 429 in policy.retry_codes:  # if not, its caller's choice stands, which goes for 498, too
+    if 429 in policy.retry_codes:  # otherwise the caller's choice stays, which applies to 498 too
         connection.retry_on_ratelimit = True
     if connection.timeout is None:
         connection.timeout = policy.attempt_timeout
 
 
 def obey(module: Any, reporter: Reporter) -> None:
-    """Replace the parts of ``swiftclient.client`` that this module is about."""
+    """Replace the parts of ``swiftclient.client`` that the module's docstring lists."""
     connection = module.Connection
     connection._retry = _observed(connection._retry, module.RequestException, reporter)  # noqa: SLF001
     connection.get_auth = _noted(connection.get_auth, for_token=True)
@@ -143,7 +144,7 @@ def obey(module: Any, reporter: Reporter) -> None:
 
 
 def _noted(function: Callable[..., Any], *, for_token: bool = False) -> Callable[..., Any]:
-    """Remember the error by which an attempt ends, because the loop does not pass it to its sleep."""
+    """Wrap the function of an attempt: remember its error, because the loop does not pass the error to its sleep."""
 
     @functools.wraps(function)
     def noted(*args: Any, **kwargs: Any) -> Any:
@@ -160,7 +161,7 @@ def _noted(function: Callable[..., Any], *, for_token: bool = False) -> Callable
 
 
 def _attempting(function: Callable[..., Any], repeated: Callable[[str], Exception]) -> Callable[..., Any]:
-    """Wrap the function of an attempt: a DELETE may have been done already, and an answer may have been cut off.
+    """Wrap the function of an attempt, for a DELETE that an earlier attempt has done and for answers that are cut off.
 
     :param repeated: makes an exception of a class that the loop repeats
     """
@@ -184,13 +185,13 @@ def _attempting(function: Callable[..., Any], repeated: Callable[[str], Exceptio
 def _observed(
     original: Callable[..., Any], repeated: Callable[[str], Exception], reporter: Reporter
 ) -> Callable[..., Any]:
-    """Wrap ``_retry``: keep a ``_Loop`` while it runs, and give the call up if the loop ends by itself."""
+    """Wrap ``_retry``: keep a ``_Loop`` while it runs, and give the call up if the loop ends by its own rules."""
 
     @functools.wraps(original)
     def _retry(self: Any, reset_func: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
         what = "/".join(each for each in args[:2] if isinstance(each, str))
-        # put_object passes this function for a body that cannot be read twice.  It fails after the wait, and the error
-        # of the attempt is lost.
+        # For a body that cannot be read twice, put_object passes a reset_func that fails after the wait, so that the
+        # error of the attempt would be lost.
         rewindable = getattr(reset_func, "__name__", "") != "_default_reset"
         loop = _Loop(self, f"{func.__name__} {what}".strip(), reporter, rewindable=rewindable)
         token = _loop.set(loop)
@@ -217,21 +218,21 @@ def _observed(
 
 
 def _wait(seconds: float) -> None:
-    """Take the place of the loop's sleep."""
+    """Replace the loop's sleep."""
     loop = _loop.get()
-    if loop is None or loop.error is None:  # not the sleep after an attempt
+    if loop is None or loop.error is None:  # this is not the sleep after an attempt
         time.sleep(seconds)
         return
     error, loop.error = loop.error, None
     if _read_error(error).status == 401 and deadline_in(error) is None:
-        loop.connection.attempts -= 1  # the same request with a new token, which is no retry
+        loop.connection.attempts -= 1  # the same request with a new token is not a retry
         time.sleep(seconds)
         return
     loop.wait_or_raise(error)
 
 
 def _read_error(error: Exception) -> Failure:
-    """Class a failure.  All requests of swift are idempotent, so it does not matter how a connection broke."""
+    """Classify a failure.  All requests of swift are idempotent, so it does not matter how a connection broke."""
     failure = read_failure(error)
     if failure.status is not None:
         return dataclasses.replace(failure, kind=_kind_of(failure.status))
@@ -247,7 +248,8 @@ def _read_error(error: Exception) -> Failure:
 def _is_cut_off(error: BaseException) -> bool:
     """Return whether the answer ended too early.
 
-    swiftclient reads it with urllib3, whose errors its loop does not repeat.  Those of requests are OSErrors.
+    swiftclient reads the answer with urllib3, whose errors its loop does not repeat.  The errors of requests are
+    OSErrors.
     """
     if isinstance(error, OSError):
         return False
@@ -255,10 +257,10 @@ def _is_cut_off(error: BaseException) -> bool:
 
 
 def _kind_of(status: int) -> Kind:
-    """Class a status: by the policy if it is one of the specification's, by swiftclient's own rule if it is not.
+    """Classify a status: by the policy if it is one of the specification's statuses, else by swiftclient's own rule.
 
-    A policy that names the specification's statuses says nothing of 498, 499, 501, 505 and 507, which swiftclient has
-    always repeated.
+    A policy with the specification's statuses says nothing about 498, 499, 501, 505 and 507, which swiftclient repeats
+    by itself.
     """
     if status not in RETRY_CODES and _repeated_by_swift(status):
         return Kind.REFUSED if status == _RATE_LIMIT else Kind.MAYBE_PROCESSED

@@ -1,4 +1,4 @@
-"""What all programs below one ``os-retries run`` have met, as metrics: for the textfile collector, and for OTLP."""
+"""The metrics of all programs below one ``os-retries run``, for the textfile collector of Prometheus and for OTLP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIMEOUT = 10.0  # seconds for the receiver of OTLP
 _DEFAULT_ENDPOINT = "http://localhost:4318"
 _CUMULATIVE = 2  # AGGREGATION_TEMPORALITY_CUMULATIVE
 
-#: The gauges of a run, beside the counters of ``observe``.
+#: The gauges of a run, in addition to the counters of ``observe``.
 GAUGES = {
     "run_exit_status": ("Exit status of the command; 128 and the number of the signal that ended it.", "1"),
     "run_seconds": ("Seconds that the command took.", "s"),
@@ -41,16 +41,16 @@ class Totals:
         self._gauges: dict[str, float] = {}
 
     def add(self, count: Mapping[str, Any]) -> None:
-        """Take in one line of a journal, if it is about a metric that there is."""
+        """Add one line of a journal to the sums; ignore it if it names an unknown metric."""
         metric = METRICS.get(count["name"])
         labels = tuple(count["labels"])
         if metric is not None and metric.counts and len(labels) == len(metric.labels):
             self._sums[count["name"], labels] += count["by"]
 
     def end(self, status: int) -> None:
-        """Note that the command has ended.
+        """Record that the command has ended.
 
-        :param status: its exit status; minus the number of the signal that ended it
+        :param status: the exit status of the command; minus the number of the signal that ended it
         """
         now = time.time()
         self._gauges = {
@@ -60,7 +60,7 @@ class Totals:
         }
 
     def text(self) -> str:
-        """Return everything in the text format of Prometheus."""
+        """Return all metrics in the text format of Prometheus."""
         return "".join(line + "\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -75,7 +75,7 @@ class Totals:
             yield _sample(f"{PREFIX}_{name}", {"command": self._command}, value)
 
     def otlp(self) -> dict[str, Any]:
-        """Return everything as the request of OTLP in JSON."""
+        """Return all metrics as the JSON of an OTLP request."""
         service = os.environ.get("OTEL_SERVICE_NAME", "os-retries")
         resource = {"service.name": service, "process.executable.name": self._command}
         scope = {"scope": {"name": PREFIX}, "metrics": list(self._otlp_metrics())}
@@ -105,7 +105,7 @@ class Totals:
 
 
 def write(path: str, text: str) -> None:
-    """Write a file in one step: a collector that reads it meanwhile finds the old one or the new one, and no half.
+    """Replace a file in one step, so that a collector never reads an incomplete file.
 
     :raises OSError: if it cannot be written
     """
@@ -121,24 +121,24 @@ def write(path: str, text: str) -> None:
 
 
 class Receiver(NamedTuple):
-    """A receiver of OTLP: the URL for metrics, and the headers that it wants."""
+    """A receiver of OTLP: the URL for metrics, and the headers to send."""
 
     url: str
     headers: dict[str, str]
 
 
 def receiver(endpoint: str, environ: Mapping[str, str]) -> Receiver:
-    """Return where to send metrics, as the variables of OpenTelemetry say.
+    """Return the receiver that an address or the environment variables of OpenTelemetry name.
 
-    :param endpoint: the address of the receiver, without a path; empty for that of the environment
-    :raises ValueError: for an address that is not one of HTTP
+    :param endpoint: the address of the receiver, without a path; empty for the address in the environment
+    :raises ValueError: if the address does not begin with http:// or https://
     """
     base = endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _DEFAULT_ENDPOINT
     url = f"{base.rstrip('/')}/v1/metrics"
     if not endpoint:
         url = environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") or url
     if not url.startswith(("http://", "https://")):
-        raise ValueError("the address of a receiver of OTLP over HTTP begins with http:// or https://")
+        raise ValueError("the address of a receiver of OTLP over HTTP must begin with http:// or https://")
     pairs = (each.partition("=") for each in environ.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(",") if "=" in each)
     return Receiver(url, {name.strip(): value.strip() for name, _, value in pairs})
 

@@ -1,17 +1,17 @@
 """Executed at the start of every Python below `os-retries run`: attaches the clients that the program imports later.
 
 Python imports a module named sitecustomize at its start.  `run` puts the folder of this file first on PYTHONPATH, so
-this is the one.  It does three things:
+Python imports this file.  It does three things:
 
-1. It puts a finder first on sys.meta_path.  For the modules in _HOOKED the finder asks the other finders, and replaces
-   exec_module of the loader that they return.  When the module has been executed, os_retries.run.child prepares it.
-   All other modules are found as usual.
+1. It puts a finder first on sys.meta_path.  For a module in _HOOKED, the finder asks the other finders for the module's
+   loader, and replaces the loader's exec_module.  As soon as the module has been executed, os_retries.run.child
+   prepares it.  All other modules are found as usual.
 2. For os_retries itself the finder returns the package that this file belongs to, because the environment of the
    program need not have it.
-3. It takes itself off sys.path and imports the sitecustomize that it has hidden, if there is one.
+3. It removes its folder from sys.path and imports the sitecustomize that it has hidden, if there is one.
 
-It must run on any Python: it parses on 3.6, and below 3.11 it only reports its version to `run`.  It imports nothing
-that the interpreter has not imported already, so that a program without clients loses no time.
+This file must run on old Pythons: it parses on 3.6, and below 3.11 it only reports the version of Python to `run`.  It
+imports only modules that the interpreter has imported already, so that a program without clients loses no time.
 """
 
 import os
@@ -36,7 +36,8 @@ _HOOKED = frozenset(
         "neutronclient.v2_0.client",
     )
 )
-# The module after which os_retries.rehearse.inside puts faults below all of them, if `os-retries rehearse` wants any.
+# When this module has been executed, os_retries.rehearse.inside injects faults below it, if `os-retries rehearse` asks
+# for them.
 _FAULTY = "requests.sessions"
 if "OSRETRIES_FAULTS" in os.environ:
     _HOOKED |= frozenset((_FAULTY,))
@@ -45,7 +46,7 @@ if "OSRETRIES_FAULTS" in os.environ:
 def _report(word: str) -> None:
     """Append a word to the journal of `run`, unless `run` has ended and its journal is gone.
 
-    os_retries.run.journal does the same and says why so carefully; it must not be imported here.
+    os_retries.run.journal does the same and explains each check; it must not be imported here.
     """
     try:
         flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -105,7 +106,7 @@ def _tell_when_executed(loader: "Any") -> None:
 
 
 def _loaded(module: "Any") -> None:
-    """Prepare a client's module.  A program must never fail because of that."""
+    """Prepare a client's module.  An error here must never stop the program."""
     try:
         if module.__name__ == _FAULTY:
             from os_retries.rehearse import inside
@@ -132,19 +133,19 @@ def _loaded(module: "Any") -> None:
 
 def _start() -> None:
     if os.environ.get("OSRETRIES_POLICY") is None:
-        return  # `run` has not started this program
+        return  # this program was not started by `run`
     if sys.version_info < (3, 11):
         _report("old")
         return
     _report("in")
     sys.meta_path.insert(0, _Finder)
     for name in _HOOKED:
-        if name in sys.modules:  # a .pth file was first
+        if name in sys.modules:  # a .pth file has imported it already
             _loaded(sys.modules[name])
 
 
 def _make_way() -> None:
-    """Execute the sitecustomize that this one hides, of the distribution or the user, as if this one were not there."""
+    """Execute the sitecustomize that this one hides, which belongs to the distribution or the user."""
     sys.path[:] = [entry for entry in sys.path if entry != _HERE]
     ours = sys.modules.pop(__name__)
     try:
@@ -153,7 +154,7 @@ def _make_way() -> None:
         if error.name != "sitecustomize":
             raise
     finally:
-        sys.modules.setdefault("sitecustomize", ours)  # the import that is under way looks for it
+        sys.modules.setdefault("sitecustomize", ours)  # the import that is in progress looks for it
 
 
 if __name__ == "sitecustomize":
