@@ -81,6 +81,13 @@ def test_a_create_is_looked_up_before_it_is_sent_and_sent_if_nothing_is_there(
     assert marker.startswith(f"{KEY}-{prefix('nightly')}")
 
 
+def test_with_a_single_writer_the_look_before_the_create_is_the_only_one(service: Service) -> None:
+    """There is no other run that could make a second one at the same time."""
+    with operation("nightly"):
+        create(attached(service, single_writer=True))
+    assert [each.method for each in service.seen] == ["GET", "POST"]
+
+
 def test_what_an_earlier_run_has_made_is_the_answer(service: Service, session: Session) -> None:
     with operation("nightly"):
         first = create(session)
@@ -275,6 +282,19 @@ def test_a_description_that_a_killed_run_has_left_is_found_and_given_back(
     assert (shown["id"], shown["description"]) == ("id0", "mine")
     assert marker in service.things["id0"]["tags"]
     assert len(service.things) == 1
+
+
+def test_what_another_run_has_ended_beside_what_a_killed_run_has_left_is_not_overlooked(
+    service: Service, session: Session
+) -> None:
+    """One has the marker as a tag, the other one still in its description: the error names both, and nothing is sent."""
+    with operation("nightly"):
+        (marker,) = port(session, "networks", "network").json()["network"]["tags"]
+    service.things["id9"] = service.things["id0"] | {"id": "id9", "description": marker, "tags": []}
+    service.seen.clear()
+    with operation("nightly"), pytest.raises(OperationError, match=r"2 exist, but 1 .*id9, id0"):
+        port(attached(service), "networks", "network")
+    assert not service.sent("POST")
 
 
 def test_a_description_is_kept_as_the_place_of_the_marker_if_there_can_be_no_tag(

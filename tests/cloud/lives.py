@@ -1,13 +1,14 @@
 """A program that provisions one of everything in an operation, and dies again and again until it gets through.
 
-Each life is a child process that is killed with SIGKILL at a write: right after the service has processed it, so that
-nobody reads its answer, or right before it is sent.  The parent imports the clients once.
+Each life is a child process that is killed with SIGKILL at a write, or with --any at a request of any verb: right after
+the service has processed it, so that nobody reads its answer, or right before it is sent.  The parent imports the clients
+once.
 
 With --faults, answers are lost and requests are refused as well.  A life that ends with an error is followed by another
 one, as a life that was killed.
 
-Usage: lives.py KEY NAME [--die-at N ...] [--before] [--faults SEED]
-It prints one JSON object: how many lives there were, and the ids that the last one has seen.
+Usage: lives.py KEY NAME [--die-at N ...] [--any] [--before] [--faults SEED]
+It prints one JSON object: how many lives there were, the ids that the last one has seen, and the verbs of its requests.
 """
 
 from __future__ import annotations
@@ -97,24 +98,30 @@ _NOT_COUNTED = ("/auth/tokens", "/file")
 
 
 class Death:
-    """Kills this process at a write.
+    """Kills this process at a request.
 
-    :param at: the number of the write in this life, from 1; None: never
-    :param before: whether the write is not sent
+    :param at: the number of the request in this life, from 1; None: never
+    :param before: whether the request is not sent
+    :param every: whether all requests are counted; if not, the writes that make something
     """
 
-    def __init__(self, at: int | None, *, before: bool) -> None:
-        self.at, self.before, self.writes = at, before, 0
+    def __init__(self, at: int | None, *, before: bool, every: bool) -> None:
+        self.at, self.before, self.every = at, before, every
+        self.sent: list[str] = []
         self._send = requests.adapters.HTTPAdapter.send
 
     def install(self) -> None:
         requests.adapters.HTTPAdapter.send = self._counted(self._send)  # type: ignore[method-assign]
 
+    def _counts(self, request: Any) -> bool:
+        return self.every or (request.method in ("POST", "PUT") and not request.url.endswith(_NOT_COUNTED))
+
     def _counted(self, send: Callable[..., Any]) -> Callable[..., Any]:
         def counted(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            is_write = request.method in ("POST", "PUT") and not request.url.endswith(_NOT_COUNTED)
-            self.writes += is_write
-            now = is_write and self.writes == self.at
+            now = False
+            if self._counts(request):
+                self.sent.append(request.method)
+                now = len(self.sent) == self.at
             if now and self.before:
                 os.kill(os.getpid(), signal.SIGKILL)
             response = send(adapter, request, *args, **kwargs)
@@ -137,10 +144,10 @@ def live(key: str, name: str, death: Death, seed: int | None) -> dict[str, Any]:
     os_retries.attach(session, os_retries.RetryPolicy(retry_after=0.2, retries_number=3, **numbers))
     with os_retries.operation(key, strict=True) as operation:
         made = provision(Clients(session), name)
-    return {"made": made, "found": operation.found, "writes": death.writes}
+    return {"made": made, "found": operation.found, "sent": death.sent}
 
 
-def one_life(key: str, name: str, at: int | None, *, before: bool, seed: int | None = None) -> dict[str, Any] | None:
+def one_life(key: str, name: str, death: Death, seed: int | None = None) -> dict[str, Any] | None:
     """Run the program once in a child process; return None if it was killed, or has failed because of faults."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -148,7 +155,7 @@ def one_life(key: str, name: str, at: int | None, *, before: bool, seed: int | N
         code = 1
         try:
             os.close(reader)
-            result = live(key, name, Death(at, before=before), seed)
+            result = live(key, name, death, seed)
             os.write(writer, json.dumps(result).encode())
             code = 0
         except BaseException:
@@ -175,10 +182,11 @@ def main() -> None:
     parser.add_argument("key")
     parser.add_argument("name")
     parser.add_argument(
-        "--die-at", type=int, nargs="*", help="the writes, one for each life (default: 1 2 3 1 2 3 ...)"
+        "--die-at", type=int, nargs="*", help="the requests, one for each life (default: 1 2 3 1 2 3 ...)"
     )
     parser.add_argument("--faults", type=int, metavar="SEED", help="lose answers and refuse requests too")
-    parser.add_argument("--before", action="store_true", help="die before the write is sent")
+    parser.add_argument("--any", action="store_true", help="count all requests, and not the writes alone")
+    parser.add_argument("--before", action="store_true", help="die before the request is sent")
     arguments = parser.parse_args()
     began = time.monotonic()
     deaths: Iterator[int | None] = (
@@ -187,7 +195,8 @@ def main() -> None:
         else itertools.chain(arguments.die_at, itertools.repeat(None))
     )
     for number, at in enumerate(deaths, 1):
-        result = one_life(arguments.key, arguments.name, at, before=arguments.before, seed=arguments.faults)
+        death = Death(at, before=arguments.before, every=arguments.any)
+        result = one_life(arguments.key, arguments.name, death, arguments.faults)
         if result is not None:
             print(json.dumps(result | {"lives": number, "seconds": time.monotonic() - began}))  # noqa: T201
             return

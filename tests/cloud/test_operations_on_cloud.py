@@ -150,31 +150,46 @@ def test_a_program_that_is_killed_after_each_of_its_creates_makes_exactly_one_of
     exactly_one_of_everything(clean, name, result["made"])
 
 
-@pytest.mark.full
-def test_a_program_that_is_killed_at_any_write_and_run_again_makes_exactly_one_of_everything(clean: Clients) -> None:
-    """Each write of a first run, before it and after it, each time with a new key."""
+def killed_at(clean: Clients, number: int, *options: str) -> None:
     key, name = fresh()
-    writes = lives(key, name, "--die-at")["writes"]
-    exactly_one_of_everything(clean, name, lives(key, name, "--die-at")["made"])
-    for number in range(1, writes + 1):
-        for options in ([], ["--before"]):
-            key, name = fresh()
-            result = lives(key, name, "--die-at", str(number), *options)
-            assert result["lives"] == 2, (number, options)
-            exactly_one_of_everything(clean, name, result["made"])
+    result = lives(key, name, "--any", "--die-at", str(number), *options)
+    assert result["lives"] == 2, (number, options)
+    exactly_one_of_everything(clean, name, result["made"])
+
+
+def test_a_program_that_is_killed_at_a_request_of_any_verb_makes_exactly_one_of_everything(
+    clean: Clients, request: pytest.FixtureRequest
+) -> None:
+    """Two requests of about ninety; with --full each of them."""
+    for number in random.Random(request.config.option.seed).sample(range(1, 80), 2):
+        killed_at(clean, number)
 
 
 @pytest.mark.full
-def test_a_program_that_is_killed_at_random_writes_makes_exactly_one_of_everything(
+def test_a_program_that_is_killed_at_each_request_in_turn_makes_exactly_one_of_everything(clean: Clients) -> None:
+    """Before it is sent, and after it was processed, each time with a new key; tokens, GETs and DELETEs included."""
+    key, name = fresh()
+    requests = len(lives(key, name, "--any", "--die-at")["sent"])
+    exactly_one_of_everything(clean, name, lives(key, name, "--die-at")["made"])
+    for number in range(1, requests + 1):
+        killed_at(clean, number)
+        killed_at(clean, number, "--before")
+
+
+@pytest.mark.full
+def test_a_program_that_is_killed_at_random_requests_makes_exactly_one_of_everything(
     clean: Clients, request: pytest.FixtureRequest
 ) -> None:
     """Answers are lost and requests are refused too."""
     dice = random.Random(request.config.option.seed)
     for _ in range(20):
         key, name = fresh()
-        deaths = [str(dice.randint(1, 20)) for _ in range(dice.randint(3, 15))]
-        faults = "--faults", str(dice.randint(1, 10**6))
-        result = lives(key, name, "--die-at", *deaths, *(["--before"] if dice.random() < 0.3 else []), *faults)
+        options = ["--faults", str(dice.randint(1, 10**6)), *(["--before"] if dice.random() < 0.3 else [])]
+        longest = 20
+        if dice.random() < 0.5:
+            options, longest = [*options, "--any"], 90
+        deaths = [str(dice.randint(1, longest)) for _ in range(dice.randint(3, 15))]
+        result = lives(key, name, "--die-at", *deaths, *options)
         exactly_one_of_everything(clean, name, result["made"])
 
 

@@ -139,6 +139,8 @@ class RepeatedCreation(Creation):
 
     def _of_another_run(self, response: Any) -> Any:
         """Return the response with the resource of another run that stays instead of ours; None if ours stays."""
+        if self._policy.single_writer:  # there is no other run
+            return None
         made = self.create.made(response.json()) if response.content and can_be_two(self.create) else []
         if len(made) != 1 or "id" not in made[0]:
             return None

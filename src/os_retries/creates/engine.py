@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from os_retries.creates.durable import by_tag
-from os_retries.creates.look_up import Finding, find_out, look
+from os_retries.creates.look_up import Finding, find_out, look, name_of
 
 if TYPE_CHECKING:
     from os_retries.creates.create import Create
@@ -47,16 +47,24 @@ class Keeper:
     def before_first(self, **limits: Unpack[Limits]) -> tuple[Finding, Create]:
         """Look up what an earlier run of an operation may have made.  A look-up that fails is repeated.
 
-        A marker becomes a tag before it leaves the description.  So the description is looked up first.
+        A marker becomes a tag before it leaves the description.  So the description is looked up first.  What is found
+        there was left by a run that was killed.  Another run at the same time may have made a second one, and ended, so
+        the tags are looked up in any case.
 
         :returns: the finding, and the create as it was looked up
         """
+        finding, _ = find_out(self.create, self.tools, settle=0.0, **limits)
         tagged = by_tag(self.create)
-        for create in (self.create,) if tagged is None else (self.create, tagged):
-            finding, _ = find_out(create, self.tools, settle=0.0, **limits)
-            if not finding.absent:
-                return finding, create
-        return Finding(), self.create
+        if tagged is None or finding.problem:
+            return finding, self.create
+        further, _ = find_out(tagged, self.tools, settle=0.0, **limits)
+        if finding.absent:
+            return further, self.create if further.absent else tagged
+        others = tuple(hit for hit in further.hits if name_of(hit) not in finding.ids)
+        if others:
+            both = finding.hits + others
+            return Finding(both, f"{len(both)} exist, but {self.create.high} were asked for"), self.create
+        return (Finding(finding.hits, further.problem) if further.problem else finding), self.create
 
     def before_send(self, **limits: Unpack[Limits]) -> Finding | None:
         """Look up the create before a repeat.
