@@ -1,4 +1,4 @@
-"""What happened to a call: the records that the log, the hooks and ``exception.os_retries`` carry."""
+"""The public records of what happened to a call, which the log, the hooks and ``exception.os_retries`` carry."""
 
 from os_retries.core.evidence import Attempt, Evidence, GiveUp, LookedUp, Retry, Wait
 from os_retries.core.failure import Kind

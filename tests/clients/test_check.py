@@ -159,7 +159,7 @@ def test_what_happens_to_each_write_of_a_program_is_what_the_attached_session_de
         ("compute", "DELETE /servers/{id}"): ("repeated", 1),
     }
     assert {each["reason"] for each in program["writes"] if each["verdict"] == "handed over"} == {
-        "the private key is told only once",
+        "the private key is returned only once",
         "no recipe applies to it",
     }
 

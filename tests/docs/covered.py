@@ -28,7 +28,7 @@ def _label(recipe):
 
 
 def table():
-    lines = ["| service | a later run recognises it by | requests |", "|---|---|---|"]
+    lines = ["| service | a later run recognizes it by | requests |", "|---|---|---|"]
     words = {
         "marker": "its marker",
         "tag": "its marker, in the description and then in a tag",

@@ -18,7 +18,7 @@ RETRY_CODES = statuses.RETRY_CODES
 
 
 class Kind(enum.StrEnum):
-    """What a failure says about the request: whether the service may have processed it, and if a repeat can help."""
+    """What a failure says about the request: whether it may have been processed, and whether a repeat can help."""
 
     NOT_SENT = "not sent"
     REFUSED = "refused"

@@ -1,8 +1,7 @@
-"""The sinks that are told of events, and the hook by which a test removes the waits.
+"""The list of sinks, which receive the events, and the hook by which a test removes the waits.
 
-Whatever happens to a call that fails is reported here once, and every listener is a sink: those of
-``os_retries.observe``, the reports of ``os-retries run``, and ``os_retries.testing``.  A call that succeeds at once
-reports nothing.
+Each event of a call that fails is passed to every sink.  The sinks are those of ``os_retries.observe``, the reports of
+``os-retries run``, and ``os_retries.testing``.  A call that succeeds at once has no events.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ if TYPE_CHECKING:
 
 #: Called before each retry, instead of the sleep.  Only ``os_retries.testing`` sets it.
 instead_of_sleep: Callable[[Retry], None] | None = None
-#: The sinks, each once.  The tuple is replaced and never changed, so that it may be read without a lock.
+#: The sinks, without duplicates.  The tuple is replaced and never changed, so that it can be read without a lock.
 sinks: tuple[Sink, ...] = ()
 #: Returns the key of the operation that the calls of this context belong to; None outside of operations.
 operation_key: Callable[[], str | None] = lambda: None  # noqa: E731
 
 _lock = forks.Lock()
-_added: list[Sink] = []  # as often as they were added
+_added: list[Sink] = []  # the sinks, one entry for each ``add``
 _have_failed: set[int] = set()  # ids of sinks whose error has been logged
 
 
 def add(sink: Sink) -> None:
-    """Tell ``sink`` of each event from now on."""
+    """Pass each event to ``sink`` from now on."""
     with _lock:
         _added.append(sink)
         _list_them()
 
 
 def remove(sink: Sink) -> None:
-    """Undo one ``add``.  A sink that was added twice is told of each event once, until it has been removed twice."""
+    """Undo one ``add``.  A sink that was added twice gets each event once, until it has been removed twice."""
     with _lock:
         if sink in _added:
             _added.remove(sink)
@@ -55,7 +54,7 @@ def _list_them() -> None:
 
 
 def tell(name: str, of: Retry | Evidence | LookedUp, attempt: Attempt | LookedUp | int, /, **more: Any) -> None:
-    """Tell the sinks of an event.
+    """Pass an event to the sinks.
 
     :param name: the name of a class of ``os_retries.core.events``
     :param of: a record with the name and the service of the call
@@ -74,7 +73,7 @@ def tell(name: str, of: Retry | Evidence | LookedUp, attempt: Attempt | LookedUp
     for sink in sinks:
         try:
             sink(event)
-        except Exception as error:  # neither must a sink that is broken
+        except Exception as error:  # nor must an error in a sink
             if deadline_in(error) is not None:
                 raise
             _log_once(sink, "a sink raised an error, and its next ones are not logged; the call continues", error)

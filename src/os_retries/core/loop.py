@@ -51,7 +51,7 @@ def run_attempts(  # noqa: C901
     scope = _running_scope()
     outermost = scope.finished
     if outermost:
-        # It stays in the context, marked as finished, until the next call replaces it.
+        # The scope of a call that has ended stays in the context, marked as finished, until the next call replaces it.
         scope = Scope()
         _set_running_scope(scope)
     failed: FailedCall | None = None

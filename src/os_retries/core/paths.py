@@ -1,8 +1,8 @@
 """The template of a path: the path of a request without ids and names, for labels and for people.
 
-``/v2.1/servers/0f5e.../action`` becomes ``/v2.1/servers/{id}/action``.  A name may look like any other word, so only
-versions and the words of the OpenStack APIs are kept.  There is a limited number of them, and so of templates: a metric
-that has the template as a label cannot grow without limit.
+``/v2.1/servers/0f5e.../action`` becomes ``/v2.1/servers/{id}/action``.  A resource may have any word as its name, so
+only versions and the words of the OpenStack APIs are kept.  Their number is limited, and so is the number of templates.
+So a metric with the template as a label cannot grow without limit.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ _WORDS = frozenset(
 
 
 def template(path: str) -> str:
-    """Return the template of a path: each segment that is neither a word of an API nor a version is ``{id}``.
+    """Return the template of a path: each segment that is neither a word of an API nor a version becomes ``{id}``.
 
-    Segments that follow each other and are no words, such as the container and the object of swift, are one ``{id}``.
+    Consecutive segments of this kind, such as the container and the object of swift, become one ``{id}``.
     """
     segments: list[str] = []
     for segment in path.partition("?")[0].split("/"):

@@ -33,7 +33,7 @@ class Policy(Protocol):
 
     @property
     def pacing_url(self) -> str | None:
-        """The URL of the Redis through which several processes share that queue."""
+        """Who shares that queue: ``host``, the URL of a Redis, or None for this process alone."""
 
     @property
     def sleep(self) -> Callable[[float], object] | None:

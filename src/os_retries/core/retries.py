@@ -61,7 +61,7 @@ class FailedCall:
         #: The failure that led to the present wait: its error, the policy, and what was read from the error.
         self.waiting_with: tuple[Exception, Policy, Failure] | None = None
         self.last_retry: Retry | None = None
-        #: The wait that the sinks have been told of, and when it began.
+        #: The wait that was last reported to the sinks, and when it began.
         self.told_wait: tuple[Retry, float] | None = None
         self.place = Place()
 
@@ -151,7 +151,7 @@ class FailedCall:
         _call_hook(policy, retry)
 
     def _end_wait(self) -> None:
-        """Tell the sinks that the wait is over, if they have been told of one."""
+        """Tell the sinks that the wait is over, if a wait was reported to them."""
         if self.told_wait is not None:
             (retry, began), self.told_wait = self.told_wait, None
             passed = 0.0 if hooks.instead_of_sleep is not None else self.clock() - began

@@ -1,6 +1,6 @@
 """The HTTP statuses that the specification repeats.
 
-They have a module of their own, because the table of options imports nothing else of the core.
+They are in a separate module, because the table of options imports nothing else from the core.
 """
 
 from __future__ import annotations

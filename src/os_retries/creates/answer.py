@@ -53,9 +53,9 @@ def make_response(create: Create, hits: list[Item], look_up: Any, microversion: 
 
 
 def without_chosen(create: Create, response: Any) -> None:
-    """Take out of a response what os_retries has chosen: an earlier run has chosen another value, and nobody knows it.
+    """Remove the values that os_retries has chosen from a response: an earlier run chose others, which are not known.
 
-    nova leaves out the password too, if it has set none.
+    nova also leaves out the password if it has not set one.
     """
     told = [name for name in create.recipe.chosen if create.asked[0].get(name) is None]
     body = response.json() if told and response.content else None
@@ -111,7 +111,7 @@ def remove_markers(
 def _keep_as_tag(
     create: Create, item: Item, around: Around, *, who: str, sleep: Callable[[float], object] | None
 ) -> bool:
-    """Make the marker a tag, where a later run of the operation finds it; return whether that has succeeded."""
+    """Add the marker as a tag, where a later run of the operation finds it; return whether that has succeeded."""
     carrier = create.recipe.carrier
     marker = create.marker_of(item)
     if not isinstance(carrier, Description) or not carrier.tags or marker is None:
@@ -128,7 +128,7 @@ def _keep_as_tag(
 
 
 def _put(path: str, body: Any, around: Around, sleep: Callable[[float], object] | None) -> Any:
-    """Send a PUT, three times at most, for a description that is not restored is what people read."""
+    """Send a PUT, up to three times, because people would otherwise read a marker in the description."""
     how = {} if body is None else {"json": body}
     for _ in range(2):
         try:

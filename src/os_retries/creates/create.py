@@ -1,4 +1,4 @@
-"""One create as the engine sees it: what is sent instead of the caller's body, and how its resource is recognised."""
+"""One create as the engine sees it: what is sent instead of the caller's body, and how its resource is recognized."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Create:
         return next(held, None) or ""
 
     def marker_of(self, item: Item) -> str | None:
-        """Return the marker that a resource shows; None if it shows none of this create's."""
+        """Return the marker of this create that a resource shows; None if it shows none of them."""
         pairs = zip(self.sent, self.markers, strict=True)
         return next((marker for sent, marker in pairs if self.recipe.shows(item, sent, marker)), None)
 

@@ -115,7 +115,8 @@ class Creation:
             seconds = policy.own_wait(number)
             if current_scope().extra_waited + seconds > policy.retry_max_wait:
                 break
-            log.info("%s is not sent yet; what is there cannot be listed; again in %g s", self._label, seconds)
+            words = "%s is not sent yet, because the existing resources cannot be listed; the next try is in %g s"
+            log.info(words, self._label, seconds)
             if self._wait(seconds):
                 break
             self.create, self._without = self._without, None
@@ -157,7 +158,7 @@ class Creation:
         return False
 
     def note_unmarked(self) -> None:
-        """Note that the create has succeeded without its marker."""
+        """Record that the create has succeeded without its marker."""
 
     def unmark(self, kwargs: dict[str, Any]) -> bool:
         """Put the caller's own body back after the service has refused it; return whether the body was marked.
@@ -376,7 +377,7 @@ def _listed(failure: Failure, policy: RetryPolicy) -> bool:
 def settle_time(failure: Failure, policy: RetryPolicy) -> float:
     """Return how long, in seconds, a resource that is not found may still appear (docs/design/creates.md, T2).
 
-    After a 504 or a timeout the service may still be working on the request.  A 503 whose body is not recognised comes
+    After a 504 or a timeout the service may still be working on the request.  A 503 whose body is not recognized comes
     from a gateway, which most likely has not passed the request on, so one look-up is enough.
     """
     if failure.status == 503:

@@ -1,6 +1,7 @@
-"""What a later run of an operation can recognise: the recipes that an operation covers, and markers that stay.
+"""What a later run of an operation can recognize: the recipes that an operation covers, and markers that stay.
 
-A marker in a description is taken away when the create has succeeded.  In an operation it becomes a tag before that.
+A marker in a description is removed after the create has succeeded.  In an operation the marker becomes a tag first, so
+that a later run still finds it.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ if TYPE_CHECKING:
 
 
 def not_covered(recipe: Recipe) -> str:
-    """Return why a later run of an operation could not recognise a create of this recipe; empty if it could."""
+    """Return why a later run of an operation could not recognize a create of this recipe; empty if it could."""
     look = recipe.look
     if recipe.refused or look is None:
         return recipe.refused
     if look.proof is not None:
-        return "its secret is told only once"
+        return "its secret is returned only once"
     if look.baseline is not None:
-        return "what an earlier run has done cannot be told from what others have done"
+        return "what an earlier run did cannot be distinguished from what others did"
     if recipe.carrier is not None and recipe.carrier.taken_away is not None and not _has_tags(recipe):
-        return "its description is restored, and nothing else of it can keep a marker"
+        return "its description is restored, and no other field can keep a marker"
     return ""
 
 
 def how_covered(recipe: Recipe) -> str:
-    """Return how a later run recognises a create of this recipe; empty if it does not.
+    """Return how a later run recognizes a create of this recipe; empty if it does not.
 
-    :returns: ``marker``, ``tag`` (a marker in the description, and later in a tag), ``key`` (what the service admits
-        only once, or a state) or ``repeat`` (a second one does no more than the first)
+    :returns: ``marker``, ``tag`` (a marker in the description, and later in a tag), ``key`` (a key that the service
+        admits only once, or a state) or ``repeat`` (a second request has no further effect)
     """
     if recipe.harmless:
         return "repeat"
@@ -50,7 +51,7 @@ def _has_tags(recipe: Recipe) -> bool:
 
 
 def in_operation(recipe: Recipe) -> Recipe:
-    """Return the recipe as an operation uses it: what an earlier run has made is older than the request."""
+    """Return the recipe as an operation uses it: it accepts resources that are older than the request."""
     look, carrier = recipe.look, recipe.carrier
     if look is None or not_covered(recipe):
         return recipe
@@ -62,7 +63,7 @@ def in_operation(recipe: Recipe) -> Recipe:
 
 
 def _description(item: Item, markers: list[str]) -> str | None:
-    """Ask for the description; for all resources if the request is a bulk, because each has another description."""
+    """Return the description to filter by; None for a bulk request, because each of its resources has another one."""
     return str(item["description"]) if len(markers) == 1 else None
 
 
@@ -71,7 +72,7 @@ def _any_tag(_item: Item, markers: list[str]) -> str:
 
 
 def by_tag(create: Create) -> Create | None:
-    """Return the create as it is looked up when its marker has become a tag; None if its marker does not become one."""
+    """Return the create as it is looked up after its marker has become a tag; None if the marker never becomes one."""
     if not create.again or not _has_tags(create.recipe):
         return None
     look = replace(create.look, query={"tags-any": _any_tag})

@@ -1,6 +1,7 @@
 """A create in an operation: an earlier run of the program may have sent it already.
 
-So it is looked up before its first attempt.  What an earlier run has made is the answer.
+So the create is looked up before its first attempt.  If an earlier run has made the resource, that resource is the
+answer.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ class RepeatedCreation(Creation):
         super().__init__(create, around, policy, name)
         self.claim = claim
         self._done = False
-        # Without a marker, a second equal request of this run gets the service's own answer: that it exists already.
+        # Without a marker, a second equal request of this run gets the service's own answer, which is a conflict.
         self._looks_first = self._keeper.assumed = create.recipe.carrier is not None or claim.ordinal == 1
 
     def find_earlier(self) -> Any:
-        """Look up what an earlier run of the operation has made, before the first attempt.
+        """Look up the create before its first attempt, because an earlier run of the operation may have made it.
 
-        :returns: the response of the create if an earlier run has made it; None if it may be sent
-        :raises OperationError: if that is not known
+        :returns: the response of the create if an earlier run has made it; None if the create may be sent
+        :raises OperationError: if the look-up is unclear
         """
         if not self._looks_first:
             return None
@@ -61,7 +62,7 @@ class RepeatedCreation(Creation):
             finding, create = self._keeper.before_first(**self._limits())
             if finding.found:
                 hits = [dict(hit) for hit in create.in_order(finding.hits)]
-                if create is self.create:  # found by its description, which still has the marker
+                if create is self.create:  # it was found by its description, which still has the marker
                     self._remove_markers(hits)
                 return self._answer_earlier(finding, hits)
         except Exception as error:
@@ -90,9 +91,9 @@ class RepeatedCreation(Creation):
         return response
 
     def renew(self, failure: Failure, kwargs: dict[str, Any]) -> bool:
-        """Go on to the next marker if the present one is the id of a deleted image.
+        """Use the next marker if the present one is the id of a deleted image.
 
-        glance never gives the id of a deleted image to another one, and does not show the deleted image.
+        glance does not show a deleted image, and refuses its id for a new image.
 
         :returns: whether the create may be sent again, with the next marker
         """
@@ -117,13 +118,13 @@ class RepeatedCreation(Creation):
         return not self.claim.operation.strict and super().unmark(kwargs)
 
     def note_unmarked(self) -> None:
-        """Note that the create has succeeded without its marker."""
+        """Record that the create has succeeded without its marker."""
         self._done = True
         why = "the service has refused the marker"
         self.claim.operation.note_not_covered(self.around.service, self.name, why)
 
     def after_success(self, response: Any, policy: Callable[[], RetryPolicy]) -> Any:
-        """Note that the create has succeeded; if another run has made the resource too, one of them gives way."""
+        """Record that the create has succeeded; if another run has made the resource too, one of the two is removed."""
         self._done = True
         try:
             self._policy = policy()
@@ -156,7 +157,7 @@ class RepeatedCreation(Creation):
         if theirs is None:
             return None
         hits = [dict(theirs)]
-        if self.create.marker_of(theirs) is not None:  # its description still has the marker
+        if self.create.marker_of(theirs) is not None:  # the description of the resource still has the marker
             self._remove_markers(hits)
         return self._answer_earlier(Finding((theirs,)), hits)
 

@@ -45,11 +45,11 @@ class Keeper:
         return find_out(self.create, self.tools, settle=settle, **limits)
 
     def before_first(self, **limits: Unpack[Limits]) -> tuple[Finding, Create]:
-        """Look up what an earlier run of an operation may have made.  A look-up that fails is repeated.
+        """Look up the resource that an earlier run of an operation may have made.  A look-up that fails is repeated.
 
-        A marker becomes a tag before it leaves the description.  So the description is looked up first.  What is found
-        there was left by a run that was killed.  Another run at the same time may have made a second one, and ended, so
-        the tags are looked up in any case.
+        The marker becomes a tag before it is removed from the description.  So the description is looked up first.  A
+        resource that is found there was left by a run that was killed.  Another run may have made a second one at the
+        same time, so the tags are looked up in any case.
 
         :returns: the finding, and the create as it was looked up
         """
@@ -80,9 +80,9 @@ class Keeper:
         return None if finding.absent else finding
 
     def one_look(self) -> Finding | None:
-        """Look up the create once after a failure that is no lost answer, such as a conflict with its own success.
+        """Look up the create once after any other failure, such as a conflict that an earlier attempt may have caused.
 
-        :returns: None if nobody may have sent it, if nothing is there, or if the look-up fails
+        :returns: None if no attempt may have been processed, if nothing is there, or if the look-up fails
         """
         if not (self.ambiguous or self.assumed):
             return None

@@ -1,4 +1,4 @@
-"""Recipes: how one kind of create is recognised, marked and looked up.
+"""Recipes: how one kind of create is recognized, marked and looked up.
 
 This module holds plain values and small functions, and sends nothing.  The package ``recipes`` has the recipes of each
 service, and :mod:`os_retries.creates.engine` follows them.
@@ -69,9 +69,10 @@ class Look:
     blind: Blind | None = None
     #: A check for a listed resource that does not show which create made it.
     proof: Proof | Content | None = None
-    #: The field by which older resources are told from a new one, if nothing else does that.  If the answer is a single
-    #: resource, the field is the time of its last change, which tells an earlier change from this one.  The look-up is
-    #: made before the create is sent, too.  If that fails, the create is given up when its answer is lost.
+    #: The field that distinguishes older resources from a new one, if no other field does.  If the answer is a single
+    #: resource, it is the field with the time of its last change, which distinguishes an earlier change from this one.
+    #: The look-up is then made before the create is sent, too.  If that fails, the create is given up when its answer
+    #: is lost.
     baseline: str | None = None
 
 

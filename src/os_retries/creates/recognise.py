@@ -108,8 +108,8 @@ def _first(recipes: Ways, body: Any, around: Around) -> Create | None:
 def _first_in(place: _Place, recipes: Ways, body: Any, around: Around) -> Create | None:
     """Return the request as an operation prepares it; None if no recipe applies.
 
-    A recipe that depends on an extension comes last, because a run may use another one than an earlier run did: a
-    service that has the extension may not keep its fields, and a run learns that by its first create.
+    A recipe that depends on an extension comes last, because not all runs use it: a service that has the extension may
+    not keep its fields, and a run learns that only from its first create.
     """
     refused: Create | None = None
     for needs_extension in (False, True):
@@ -164,7 +164,7 @@ class _Place:
 
 
 def _informed(recipe: Recipe, base: str, around: Around) -> Recipe:
-    """Return the recipe, without its check for blindness if the endpoint is known to keep the extension's fields."""
+    """Return the recipe; without its ``blind`` check if the endpoint is known to keep the fields of the extension."""
     if recipe.extension is None or recipe.look is None or not around.keeps(base, recipe.extension):
         return recipe
     return replace(recipe, look=replace(recipe.look, blind=None))

@@ -68,7 +68,7 @@ def read_whole(response: Any, clock: Callable[[], float]) -> None:
     """Read the body of a response, and give up if it takes too long.
 
     The timeout of a request limits the time between two bytes.  A service that sends a byte now and then would hold the
-    caller for ever.
+    caller forever.
 
     :param clock: returns the seconds since an arbitrary instant
     :raises TimeoutError: if the body is not complete after ``LONGEST_BODY`` seconds
@@ -199,7 +199,7 @@ class Around:
         return _kept.get(self.session, {}).get(self._key(base, alias), False)
 
     def has_shown(self, base: str, alias: str, *, kept: bool) -> None:
-        """Remember whether a create that succeeded has kept the fields of an extension.
+        """Remember whether the service has kept the fields of an extension in a create that succeeded.
 
         An extension that is advertised but has no effect counts as absent (docs/design/creates.md, T3).
         """

@@ -1,8 +1,9 @@
 """Two runs of one operation at the same time: both may have made the resource, and one of them must give way.
 
-After its create has succeeded, each run looks once more.  Of two resources the one that was created first stays.  A run
-removes only what it has itself just made.  If its own resource is the older one, the other run removes its own, unless
-it has looked before this one was there, or is dead.  Then this run gives way after a while.
+After its create has succeeded, each run looks once more.  If there are two resources, the one that was created first
+should stay.  A run removes only the resource that it has just made itself.  So a run whose resource is the older one
+waits for the other run to remove the younger one.  The other run may not do that: it may have looked too early to see
+both, or it may have been killed.  Then, after a few seconds, this run removes its own resource.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def can_be_two(create: Create) -> bool:
 
 
 def all_made(create: Create, tools: Tools, **limits: Unpack[Limits]) -> list[Item]:
-    """Return all resources with the marker of the create, the first one first; in full if there is more than one."""
+    """Return all resources with the marker of the create, the oldest first; in full if there is more than one."""
     brief = replace(create, recipe=replace(create.recipe, look=replace(create.look, then=None)))
     made = _with_marker(brief, tools, **limits)
     return made if len(made) < 2 or create.look.then is None else _with_marker(create, tools, **limits)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 NAME = "host"  # the ``pacing_url`` of this pacer
 TIMEOUT = 0.005  # seconds: how long a decision waits for the lock
-STUCK = 0.5  # seconds without a decision of any process after which a taken lock counts as held for ever
+STUCK = 0.5  # seconds without a decision of any process after which a taken lock counts as held forever
 STALE = 3600.0  # seconds after which a file that nobody has written is removed
 _FIRST = SIZE + 100 * CALL  # bytes that are read at once: with up to a hundred waiting calls these are all
 
@@ -65,9 +65,9 @@ def directory(runtime: str, user: int) -> str:
 def file_name(endpoint: str) -> str:
     """Return the name of an endpoint's file.
 
-    It is another one after a reboot, in a namespace with another clock, and for a release with other rules.  An
-    endpoint without an address, such as the package of a client, is shared by the processes of one program that use the
-    same cloud.
+    The name differs after a reboot, in a namespace with another clock, and for a release with other rules.  An endpoint
+    without an address, such as the package of a client, is shared by the processes of one program that use the same
+    cloud.
     """
     constants = [getattr(local, name) for name in sorted(vars(local)) if name.isupper()]
     host = endpoint.partition(" ")[0]
@@ -84,7 +84,7 @@ def _program() -> tuple[str | None, ...]:
 
 
 def _machine() -> tuple[str, str]:
-    """Return what identifies the running kernel and its clock; empty where there is no such thing."""
+    """Return what identifies the running kernel and its clock; empty strings on a system that does not tell."""
     boot = clock = ""
     with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
         boot = file.read()
@@ -97,8 +97,8 @@ class BusyError(Exception):
     """Another process holds the lock.
 
     ``written``
-        When the file was last written, in nanoseconds.  If that changes, other processes decide meanwhile; if not, the
-        owner of the lock was stopped.
+        When the file was last written, in nanoseconds.  If the time changes, other processes are making decisions.  If
+        it does not change, the owner of the lock was stopped.
     """
 
     def __init__(self, written: int) -> None:
@@ -236,7 +236,7 @@ def _lock(file: int) -> None:
             until = now + TIMEOUT if until is None else until
             if now >= until:
                 raise BusyError(os.fstat(file).st_mtime_ns) from None
-            _give_way()  # a decision takes microseconds; and no sleep of the program's is to be disturbed
+            _give_way()  # not time.sleep, which the program may have replaced; a decision takes only microseconds
         else:
             return
 
@@ -247,7 +247,7 @@ def _write(file: int, content: bytes, offset: int) -> None:
 
 
 def _remove_stale(folder: int) -> None:
-    """Remove the files of endpoints that nobody asks any more, and of former boots."""
+    """Remove the files of endpoints that are no longer used, and the files of earlier boots."""
     old = time.time() - STALE
     for name in os.listdir(folder):
         with contextlib.suppress(OSError):

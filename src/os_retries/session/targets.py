@@ -197,7 +197,7 @@ class RequestTarget(OwnerTarget):
         return True
 
     def _json(self) -> Any:
-        """Return the JSON of the body, even if the client has serialised it itself; None if the body is not JSON."""
+        """Return the JSON of the body, even if the client has serialized it itself; None if the body is not JSON."""
         body, data = self.kwargs.get("json"), self.kwargs.get("data")
         if body is not None or not isinstance(data, str | bytes):
             return body
@@ -250,7 +250,9 @@ class RequestTarget(OwnerTarget):
         return iter(functools.partial(body.read, 1 << 20), b"") if hasattr(body, "read") else body
 
     def begin_write(self, original: Callable[..., Any]) -> bool:
-        """Begin a request that changes something; return whether it is a create, which was marked if it has room.
+        """Prepare a request that changes something; return whether it is a create for which there is a recipe.
+
+        The create gets a marker if its recipe has one.
 
         :raises OperationError: if a strict operation refuses the request
         """
@@ -261,7 +263,7 @@ class RequestTarget(OwnerTarget):
         return is_create
 
     def _begin_in(self, operation: Operation) -> None:
-        """Note that an earlier run of an operation may have sent this request, and whether that could be recognised."""
+        """Record that an earlier run of the operation may have sent this request, and count it if it is not covered."""
         self.ambiguous = True  # so the 404 of a DELETE, or a conflict of a PUT, may show that it has taken effect
         creation = self.creation
         if creation is not None and (creation.claim is not None or creation.create.recipe.harmless):

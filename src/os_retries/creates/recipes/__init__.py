@@ -47,7 +47,7 @@ def recipes_for(
 ) -> list[tuple[Recipe, dict[str, str]]]:
     """Return the recipes that may apply to a request, in order, and the values of the groups of their paths.
 
-    :param single_writer: include those that could take another writer's resource for one's own
+    :param single_writer: whether to include recipes that could mistake another writer's resource for the caller's
     """
     if service not in TABLE:
         return []

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def _location(answer: Item, found: list[Item]) -> dict[str, str]:
-    """Return the address of what was made, which ironic shows among its links."""
+    """Return the ``Location`` header of the create's response; ironic shows the address among the resource's links."""
     del answer
     links = [each.get("href") for each in found[0].get("links") or [] if each.get("rel") == "self"]
     return {"Location": links[0]} if links else {}
 
 
 def _chosen(collection: str, *same: str) -> Recipe:
-    """Make the recipe of a resource whose ``uuid`` the client may choose.
+    """Return the recipe of a resource whose ``uuid`` the client may choose.
 
-    :param same: what is compared if the caller has chosen the uuid
+    :param same: the fields that are compared if the caller has chosen the uuid
     """
     return Recipe(
         path=f"/{collection}",
@@ -33,8 +33,8 @@ def _chosen(collection: str, *same: str) -> Recipe:
     )
 
 
-# The states of a node that has reached a target, or is on its way there.  The other targets (inspect, clean, rebuild,
-# abort, ...) lead back to a state in which the node may have been before.
+# For each target, the states of a node that has reached it or is on its way there.  The other targets (inspect, clean,
+# rebuild, abort, ...) end in a state in which the node may have been before.
 _REACHED = {
     "manage": {"verifying", "manageable"},
     "provide": {"cleaning", "clean wait", "available"},
@@ -58,7 +58,7 @@ def _has_power(found: Item, sent: Item) -> bool | None:
 
 
 def _state(kind: str, match: Callable[[Item, Item], bool | None]) -> Recipe:
-    """Make the recipe of a change of a node's state."""
+    """Return the recipe of a change of a node's state."""
     return Recipe(
         verb="PUT",
         path=rf"/nodes/(?P<node>[^/]+)/states/{kind}",
@@ -78,5 +78,5 @@ RECIPES = (
     _chosen("deploy_templates", "uuid", "name"),
     _state("power", _has_power),
     _state("provision", _is_on_its_way),
-    Recipe(path=r".*", body=None, refused="no look-up of such a request to ironic has been tried yet"),
+    Recipe(path=r".*", body=None, refused="no look-up of such a request to ironic has been tested yet"),
 )

@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 
 def _volume(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a GET shows more."""
+    """Return the fields of the create's response; a GET shows more."""
     return {name: value for name, value in found[0].items() if not name.startswith("os-vol-")}
 
 
 def _backup(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a list shows more."""
+    """Return the fields of the create's response; a list shows more."""
     return {name: found[0][name] for name in ("id", "name", "volume_id", "links") if name in found[0]}
 
 
 def _snapshot(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a list shows more."""
+    """Return the fields of the create's response; a list shows more."""
     return {name: value for name, value in found[0].items() if not name.startswith("os-extended-snapshot-attributes:")}
 
 
-# -- what has a name of its own ----------------------------------------------------------------------------------------
+# -- resources with a unique name --------------------------------------------------------------------------------------
 
 
 def _is_type(public: str, specs: str) -> Callable[[Item, Item], bool]:
-    """Make a comparison of types: names are unique, and all that was asked for is compared.
+    """Return a comparison of types by all fields of the request; their names are unique.
 
-    :param public: what a request calls ``is_public``
-    :param specs: what the type has of its own
+    :param public: the name of the field ``is_public`` in a request
+    :param specs: the name of the field with the specs of the type
     """
 
     def match(found: Item, sent: Item) -> bool:
@@ -49,17 +49,17 @@ def _is_type(public: str, specs: str) -> Callable[[Item, Item], bool]:
 
 
 def _encryption(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: with what was asked for."""
+    """Return the fields of the create's response: those of the request."""
     return sent[0] | {name: found[0].get(name) for name in ("volume_type_id", "encryption_id")}
 
 
 def _type(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a list shows more."""
+    """Return the fields of the create's response; a list shows more."""
     return {name: value for name, value in found[0].items() if name != "qos_specs_id"}
 
 
 def _is_qos(found: Item, sent: Item) -> bool:
-    """Compare the name, which is unique, and all that was asked for."""
+    """Compare the name, which is unique, and all other fields of the request."""
     specs = {name: value for name, value in sent.items() if name not in ("name", "consumer")}
     return (
         found.get("name") == str(sent.get("name")).strip()
@@ -74,18 +74,18 @@ _ACTION = r"/volumes/(?P<volume>[^/]+)/action"
 
 
 def _is_extended(found: Item, sent: Item) -> bool | None:
-    """Compare the size.  While a volume is being extended, cinder does not show the new size: None."""
+    """Compare the size; return None while the volume is being extended, because cinder still shows the old size."""
     if str(found.get("size")) == str(sent["os-extend"].get("new_size")):
         return True
     return None if found.get("status") == "extending" else False
 
 
 def _is_retyped(found: Item, sent: Item) -> bool | None:
-    """Compare the type, asked for by name or id.  Until it is changed, cinder does not show the new one: None."""
+    """Compare the type by name or id; return None during the retype, because cinder still shows the old type."""
     wanted = str(sent["os-retype"].get("new_type"))
     if wanted in (found.get("volume_type"), found.get("volume_type_id")):
         return True
-    # Its id is shown from 3.63 on.
+    # cinder shows the id of the type from 3.63 on.
     named = "volume_type_id" in found or not re.fullmatch(r"[0-9a-f-]{36}", wanted)
     return False if named and found.get("status") != "retyping" else None
 
@@ -95,7 +95,7 @@ def _is_deleted(found: Item, _sent: Item) -> bool:
 
 
 def _access(action: str, *, there: bool) -> Recipe:
-    """Make the recipe of a project's access to a volume type."""
+    """Return the recipe of a project's access to a volume type."""
     return Recipe(
         path=r"/types/(?P<type>[^/]+)/action",
         body=None,
@@ -112,7 +112,7 @@ def _access(action: str, *, there: bool) -> Recipe:
 
 
 def _is_detaching(found: Item, _sent: Item) -> bool | None:
-    """Compare the state: only the first of two is accepted.  A volume that is free again may have gone through it."""
+    """Compare the state; return None for a free volume, because its detachment may have begun and ended already."""
     return {"detaching": True, "in-use": False}.get(str(found.get("status")))
 
 
@@ -120,7 +120,7 @@ def _is_detaching(found: Item, _sent: Item) -> bool | None:
 
 
 def _is_attachment(found: Item, sent: Item) -> bool | None:
-    """Compare the volume and the server.  With a connector it is complete when the volume's host has answered: None."""
+    """Compare the volume and the server; return None until an attachment with a connector is complete."""
     if (found.get("volume_id"), found.get("instance")) != (sent.get("volume_uuid"), sent.get("instance_uuid")):
         return False
     return None if sent.get("connector") and found.get("status") == "reserved" else True
@@ -142,7 +142,7 @@ RECIPES = (
         path=r"/volumes",
         body="volume",
         carrier=Metadata(),
-        # At 3.0 a filter that the operator has switched off is ignored.  From 3.31 it is an error (T1).
+        # At 3.0 cinder ignores a filter that the operator has switched off.  From 3.31 on it is an error (T1).
         look=Look(
             path="{base}/volumes/detail",
             list="volumes",
@@ -157,7 +157,7 @@ RECIPES = (
         path=r"/snapshots",
         body="snapshot",
         carrier=Metadata(),
-        # There is a filter on metadata from 3.22 only.  One volume has few snapshots.
+        # A filter on metadata exists only from 3.22 on.  A single volume has few snapshots.
         look=Look(path="{base}/snapshots/detail", list="snapshots", query={"volume_id": "{volume_id}"}),
         status=202,
         view=_snapshot,
@@ -171,8 +171,8 @@ RECIPES = (
         status=202,
         view=_backup,
     ),
-    Recipe(path=r"/backups", body="backup", refused="a backup has metadata from 3.43 on"),
-    Recipe(path=r"/backups/[^/]+/restore", body="restore", refused="each makes a volume of its own"),
+    Recipe(path=r"/backups", body="backup", refused="a backup has no metadata below 3.43"),
+    Recipe(path=r"/backups/[^/]+/restore", body="restore", refused="every repeat makes another volume"),
     Recipe(
         path=r"/types",
         body="volume_type",
@@ -239,24 +239,24 @@ RECIPES = (
     *(Recipe(path=_ACTION, body=None, key=action, harmless=True) for action in _SETS),
     Recipe(path=r"/snapshots/[^/]+/action", body=None, key="os-reset_status", harmless=True),
     Recipe(
-        path=r"/snapshots/[^/]+/action", body=None, refused="the snapshot does not show whether this one has been done"
+        path=r"/snapshots/[^/]+/action", body=None, refused="the snapshot does not show whether this action was done"
     ),
-    Recipe(path=r"/backups/[^/]+/action", body=None, refused="no look-up of an action of a backup has been tried yet"),
-    Recipe(path=_ACTION, body=None, key="os-volume_upload_image", refused="each makes an image of its own"),
-    Recipe(path=_ACTION, body=None, refused="the volume does not show whether this one has been done"),
+    Recipe(path=r"/backups/[^/]+/action", body=None, refused="no look-up of an action of a backup has been tested yet"),
+    Recipe(path=_ACTION, body=None, key="os-volume_upload_image", refused="every repeat makes another image"),
+    Recipe(path=_ACTION, body=None, refused="the volume does not show whether this action was done"),
     Recipe(
         path=r"/(os-volume-transfer|volume-transfers)",
         body="transfer",
-        refused="the key of a transfer is told only once",
+        refused="the key of a transfer is returned only once",
     ),
-    Recipe(  # cinder takes two of one volume at one server
+    Recipe(  # cinder accepts a second attachment of the same volume to the same server
         path=r"/attachments",
         body="attachment",
         match=_is_attachment,
         look=Look(
             path="{base}/attachments/detail",
             list="attachments",
-            # An operator's request may be for another project's server.  cinder ignores the parameter for others.
+            # An operator's request may be for a server of another project.  For other users cinder ignores all_tenants.
             query={"volume_id": "{volume_uuid}", "all_tenants": "1"},
             baseline="id",
             microversion="3.27",

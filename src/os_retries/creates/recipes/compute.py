@@ -9,7 +9,7 @@ from os_retries.creates.markers import KEY, Attribute, ClientId, Item, Metadata,
 from os_retries.creates.recipe import Blind, Look, Recipe, fingerprint, members, no_body, password
 from os_retries.creates.recipes.server_actions import ACTION, ACTIONS, location
 
-# Schedulers' hints stand beside the server, under either name.
+# A request may have hints for the scheduler next to the server, under either of these names.
 _HINTS = frozenset({"os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"})
 
 # Nova silently leaves out a cell that is down when a list is filtered; an unfiltered list shows it from 2.69 (T4).
@@ -32,7 +32,7 @@ def _number(value: Any, default: int) -> int:
 
 
 def _created(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as nova's create does: much less than a GET, and the password.  Of several, nova names the first."""
+    """Return the fields of nova's response: fewer than a GET shows, and the password; of several servers, the first."""
     server, first = sent[0], _first(sent, found)
     answer = {
         "id": first["id"],
@@ -49,19 +49,19 @@ def _first(sent: list[Item], found: list[Item]) -> Item:
 
 
 def _begins_like(server: Item, _markers: list[str]) -> str | None:
-    """Ask for the beginning of the name that is no regular expression in any database, for nova takes it as one."""
+    """Return the name up to its first special character, because nova takes the filter as a regular expression."""
     plain = re.match(r"[A-Za-z0-9_-]*", str(server.get("name", "")))
     return f"^{plain[0]}" if plain and plain[0] else None
 
 
 def _keypair(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a GET shows more."""
+    """Return the fields of the create's response; a GET shows more."""
     shown = "name", "type", "public_key", "fingerprint", "user_id"
     return {name: found[0][name] for name in shown if name in found[0]}
 
 
 class _FlavorId(ClientId):
-    """The id of a flavor.  With an id of the caller's own all fields are compared, for a flavor shows no age."""
+    """The id of a flavor.  If the caller has chosen the id, all fields are compared, because a flavor shows no age."""
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:
         """Compare the id, or all fields."""
@@ -72,7 +72,7 @@ class _FlavorId(ClientId):
 
 
 def _amount(value: Any) -> object:
-    """Read what nova shows as 0, 1.0, an empty text (no swap) or None, and clients send as texts."""
+    """Return an amount in a comparable form: nova shows 0, 1.0, "" (no swap) or None, and clients send text."""
     try:
         return float(value or 0)
     except (TypeError, ValueError):
@@ -80,14 +80,14 @@ def _amount(value: Any) -> object:
 
 
 def _aggregate(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a list shows more."""
+    """Return the fields of the create's response; a list shows more."""
     return {name: value for name, value in found[0].items() if name not in ("hosts", "metadata")}
 
 
 def _server_group(microversion: str | None, **more: Any) -> Recipe:
-    """Recipe of a server group: one more than before, by the same user, and equal in all that was asked for.
+    """Return the recipe of a server group, which is found as a new group of the same user with equal fields.
 
-    Groups have no unique name and no age.  They show their user and project from 2.13 on.
+    Server groups have no unique name and no age.  They show their user and project from 2.13 on.
     """
     return Recipe(
         path=r"/os-server-groups",
@@ -106,7 +106,7 @@ def _server_group(microversion: str | None, **more: Any) -> Recipe:
 
 
 def _without_owner(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as nova does below 2.13."""
+    """Return the fields of nova's response below 2.13."""
     return {name: value for name, value in found[0].items() if name not in ("project_id", "user_id")}
 
 
@@ -114,13 +114,13 @@ def _without_owner(_sent: list[Item], found: list[Item]) -> Item:
 
 
 def _is_attached(found: Item, sent: Item) -> bool:
-    """Whether this is the volume, and attached as it was asked for, as far as this microversion shows."""
+    """Compare the volume, and how it is attached as far as this microversion shows that."""
     shown = [name for name in ("tag", "delete_on_termination") if name in sent and name in found]
     return found.get("volumeId") == sent.get("volumeId") and all(found[name] == sent[name] for name in shown)
 
 
 def _attachment(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a list shows more from 2.89 on, and no id."""
+    """Return the fields of the create's response; from 2.89 on a list shows more, but no id."""
     shown = {
         name: found[0][name] for name in ("serverId", "volumeId", "tag", "delete_on_termination") if name in found[0]
     }
@@ -137,14 +137,14 @@ def _attaching(microversion: str | None, **more: Any) -> Recipe:
             list="volumeAttachments",
             microversion=microversion,
         ),
-        # Between nova's services the request may wait for half an hour.  If it lands after its repeat, it is refused
+        # The request may wait for half an hour between nova's services.  If it arrives after its repeat, it is refused
         # (docs/design/creates.md#compute).
         **more,
     )
 
 
 def _plugging(**more: Any) -> Recipe:
-    """Recipe of an interface for which nova makes the port.
+    """Return the recipe of an interface for which nova makes the port.
 
     The tag of the device carries the marker, and is shown at 2.70.
     """
@@ -161,17 +161,17 @@ def _plugging(**more: Any) -> Recipe:
 
 
 def _untagged(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as nova does below 2.70."""
+    """Return the fields of nova's response below 2.70."""
     return {name: value for name, value in found[0].items() if name != "tag"}
 
 
-# -- actions of other things, and images of servers --------------------------------------------------------------------
+# -- actions of other resources, and images of servers -----------------------------------------------------------------
 
 _AGGREGATE = r"/os-aggregates/(?P<aggregate>[^/]+)/action"
 
 
 class _Snapshot(Metadata):
-    """The metadata of a snapshot are properties of its image."""
+    """The marker in the metadata of a snapshot, which become properties of its image."""
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
         """Look for our property."""
@@ -183,7 +183,7 @@ def _image_id(_sent: list[Item], found: list[Item]) -> Item:
 
 
 def _image_location(_answer: Item, found: list[Item]) -> dict[str, str]:
-    """Name the image as glance does itself; clients read the last part."""
+    """Return the ``Location`` header with glance's address of the image; clients read its last part."""
     return {"Location": str(found[0].get("self", f"/v2/images/{found[0]['id']}"))}
 
 
@@ -198,7 +198,7 @@ _SNAPSHOT: dict[str, Any] = {
 
 
 def _access(action: str, *, there: bool) -> Recipe:
-    """Recipe of a project's access to a flavor."""
+    """Return the recipe of a project's access to a flavor."""
     return Recipe(
         path=r"/flavors/(?P<flavor>[^/]+)/action",
         body=None,
@@ -214,7 +214,7 @@ def _access(action: str, *, there: bool) -> Recipe:
 
 
 def _host(action: str, *, there: bool) -> Recipe:
-    """Recipe of a host of an aggregate."""
+    """Return the recipe of adding a host to an aggregate, or of removing it."""
     return Recipe(
         path=_AGGREGATE,
         body=None,
@@ -245,7 +245,7 @@ RECIPES = (
         body="server",
         beside=_HINTS,
         given=("return_reservation_id",),
-        refused="a reservation id is told only once",
+        refused="a reservation id is returned only once",
     ),
     Recipe(
         **_SERVER,
@@ -256,7 +256,7 @@ RECIPES = (
     Recipe(
         **_SERVER,
         carrier=Metadata(),
-        # There is no filter on metadata for members.
+        # Ordinary users have no filter on metadata.
         look=Look(path="{base}/servers/detail", list="servers", query={"name": _begins_like}, blind=_DOWN_CELL),
     ),
     Recipe(
@@ -274,7 +274,7 @@ RECIPES = (
         path=r"/os-keypairs",
         body="keypair",
         not_given=("public_key",),
-        refused="the private key is told only once",
+        refused="the private key is returned only once",
     ),
     Recipe(
         path=r"/flavors",
@@ -303,14 +303,14 @@ RECIPES = (
         path=r"/servers/(?P<server>[^/]+)/os-interface",
         body="interfaceAttachment",
         not_given=("port_id",),
-        refused="each makes a port of its own, and has room for a marker from 2.49 on, if the caller gave it no tag",
+        refused="every repeat makes another port, and only from 2.49 on is there a tag for a marker",
     ),
     Recipe(path=r"/servers/[^/]+/metadata", body="metadata", harmless=True),
     Recipe(path=r"/servers/[^/]+/remote-consoles", body="remote_console", harmless=True),
     Recipe(**_SNAPSHOT, since=(2, 45), view=_image_id),
     Recipe(**_SNAPSHOT, view=no_body, headers=_image_location),
     *ACTIONS,
-    # Neutron's and cinder's: each tells of a state, which nova then reads or sets.
+    # External events of neutron and cinder: each reports a state, which nova then reads or sets.
     Recipe(path=r"/os-server-external-events", body=None, key="events", harmless=True),
     _server_group(None, since=(2, 13)),
     _server_group("2.13", view=_without_owner),

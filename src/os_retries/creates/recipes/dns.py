@@ -1,6 +1,7 @@
 """designate; the facts are in docs/design/creates.md#dns.
 
-What it makes has a natural key, and a second one is refused.  Who has made a resource is told by its age.
+Every resource has a natural key, and designate refuses a second one with the same key.  The age of a resource shows
+whether this request or an earlier one has made it.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ def _location(answer: Item, _found: list[Item]) -> dict[str, str]:
 
 
 def _of(name: str) -> Value:
-    """Make a query's value: a field of the request, if it was sent."""
+    """Return a value for a query: a field of the request, if it was sent."""
     return lambda item, _markers: None if item.get(name) is None else str(item[name])
 
 
 def _natural(*key: str) -> Callable[[Item, Item], bool | None]:
-    """Return a comparison of a natural key, and of all else that was asked for.
+    """Return a comparison of a natural key and of all other fields of the request.
 
-    It returns None for a resource with the same key that differs in anything else, because designate may write a value
-    in another way.
+    The comparison returns None for a resource with the same key and any other difference, because designate may show a
+    value in another form.
     """
 
     def match(found: Item, sent: Item) -> bool | None:
@@ -56,7 +57,7 @@ def _keyed(
     collection: str | None = None,
     status: int = 201,
 ) -> Recipe:
-    """Make the recipe of a resource with a natural key."""
+    """Return the recipe of a resource with a natural key."""
     return Recipe(
         path=path,
         body=None,
@@ -76,7 +77,7 @@ def _keyed(
 RECIPES = (
     _keyed("/zones", "name", status=202),
     _keyed(r"/zones/[^/]+/recordsets", "name", "type", status=202),
-    # A zone has one request, and a request is accepted once.
+    # A zone has one transfer request, and a transfer request is accepted once.
     _keyed(
         r"/zones/(?P<zone>[^/]+)/tasks/transfer_requests",
         at="{base}/zones/tasks/transfer_requests",
@@ -90,11 +91,11 @@ RECIPES = (
         same=("zone_transfer_request_id",),
         headers=_location,
     ),
-    # With a filter for the project that gets it, the list is denied.
+    # designate denies the list if it is filtered by the project that gets the share.
     _keyed(r"/zones/[^/]+/shares", "target_project_id", query={}, collection="shared_zones"),
     _keyed("/tlds", "name"),
     _keyed("/blacklists", "pattern"),
     _keyed("/tsigkeys", "name"),
     Recipe(path=r"/zones/[^/]+/tasks/xfr", body=None, harmless=True),
-    Recipe(path=r".*", body=None, refused="no look-up of such a request to designate has been tried yet"),
+    Recipe(path=r".*", body=None, refused="no look-up of such a request to designate has been tested yet"),
 )

@@ -1,4 +1,4 @@
-"""Services whose creates have not been tried on the real service: they are never repeated, and the evidence says why.
+"""Services whose creates have not been tested on the real service: they are never repeated, and the evidence says why.
 
 What is known from their code is in docs/design/creates.md#services-that-were-only-read.
 """
@@ -17,6 +17,6 @@ _SERVICES = (
 )
 
 RECIPES = {
-    service: (Recipe(path=r".*", body=None, refused=f"no look-up of a create of {service} has been tried yet"),)
+    service: (Recipe(path=r".*", body=None, refused=f"no look-up of a create of {service} has been tested yet"),)
     for service in _SERVICES
 }

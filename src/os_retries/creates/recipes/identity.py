@@ -1,8 +1,8 @@
 """keystone; the facts are in docs/design/creates.md#identity.
 
-Most names are unique, so that nothing is made twice, but a name does not say who made a resource.  keystone keeps
-attributes that it does not know, and an attribute with the marker does say it.  Where such attributes are not kept
-(LDAP), nothing is found, the create is sent again, and the caller gets keystone's 409.
+Most names are unique, so that nothing is made twice.  But a name does not tell which request made a resource.  keystone
+keeps unknown attributes, so an attribute with the marker tells it.  Where unknown attributes are not kept (LDAP),
+nothing is found, the create is sent again, and the caller gets keystone's 409.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _of(name: str) -> Value:
-    """Make a query's value: a field of the request, if it was sent."""
+    """Return a value for a query: a field of the request, if it was sent."""
 
     def value(item: Item, _markers: list[str]) -> str | None:
         sent = item.get(name)
@@ -29,7 +29,7 @@ def _of(name: str) -> Value:
 
 
 def _is_domain(item: Item, _markers: list[str]) -> str | None:
-    """Ask for projects that act as domains: they are left out of the list otherwise."""
+    """Return the filter for projects that act as domains, which the list otherwise leaves out."""
     return "true" if item.get("is_domain") is True else None
 
 
@@ -43,7 +43,7 @@ def _marked(collection: str, member: str, query: dict[str, Value], then: str | N
 
 
 def _limits(collection: str, member: str, *key: str) -> Recipe:
-    """Make the recipe of limits, which are requested as a list and have unique keys."""
+    """Return the recipe of limits, which are requested as a list and have unique keys."""
     return Recipe(
         path=f"/{collection}",
         body=member,
@@ -58,23 +58,23 @@ def _ec2(_sent: list[Item], found: list[Item]) -> Item:
 
 
 def _secret() -> str:
-    """Make a secret as keystone makes one."""
+    """Return a new secret in the form of keystone's own secrets."""
     return base64.urlsafe_b64encode(os.urandom(64)).rstrip(b"=").decode()
 
 
 def _has_name(found: Item, sent: Item) -> bool | None:
-    """Return None if the name is equal, for the name does not say who made it."""
+    """Return None if the name is equal, because the name does not tell which request made the credential."""
     return None if equal(found.get("name"), sent.get("name")) else False
 
 
 def _with_secret(found: Item, sent: Item) -> Item:
-    """Ask for a token with what was found and the secret that was sent."""
+    """Return the body of a token request with the credential that was found and the secret that was sent."""
     used = {"id": found["id"], "secret": sent["secret"]}
     return {"auth": {"identity": {"methods": ["application_credential"], "application_credential": used}}}
 
 
 def _application_credential(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: with the secret."""
+    """Return the fields of the create's response, which include the secret."""
     return found[0] | {"secret": sent[0]["secret"]}
 
 
@@ -86,12 +86,12 @@ RECIPES = (
     _marked("projects", "project", _NAMED | {"is_domain": _is_domain}),
     _marked("roles", "role", _NAMED),
     _marked("domains", "domain", {"name": _of("name")}),
-    # keystone accepts two of these.
+    # keystone accepts duplicates of these.
     _marked("services", "service", {"type": _of("type")}),
     _marked("endpoints", "endpoint", {"service_id": _of("service_id"), "interface": _of("interface")}),
     _marked("policies", "policy", {"type": _of("type")}),
     _marked("credentials", "credential", {"user_id": _of("user_id"), "type": _of("type")}),
-    # There is no filter, and there are few regions.
+    # keystone has no filter here, but there are few regions.
     _marked("regions", "region", {}),
     _marked(
         "OS-TRUST/trusts",
@@ -117,7 +117,7 @@ RECIPES = (
     Recipe(
         path=r"/users/[^/]+/application_credentials",
         body="application_credential",
-        # The schema takes no attribute of ours.  The secret proves who made it.
+        # The schema accepts no unknown attribute.  The secret proves which request made the credential.
         chosen={"secret": _secret},
         match=_has_name,
         look=Look(

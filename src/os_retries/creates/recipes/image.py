@@ -21,7 +21,7 @@ def _is_member(found: Item, sent: Item) -> bool:
 
 RECIPES = (
     Recipe(**_IMAGE, not_given=("id",), carrier=ClientId(), look=Look(path="{base}/images/{id}")),
-    Recipe(  # its age tells whether an image of this id was there before
+    Recipe(  # the age tells whether an image with this id existed before
         **_IMAGE,
         given=("id",),
         look=Look(path="{base}/images/{id}", born="created_at"),
@@ -39,11 +39,11 @@ RECIPES = (
     Recipe(
         path=r"/images/[^/]+/import",
         body=None,
-        refused="an import that runs or has ended cannot be told from one that failed to begin",
+        refused="an import that has begun cannot be distinguished from one that failed to begin",
     ),
-    Recipe(path=r"/images/[^/]+/locations", body=None, refused="glance adds a location once more"),
+    Recipe(path=r"/images/[^/]+/locations", body=None, refused="glance adds the location a second time"),
     Recipe(
-        path=r"/tasks", body=None, refused="a task of glance has no place for a marker, and glance accepts a second one"
+        path=r"/tasks", body=None, refused="a task of glance has no field for a marker, and glance accepts a second one"
     ),
     Recipe(
         path=r"/metadefs/namespaces",

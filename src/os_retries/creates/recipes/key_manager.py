@@ -16,8 +16,8 @@ from os_retries.creates.recipe import Content, Look, Recipe, equal
 class _Name(Carrier):
     """A marker as the name of a resource for which the caller has sent no name.
 
-    barbican has no other field that takes one, and a name cannot be changed later, so it stays where people read it.
-    So this is used only where the contents do not tell resources apart.
+    barbican has no other field for a marker.  A name cannot be changed later, so the marker stays where people read it.
+    Therefore this carrier is used only for resources whose contents do not tell them apart.
     """
 
     def put(self, item: Item, marker: str) -> Item | None:
@@ -31,9 +31,9 @@ class _Name(Carrier):
 
 @dataclass(frozen=True)
 class _NameOfKey(_Name):
-    """The same for an order, whose ``meta`` has the name.
+    """A marker as the name in the ``meta`` of an order for which the caller has sent no name.
 
-    barbican keeps every key of ``meta``, but barbicanclient cannot read an order with a key that it does not know.
+    Another key of ``meta`` would not do: barbican keeps unknown keys, but barbicanclient cannot read such an order.
     """
 
     def put(self, item: Item, marker: str) -> Item | None:
@@ -49,7 +49,7 @@ class _NameOfKey(_Name):
 
 
 def _answer(kind: str) -> dict[str, Any]:
-    """Return the answer of a create: only the address of what was made, in the body and as ``Location``."""
+    """Return the recipe's fields for the response: the address of the resource in the body and in ``Location``."""
     name = f"{kind}_ref"
     return {
         "view": lambda _sent, found: {name: found[0][name]},
@@ -58,7 +58,7 @@ def _answer(kind: str) -> dict[str, Any]:
 
 
 def _named(item: Item, _markers: list[str]) -> str | None:
-    """Ask for the name, unless it has a character that barbican would decode twice."""
+    """Return the name to filter by; None if it has a character that barbican would decode twice."""
     name = str(item.get("name") or "")
     return name if name and not set(name) & set("+%") else None
 
@@ -67,7 +67,7 @@ def _named(item: Item, _markers: list[str]) -> str | None:
 
 
 def _moment(text: object) -> object:
-    """Return a time without its time zone, as barbican shows it; the value itself if it is no time."""
+    """Return a time without its time zone, as barbican shows it; the value itself if it is not a time."""
     try:
         moment = datetime.fromisoformat(str(text).strip())
     except ValueError:
@@ -109,7 +109,7 @@ def _id(found: Item) -> dict[str, str]:
 
 
 def _one_more(collection: str, **more: Any) -> Look:
-    """Look for one more than before by the same user."""
+    """Return the look-up of a new resource of the same user, with a baseline."""
     ref = f"{collection[:-1]}_ref"
     query = {"limit": "100"} | ({} if collection == "orders" else {"name": _named})
     return Look(
@@ -117,7 +117,7 @@ def _one_more(collection: str, **more: Any) -> Look:
     )
 
 
-# barbicanclient ends the path with a slash.  A transport key is told only in the answer.
+# barbicanclient ends the path with a slash.  Only the create's response shows a transport key.
 _SECRET: dict[str, Any] = {
     "path": "/secrets/?",
     "body": None,
@@ -205,7 +205,7 @@ RECIPES = (
         **_answer("container"),
     ),
     Recipe(path=r"/containers/?", body=None, refused=_ALIKE),
-    # barbican keeps one consumer with these values.
+    # barbican keeps only one consumer with the same values.
     Recipe(path=r"/(secrets|containers)/[^/]+/consumers/?", body=None, harmless=True),
     Recipe(
         path=r"/secrets/(?P<secret>[^/]+)/metadata/?",
@@ -214,5 +214,5 @@ RECIPES = (
         look=Look(path="{base}/secrets/{secret}/metadata/{key}"),
         same=("key", "value"),
     ),
-    Recipe(path=r".*", body=None, refused="no look-up of such a request to barbican has been tried yet"),
+    Recipe(path=r".*", body=None, refused="no look-up of such a request to barbican has been tested yet"),
 )

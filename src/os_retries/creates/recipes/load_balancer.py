@@ -7,7 +7,7 @@ from os_retries.creates.recipe import Look, Recipe
 
 
 def _tagged(collection: str, member: str, parent: str = "") -> Recipe:
-    """Make the recipe of a resource that takes tags.
+    """Return the recipe of a resource that takes tags.
 
     :param parent: the path between the API and the collection, as a regular expression
     """
@@ -27,5 +27,5 @@ RECIPES = (
     _tagged("healthmonitors", "healthmonitor"),
     _tagged("l7policies", "l7policy"),
     _tagged("rules", "rule", "/l7policies/[^/]+"),
-    Recipe(path=r".*", body=None, refused="no look-up of such a request to octavia has been tried yet"),
+    Recipe(path=r".*", body=None, refused="no look-up of such a request to octavia has been tested yet"),
 )

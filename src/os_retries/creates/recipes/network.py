@@ -1,7 +1,8 @@
 """neutron; the facts are in docs/design/creates.md#network.
 
-Only ports have a place for a marker that nobody reads.  Elsewhere the description carries it: alone if the caller sent
-no description, else at the end of the caller's own.  What neutron admits only once is found by its fields and its age.
+Only ports have a field for a marker that people do not read.  For other resources the description carries the marker:
+alone if the caller sent no description, else at the end of the caller's text.  If neutron admits only one resource with
+the same fields, it is found by its fields and its age.
 """
 
 from __future__ import annotations
@@ -40,20 +41,21 @@ def _without_its_tag(port: Item, sent: Sequence[Item]) -> bool:
     )
 
 
-# Until neutron has shown once that it keeps the tag: see Creation.after_success.
+# This check applies until neutron has shown once that it keeps the tag: see Creation.after_success.
 _TAGS_NOT_KEPT = Blind(
     path="{base}/ports",
     list="ports",
     query={"network_id": _its_network},
     where=_without_its_tag,
-    words="a port like it is there without a tag, and it is not known yet whether neutron keeps tags",
+    words="a similar port without a tag exists, and it is not known yet whether neutron keeps tags",
 )
 
 
 def _described(path: str, member: str, *, collection: str = "", tags: str | None = None, **more: Any) -> Recipe:
-    """Make the recipe of a resource whose description carries the marker.
+    """Return the recipe of a resource whose description carries the marker.
 
-    :param tags: the path of its collection in neutron's API of tags; empty if it has no tags; None for ``path``
+    :param tags: the path of the collection in neutron's API of tags; empty if the resource has no tags; None for
+        ``path``
     """
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
@@ -67,7 +69,7 @@ def _described(path: str, member: str, *, collection: str = "", tags: str | None
 
 
 def _described_too(path: str, member: str, *, collection: str = "", tags: str | None = None) -> Recipe:
-    """Make the recipe of a resource whose description is the caller's own, with the marker at its end."""
+    """Return the recipe of a resource with a description of the caller's own, to which the marker is appended."""
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
         path=path,
@@ -87,7 +89,7 @@ def _no_room(path: str, member: str, *, collection: str = "") -> Recipe:
         path=path,
         body=member,
         bulk=collection or path.strip("/").replace("-", "_"),
-        refused="its description is the caller's own, and leaves no room for a marker",
+        refused="the caller's own description leaves no room for a marker",
     )
 
 
@@ -95,7 +97,7 @@ _LIKE_THE_SUBNET = fingerprint("network_id", "name")
 
 
 def _is_like_the_subnet(found: Item, sent: Item) -> bool | None:
-    """Compare a subnet from a pool.  Neutron shows the length of its prefix in the CIDR only."""
+    """Compare a subnet from a pool.  Neutron shows the length of the prefix only in the CIDR."""
     if str(found.get("cidr")).endswith(f"/{sent.get('prefixlen')}"):
         sent = {name: value for name, value in sent.items() if name != "prefixlen"}
     return _LIKE_THE_SUBNET(found, sent)
@@ -108,7 +110,7 @@ def _by_fingerprint(
     collection: str = "",
     match: Callable[[Item, Item], bool | None] | None = None,
 ) -> Recipe:
-    """Make the recipe of a resource whose description is the caller's own, or cannot be emptied again."""
+    """Return the recipe of a resource without a marker: its description is the caller's own, or cannot be emptied."""
     collection = collection or path.strip("/").replace("-", "_")
     return Recipe(
         path=path,
@@ -119,11 +121,11 @@ def _by_fingerprint(
     )
 
 
-# -- what neutron admits only once -------------------------------------------------------------------------------------
+# -- resources that neutron admits only once ---------------------------------------------------------------------------
 
 
 def _as_sent(found: Item, sent: Item) -> bool:
-    """Compare all fields, where neutron admits no second resource that is equal in them."""
+    """Compare all fields of the request; neutron admits no second resource with the same values."""
     return all(equal(found.get(name), value) for name, value in sent.items())
 
 
@@ -135,7 +137,7 @@ def _network_of(text: object) -> object:
 
 
 def _is_subnet(found: Item, sent: Item) -> bool:
-    """Compare the CIDR, for subnets of one network do not overlap."""
+    """Compare the network, the CIDR and the text fields; subnets of one network do not overlap."""
     same = all(equal(found.get(name), sent[name]) for name in ("network_id", "name", "description") if name in sent)
     return same and _network_of(found.get("cidr")) == _network_of(sent.get("cidr"))
 
@@ -153,7 +155,7 @@ _RULE = (
 
 
 def _is_rule(found: Item, sent: Item) -> bool:
-    """Compare the key of a rule: a group has no two rules with one key, whatever their descriptions are."""
+    """Compare the key of a rule.  A group never has two rules with the same key, even with different descriptions."""
     sent = {"ethertype": "IPv4"} | sent
 
     def text(item: Item, name: str) -> str:
@@ -165,17 +167,17 @@ def _is_rule(found: Item, sent: Item) -> bool:
 
 
 def _of_its_group(item: Item, markers: list[str]) -> str | None:
-    """Ask for the rules of the group; for all rules if the request is a bulk, which may be for several groups."""
+    """Return the group to filter by; None for a bulk request, which may be for several groups."""
     return str(item["security_group_id"]) if len(markers) == 1 and "security_group_id" in item else None
 
 
-# Ports of a router that are in a subnet and are no interface: its gateway, and the second port that a distributed
-# router has in each subnet.
+# The owners of ports that a router has in a subnet and that are not its interface: the gateway, and the second port
+# that a distributed router has in each subnet.
 _NO_INTERFACE = frozenset({"network:router_gateway", "network:router_centralized_snat"})
 
 
 def _has_subnet(found: Item, sent: Item) -> bool:
-    """Whether a port of the router is in the subnet; with a port's id, whether it is that one."""
+    """Return whether a port of the router is in the subnet, or is the port with the id in the request."""
     if sent.get("port_id"):
         return bool(found.get("id") == sent["port_id"])
     subnets = [address.get("subnet_id") for address in found.get("fixed_ips") or []]
@@ -183,12 +185,12 @@ def _has_subnet(found: Item, sent: Item) -> bool:
 
 
 def _interface(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as neutron does, with the port that the router has now."""
+    """Return the fields of neutron's response, from the port that the router has now."""
     return _of_port(found[0], [address["subnet_id"] for address in found[0]["fixed_ips"]])
 
 
 def _interface_before(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as neutron does, with the port that the router had before."""
+    """Return the fields of neutron's response, from the port that the router had before."""
     subnets = [address["subnet_id"] for address in found[0]["fixed_ips"]]
     return _of_port(found[0], [each for each in subnets if each == sent[0].get("subnet_id", each)])
 
@@ -296,7 +298,7 @@ RECIPES = (
     _described_too("/security-groups", "security_group"),
     _by_fingerprint("/security-groups", "security_group"),
     _no_room("/security-groups", "security_group"),
-    Recipe(  # there is no PUT of a rule, so a marker in its description would stay
+    Recipe(  # a rule cannot be changed by a PUT, so a marker in its description would stay
         path=r"/security-group-rules",
         body="security_group_rule",
         bulk="security_group_rules",
@@ -338,7 +340,7 @@ RECIPES = (
     _described_too("/address-groups", "address_group", tags=""),
     _by_fingerprint("/address-groups", "address_group"),
     _no_room("/address-groups", "address_group"),
-    Recipe(  # a marker in its description could not be removed again, and neutron admits a second one
+    Recipe(  # a marker in the description could not be removed again, and neutron accepts a second address scope
         path=r"/address-scopes",
         body="address_scope",
         given=("name",),
@@ -351,11 +353,11 @@ RECIPES = (
             baseline="id",
         ),
     ),
-    Recipe(path=r"/address-scopes", body=None, refused="without a name it cannot be told from another one"),
+    Recipe(path=r"/address-scopes", body=None, refused="without a name it cannot be distinguished from others"),
     Recipe(
         path=r"/metering/metering-label(s|-rules)",
         body=None,
-        refused="neutron has no place there from which a marker could be removed again, and accepts a second one",
+        refused="neutron has no field here from which a marker could be removed again, and accepts a second one",
     ),
     Recipe(
         path=r"/rbac-policies",
@@ -381,7 +383,7 @@ RECIPES = (
     _described_too("/segments", "segment", tags=""),
     _by_fingerprint("/segments", "segment", "network_id", "name"),
     _no_room("/segments", "segment"),
-    # -- requests that change what is there
+    # -- requests that change existing resources
     Recipe(path=r"/[^/]+/[^/]+/tags", body=None, key="tags", harmless=True),
     Recipe(
         verb="PUT",
@@ -397,7 +399,7 @@ RECIPES = (
         view=_interface,
         status=200,
     ),
-    Recipe(  # the answer names the port that was removed, so it is asked for before
+    Recipe(  # the response names the port that was removed, so the port is looked up before the request is sent
         verb="PUT",
         path=r"/routers/(?P<router>[^/]+)/remove_router_interface",
         body=None,
@@ -417,7 +419,7 @@ RECIPES = (
         verb="PUT",
         path=r"/routers/[^/]+/(add|remove)_external_gateways",
         body=None,
-        refused="no look-up of a change of a router's gateways has been tried yet",
+        refused="no look-up of a change of a router's gateways has been tested yet",
     ),
     _trunk_change("add_subports", there=True),
     _trunk_change("remove_subports", there=False),

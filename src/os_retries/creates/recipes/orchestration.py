@@ -7,17 +7,17 @@ from os_retries.creates.recipe import Look, Recipe, no_body
 
 
 class StackTag(Carrier):
-    """One more tag of a stack.  heat takes the tags as one text with commas, and shows a list."""
+    """A marker as one more tag of a stack.  heat takes the tags as one text with commas, and shows a list."""
 
     def put(self, item: Item, marker: str) -> Item | None:
-        """Append the marker to the caller's own."""
+        """Append the marker to the caller's own tags."""
         tags = item.get("tags")
         if tags in (None, ""):
             return item | {"tags": marker}
         return item | {"tags": f"{tags},{marker}"} if isinstance(tags, str) else None
 
     def shows(self, found: Item, sent: Item, marker: str) -> bool | None:  # noqa: ARG002
-        """Look among the tags."""
+        """Look for the marker among the tags."""
         tags = found.get("tags", ...)
         return None if tags is ... else marker in (tags or [])
 
@@ -33,7 +33,7 @@ def _is_updated(found: Item, _sent: Item) -> bool:
 
 
 def _created(_sent: list[Item], found: list[Item]) -> Item:
-    """Answer as the create does: a list shows more."""
+    """Return the fields of the create's response; a list shows more."""
     return {"stack": {name: found[0][name] for name in ("id", "links") if name in found[0]}}
 
 
@@ -42,7 +42,7 @@ def _location(_stack: Item, found: list[Item]) -> dict[str, str]:
     return {"Location": links[0]} if links else {}
 
 
-_STACK = r"/stacks/[^/]+(/[^/]+)?"  # by name and id, or by one of them: then heat redirects
+_STACK = r"/stacks/[^/]+(/[^/]+)?"  # by name and id, or by only one of them, which heat redirects
 
 RECIPES = (
     Recipe(
@@ -73,7 +73,7 @@ RECIPES = (
             body=None,
             look=Look(path="{base}{stack}", one="stack", baseline="updated_time"),
             match=_is_updated,
-            lag=1.0,  # heat shows the update a moment after its answer
+            lag=1.0,  # heat shows the update a moment after it has answered
             view=no_body,
             status=202,
         )
@@ -84,11 +84,11 @@ RECIPES = (
         body=None,
         refused="the state of the stack does not tell whether this action has begun",
     ),
-    Recipe(path=rf"{_STACK}/snapshots", body=None, refused="a snapshot of a stack has no place for a marker"),
+    Recipe(path=rf"{_STACK}/snapshots", body=None, refused="a snapshot of a stack has no field for a marker"),
     Recipe(
         path=r"/software_(configs|deployments)",
         body=None,
-        refused="heat has no place for a marker there, and accepts a second one",
+        refused="heat has no field for a marker here, and accepts a second one",
     ),
     Recipe(path=r"/validate|/stacks/preview", body=None, harmless=True),
 )

@@ -1,7 +1,7 @@
 """placement; the facts are in docs/design/creates.md#placement.
 
-Everything that `openstack` and nova send to placement beside these POSTs is a PUT or a DELETE: it is repeated, and what
-the repeat is answered is read in os_retries.session.second_answers.
+All other writes that `openstack` and nova send to placement are PUTs and DELETEs.  They are repeated, and
+os_retries.session.second_answers reads the answer to the repeat.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PROVIDER: dict[str, Any] = {
 }
 
 RECIPES = (
-    Recipe(  # a class is nothing but its name
+    Recipe(  # a resource class has only a name
         path=r"/resource_classes",
         body=None,
         given=("name",),
@@ -41,7 +41,7 @@ RECIPES = (
     ),
     Recipe(**_PROVIDER, since=(1, 20), status=200),
     Recipe(**_PROVIDER, view=no_body),
-    # As a PUT of one consumer's: it replaces what there was.  From 1.28 on a second one is refused, for each consumer
-    # has a generation; os_retries.session.second_answers reads that.
+    # This POST replaces the allocations of several consumers, as a PUT does for one consumer.  From 1.28 on a second
+    # POST is refused, because each consumer has a generation; os_retries.session.second_answers reads that answer.
     Recipe(path=r"/allocations", body=None, harmless=True),
 )

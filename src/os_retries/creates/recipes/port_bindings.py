@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _is_bound(found: Item, sent: Item) -> bool | None:
-    """Compare the host: a port has one binding at each.  One that is not bound, or not yet, does not serve: None."""
+    """Compare the host, because a port has one binding at each host; return None if the binding is not bound."""
     if found.get("host") != sent.get("host"):
         return False
     return None if found.get("vif_type") in ("unbound", "binding_failed") else True

@@ -1,7 +1,7 @@
 """Actions of nova's servers; the facts are in docs/design/creates.md#compute.
 
-None of them has room for a marker.  The state of the server, its security groups or nova's log of its actions shows
-whether one has been done.
+No action has room for a marker.  The state of the server, its security groups, or nova's log of the server's actions
+shows whether an action was done.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def location(server: Item, _found: list[Item]) -> dict[str, str]:
 
 
 def _leads_to(action: str, states: str, tasks: str, *, gone: bool = False) -> Recipe:
-    """Recipe of an action that brings a server to a state: it is there, or on its way."""
+    """Return the recipe of an action that changes the state of a server; it also accepts a change in progress."""
     wanted, ways = frozenset(states.split()), frozenset(tasks.split())
 
     def is_there(found: Item, _sent: Item) -> bool:
@@ -46,9 +46,9 @@ def _as_logged(_found: Item, _sent: Item) -> bool:
 
 
 def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
-    """Recipe of an action that nova's log of a server's actions shows: one more by the same user than before.
+    """Return the recipe of an action that is found as a new entry of the same user in nova's log of a server's actions.
 
-    :param name: what the log calls it
+    :param name: the name of the action in the log; None if it is ``action``
     """
     given: dict[str, Any] = {"body": None, "key": action, "view": no_body, "status": 202, "match": _as_logged}
     return Recipe(
@@ -65,7 +65,7 @@ def _logged(action: str, name: str | None = None, **more: Any) -> Recipe:
 
 
 def _rebuilt(sent: list[Item], found: list[Item]) -> Item:
-    """Answer as nova does: the server, and the password."""
+    """Return the fields of nova's response: the server, and the password."""
     return {"server": found[0] | {"adminPass": sent[0]["adminPass"]}}
 
 
@@ -78,7 +78,7 @@ def _rescued(sent: list[Item], _found: list[Item]) -> Item:
 
 
 def _is_on_shared_storage(_found: Item, sent: Item) -> bool | None:
-    """Return True if the disk is shared.  If it is not, or nova reads the value as False, there was a password."""
+    """Return True if the disk is shared; else None, because the lost response had a password."""
     return True if str(sent["onSharedStorage"]).lower() in ("true", "1") else None
 
 
@@ -87,16 +87,16 @@ def _no_password(_sent: list[Item], _found: list[Item]) -> Item:
 
 
 def _group(action: str, *, there: bool) -> Recipe:
-    """Recipe of a security group of a server, which nova adds to or removes from one port after the other."""
+    """Return the recipe of a server's security group, which nova adds to one port after another, or removes."""
 
     def is_done(found: Item, sent: Item) -> bool | None:
         name = sent[action].get("name")
         its = [each for each in found["security_groups"] if name in (each.get("id"), each.get("name"))]
         if not there:
             return not its
-        if len({each.get("id") for each in its}) > 1:  # groups of several projects have this name
+        if len({each.get("id") for each in its}) > 1:  # several projects have a group of this name
             return None
-        return 0 < len(its) == len(found["interfaceAttachments"])  # nova lists the group once for each port
+        return 0 < len(its) == len(found["interfaceAttachments"])  # nova lists the group once for each port that has it
 
     return Recipe(
         path=ACTION,
@@ -154,8 +154,8 @@ ACTIONS = (
     _logged("revertResize"),
     _logged("migrate"),
     _logged("os-migrateLive", "live-migration", since=(2, 34)),
-    # Below 2.34 nova answers when it has tried, so it may refuse what its log shows already (T17).
-    _refused("os-migrateLive", "below 2.34 nova may log it and refuse it all the same"),
+    # Below 2.34 nova answers after it has tried, so it may refuse an action that its log already shows (T17).
+    _refused("os-migrateLive", "below 2.34 nova may log the migration and still refuse it"),
     _logged("unrescue"),
     _logged(
         "rebuild",
@@ -176,7 +176,7 @@ ACTIONS = (
         view=_rescued,
     ),
     _logged("evacuate", since=(2, 14), status=200),
-    _logged(  # nova sets no password on a disk that is there
+    _logged(  # nova sets no password on a disk that exists already
         "evacuate",
         body="evacuate",
         given=("onSharedStorage",),
@@ -186,6 +186,6 @@ ACTIONS = (
         view=_no_password,
     ),
     _logged("evacuate", body="evacuate", chosen={"adminPass": password}, wrapped=False, status=200, view=_rescued),
-    _refused("createBackup", "a second one deletes one more of the older backups"),
-    Recipe(path=ACTION, body=None, refused="the server does not show whether this one has been done"),
+    _refused("createBackup", "a second backup deletes another of the older ones"),
+    Recipe(path=ACTION, body=None, refused="the server does not show whether this action was done"),
 )
