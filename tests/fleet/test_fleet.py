@@ -265,6 +265,31 @@ def test_the_local_pacer_decides_within_100_ms(caplog: pytest.LogCaptureFixture)
     assert lines(caplog) == ["WARNING"]
 
 
+def test_a_redis_whose_answer_drips_is_unavailable_too(caplog: pytest.LogCaptureFixture) -> None:
+    """A timeout of the socket is the time between two bytes, and each byte comes within it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stopped = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"$1000\r\n")
+                while not stopped.wait(fleet.TIMEOUT / 4):
+                    connection.sendall(b"a")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            pacer = fleet.pacer_for(f"redis://127.0.0.1:{listening.getsockname()[1]}", ENDPOINT, 0.0)
+            began = time.monotonic()
+            pacer.note(0.0, 0, 1)
+            assert time.monotonic() - began < LONG
+        finally:
+            stopped.set()
+            thread.join()
+    assert lines(caplog) == ["WARNING"]
+
+
 def test_others_do_not_wait_for_the_one_who_finds_out(caplog: pytest.LogCaptureFixture) -> None:
     with a_server_that_never_answers() as (url, _):
         pacer = fleet.pacer_for(url, ENDPOINT, 0.0)
@@ -673,7 +698,7 @@ def test_an_answer_that_is_none_of_the_scripts_is_a_redis_that_is_away(answer, m
         def close(self):
             pass
 
-    monkeypatch.setattr(fleet, "_connect", lambda _url: Fake())
+    monkeypatch.setattr(fleet, "_connect", lambda *_: Fake())
     pacer = SharedPacer(fleet.Fleet("redis://fake"), "endpoint", 0.0)
     assert 0.0 <= pacer.ask(0.0, 1, 0.0) <= 10.0
 
@@ -689,7 +714,7 @@ def test_a_redis_that_knows_no_auth_does_not_bring_the_password_into_the_log(mon
         def close(self):
             pass
 
-    monkeypatch.setattr(fleet, "_connect", lambda _url: Fake())
+    monkeypatch.setattr(fleet, "_connect", lambda *_: Fake())
     pacer = SharedPacer(fleet.Fleet("redis://me:s3cr3t@fake"), "endpoint", 0.0)
     pacer.note(0.0, 0, 1)
     assert "is unavailable (ResponseError)" in caplog.text

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import time
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -21,11 +22,12 @@ from os_retries.pacing import local
 from os_retries.pacing.shared import GRACE, SharedPacer, Store, log
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from os_retries.pacing.shared import Step
 
 TIMEOUT = 0.08  # seconds without a byte from Redis after which the local pacer decides
+WHOLE = 3  # so many times the timeout may a decision wait for all its answers; most of a new connection's are short
 FORGET = 120  # seconds without a report after which Redis forgets an endpoint
 PREFIX = "os-retries"
 
@@ -79,7 +81,55 @@ def pacer_for(url: str, endpoint: str, now: float) -> SharedPacer:
     return SharedPacer(fleet, endpoint, now)
 
 
-def _connect(url: str) -> Any:
+class _Socket:
+    """A socket to Redis whose answers must be complete after ``WHOLE`` times its timeout.
+
+    The timeout of a socket limits only the time between two bytes.  A Redis that sends a byte now and then would hold a
+    failing call for ever.
+
+    :param began: returns the instant at which the present decision began, by ``time.monotonic``
+    """
+
+    def __init__(self, sock: Any, began: Callable[[], float]) -> None:
+        self._sock = sock
+        self._began = began
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, *arguments: Any) -> Any:
+        """Receive what has arrived, as the socket does."""
+        return self._in_time(self._sock.recv, arguments)
+
+    def recv_into(self, *arguments: Any) -> Any:
+        """Receive what has arrived into a buffer, as the socket does (hiredis)."""
+        return self._in_time(self._sock.recv_into, arguments)
+
+    def _in_time(self, receive: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        timeout = self._sock.gettimeout()
+        if not timeout:  # it does not wait, or the URL has switched the timeout off
+            return receive(*arguments)
+        left = self._began() + WHOLE * timeout - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer is not complete")
+        self._sock.settimeout(min(left, timeout))
+        try:
+            return receive(*arguments)
+        finally:
+            self._sock.settimeout(timeout)
+
+
+def _in_time(kind: type[Any], began: Callable[[], float]) -> type[Any]:
+    """Return a class of connections as ``kind``, whose answers must be complete in time."""
+
+    class InTime(kind):  # type: ignore[misc]
+        def _connect(self) -> Any:
+            return _Socket(super()._connect(), began)
+
+    return InTime
+
+
+def _connect(url: str, began: Callable[[], float] = time.monotonic) -> Any:
     try:
         import redis
         from redis.backoff import NoBackoff
@@ -87,18 +137,21 @@ def _connect(url: str) -> Any:
     except ImportError:
         raise ImportError("pacing_url needs redis-py: pip install 'os-retries[fleet]'") from None
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 0),  # the default of redis-py would wait for seconds
             protocol=2,  # protocol 3 would need one more request for each connection
         )
+        pool = client.connection_pool
+        pool.connection_class = _in_time(pool.connection_class, began)
     except Exception:  # the cause is dropped, because it may quote a part of the password
         raise ValueError(
             f"pacing_url: {_without_secrets(url)} is neither host nor the URL of a Redis, such as redis://host:6379/0, "
             "rediss://host or unix:///path"
         ) from None
+    return client
 
 
 def _without_secrets(url: str) -> str:
@@ -147,9 +200,10 @@ class Fleet(Store):
         self.place = _without_secrets(url)
         self._url = url
         self._client: Any = None
+        self._began = 0.0
         super().__init__()
         try:
-            self._client = _connect(url)
+            self._client = _connect(url, lambda: self._began)
         except Exception as error:  # a call is failing now, and must be repeated even without Redis
             log.warning("%s; until then each process paces its own retries", error)
             self._again = float("inf")
@@ -188,8 +242,9 @@ class Fleet(Store):
         return f"pacing: Redis at {self.place} answers again; the retries of the fleet are one queue"
 
     def _evaluate(self, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
+        self._began = time.monotonic()
         if self._client is None:
-            self._client = _connect(self._url)
+            self._client = _connect(self._url, lambda: self._began)
         try:
             return self._client.evalsha(SHA, len(keys), *keys, *arguments)
         except Exception as error:
