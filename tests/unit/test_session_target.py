@@ -251,8 +251,8 @@ def test_a_delete_whose_repeat_finds_nothing_has_worked():
 def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
     asked = []
 
-    def original(**kwargs):
-        asked.append(kwargs)
+    def original(url, method, **kwargs):
+        asked.append({"url": url, "method": method} | kwargs)
         return answer(200, {"volume": {"status": "deleting"}})
 
     headers = {"Content-Type": "x", "Accept": "y", "If-Match": "z", "X-Own": "1"}
@@ -277,7 +277,7 @@ def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
     ],
 )
 def test_a_look_that_shows_nothing_leaves_the_error(shown):
-    def original(**_kwargs):
+    def original(_url, _method, **_kwargs):
         if isinstance(shown, Exception):
             raise shown
         return shown
@@ -291,7 +291,7 @@ def test_a_look_that_shows_nothing_leaves_the_error(shown):
     ("kwargs", "named"), [({}, "?"), ({"endpoint_filter": {"service_type": "volumev3"}}, "block-storage")]
 )
 def test_an_error_that_is_taken_for_a_success_is_told_with_its_service(kwargs, named, caplog):
-    assert repeated("DELETE", **kwargs).took_effect(answer(409), lambda **_: answer(404, **FOUND), None) is True
+    assert repeated("DELETE", **kwargs).took_effect(answer(409), lambda *_, **__: answer(404, **FOUND), None) is True
     words = "DELETE /volumes/1 answered 409 to a repeat: an earlier attempt has taken effect"
     assert caplog.messages == [f"{named}: {words}"]
 
@@ -300,7 +300,7 @@ def test_a_put_that_has_worked_is_answered_by_what_the_resource_shows():
     shown = {"network": {"id": "1", "name": "new"}}
     request = repeated("PUT", "/networks/1", json={"network": {"name": "new"}})
     response = answer(409, {"error": "x"})
-    assert request.took_effect(response, lambda **_: answer(200, shown), None) is True
+    assert request.took_effect(response, lambda *_, **__: answer(200, shown), None) is True
     assert (response.status_code, response.json()) == (200, shown)
 
 

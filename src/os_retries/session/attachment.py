@@ -47,9 +47,17 @@ class Attachment:
             left = [each for each in kwargs.get("retriable_status_codes") or _BY_DEFAULT if each not in ours]
             if left:
                 kwargs["status_code_retries"], kwargs["retriable_status_codes"] = theirs, left
-        for adapter in getattr(session.session, "adapters", _NO_ADAPTERS).values():
-            below: Any = getattr(adapter, "max_retries", None)
-            if getattr(below, "total", 0):
-                self.adapters.append((adapter, below))
-                # The default of requests: no retries, and a read error is raised.
-                adapter.max_retries = type(below)(0, read=False)
+        try:
+            for adapter in session.session.adapters.values():
+                if adapter.max_retries.total:
+                    self._silence(adapter)
+        except AttributeError:  # a transport that is not urllib3's
+            for adapter in getattr(session.session, "adapters", _NO_ADAPTERS).values():
+                self._silence(adapter)
+
+    def _silence(self, adapter: Any) -> None:
+        below: Any = getattr(adapter, "max_retries", None)
+        if getattr(below, "total", 0):
+            self.adapters.append((adapter, below))
+            # The default of requests: no retries, and a read error is raised.
+            adapter.max_retries = type(below)(0, read=False)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class Inside:
@@ -22,19 +22,27 @@ class Inside:
         The error of the inner request that failed last.
     """
 
-    __slots__ = ("error",)
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
+    error: Exception | None = None  # of the class, because nearly no request sets it
 
 
 inside: ContextVar[Inside | None] = ContextVar("os_retries.session", default=None)
+
+
+def by_position(original: Callable[..., Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call the session's own ``request`` with the URL and the verb by position, as keystoneauth's get() does.
+
+    A replacement of ``request`` may have other names for these parameters, or read them from ``*args``.
+    """
+    if "url" not in kwargs or "method" not in kwargs:  # the session itself raises the error
+        return original(**kwargs)
+    rest = dict(kwargs)
+    return original(rest.pop("url"), rest.pop("method"), **rest)
 
 
 def send_inside(original: Callable[..., Any], /, **kwargs: Any) -> Any:
     """Send a request inside another one, which decides whether it is repeated."""
     token = inside.set(Inside())
     try:
-        return original(**kwargs)
+        return by_position(original, kwargs)
     finally:
         inside.reset(token)

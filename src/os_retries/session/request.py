@@ -17,7 +17,7 @@ from os_retries.core.retries import raise_again
 from os_retries.core.scope import count
 from os_retries.pacing.process import pacers
 from os_retries.session.bodies import body_of
-from os_retries.session.context import Inside, inside
+from os_retries.session.context import Inside, by_position, inside
 from os_retries.session.targets import Answered, RequestTarget
 from os_retries.session.tokens import send_made_inside
 
@@ -41,21 +41,19 @@ def send_request(
     :param original: the session's own ``request``
     :returns: the response
     """
-    names: tuple[str, ...] = ("url", "method", "json")
-    if len(args) > len(names):  # few callers pass more by position
-        names = _names_of_arguments(session.request)
-        if len(args) > len(names):
-            return original(*args, **kwargs)
-    kwargs.update(zip(names, args, strict=False))
+    if len(args) == 2:
+        kwargs["url"], kwargs["method"] = args
+    elif args and not _name(session, args, kwargs):
+        return original(*args, **kwargs)
     attachment.silence_layers_below(session, kwargs)
-    if hasattr(kwargs.get("params"), "__next__"):  # an iterator: a repeat would be sent without the query
+    if "params" in kwargs and hasattr(kwargs["params"], "__next__"):  # a repeat would be sent without the query
         kwargs["params"] = list(kwargs["params"])
     around = inside.get()
     target = RequestTarget(session, attachment, kwargs)
     target.set_timeout()
     if around is not None or target.is_discovery:
         return send_made_inside(original, target, around)
-    stream = body_of(kwargs)
+    stream = body_of(kwargs) if "data" in kwargs or "files" in kwargs else None
     begun = count.given_up
     attempt: Callable[[], Any]
     if target.verb in _WRITES and target.begin_write(original):
@@ -68,6 +66,29 @@ def send_request(
             attempt = _Repeated(error, target, original)
     else:
         attempt = functools.partial(_attempt, target, original, stream)
+    return _send_in_loop(target, attempt, stream, begun)
+
+
+def _name(session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Give the arguments that were passed by position their names; return whether all names are known.
+
+    :param kwargs: the named arguments of the request, which are changed
+    """
+    names: tuple[str, ...] = ("url", "method", "json")
+    if len(args) > len(names):  # few callers pass more by position
+        names = _names_of_arguments(session.request)
+        if len(args) > len(names):
+            return False
+    kwargs.update(zip(names, args, strict=False))
+    return True
+
+
+def _send_in_loop(target: RequestTarget, attempt: Callable[[], Any], stream: Body | None, begun: int) -> Any:
+    """Send the request in the loop that repeats it.
+
+    :param attempt: sends the request once
+    :param begun: as for :func:`~os_retries.core.loop.run_attempts`
+    """
     try:
         streams = () if stream is None else (stream,)
         return run_attempts(lambda _method: target, attempt, (), {}, streams=streams, begun=begun)
@@ -101,7 +122,7 @@ def _attempt(target: RequestTarget, original: Callable[..., Any], stream: Body |
     """Send the request once.  A failed answer is raised as an exception, so that the loop sees it."""
     token = inside.set(Inside())
     try:
-        response = original(**target.kwargs) if stream is None else _send_body(target, original, stream)
+        response = by_position(original, target.kwargs) if stream is None else _send_body(target, original, stream)
     except Exception as error:
         this = inside.get()
         target.inside = this.error if this is not None else None
@@ -198,13 +219,13 @@ def _send_body(target: RequestTarget, original: Callable[..., Any], stream: Body
     this = inside.get()
     error: Exception | None = None
     try:
-        response = original(**kwargs)
+        response = by_position(original, kwargs)
     except Exception as raised:
         if getattr(getattr(raised, "response", None), "status_code", None) != 401 or (this and this.error is raised):
             raise
         error, response = raised, raised.response  # type: ignore[attr-defined]
     if response.status_code == 401 and target.may_authenticate_again() and stream.rewind():
-        return original(**kwargs | {stream.argument: stream.fresh()})
+        return by_position(original, kwargs | {stream.argument: stream.fresh()})
     if error is not None:
         raise error
     return response

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from os_retries.core.switch import disabled
 from os_retries.session.attachment import Attachment
-from os_retries.session.context import inside
+from os_retries.session.context import by_position, inside
 from os_retries.session.request import send_request
 from os_retries.session.tokens import OWNERS, ask_owner
 
@@ -67,45 +67,65 @@ def _attached_class(base: type) -> type:
     kind: type = type(base)(base.__name__, (base,), {**names, "__slots__": (), _KEY: base})
     for name, function in (("__copy__", _copy), ("__deepcopy__", _deepcopy), ("__reduce_ex__", _reduce)):
         type.__setattr__(kind, name, function)
-    type.__setattr__(kind, "request", _method(kind, "request", send_request))
+    type.__setattr__(kind, "request", _request_of(kind))
     for name in OWNERS:
         if hasattr(base, name):  # older releases of keystoneauth lack some of them
-            type.__setattr__(kind, name, _method(kind, name, functools.partial(ask_owner, name=name)))
+            type.__setattr__(kind, name, _owner_of(kind, name))
     return kind
 
 
-def _method(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method that takes the place of the method ``name`` of the session's own class.
+def _request_of(kind: type) -> Callable[..., Any]:
+    """Return the method that takes the place of ``request``.
 
-    It looks the original method up at each call, because the program may replace and restore the original while
-    sessions are attached.
+    Like those of :func:`_owner_of`, it looks the original method up at each call, because the program may replace and
+    restore the original while sessions are attached.
 
     :param kind: the subclass with our methods
-    :param ours: what to call while the session is attached
     """
-    is_owner = name in OWNERS
+
+    def request(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        attachment = self.__dict__.get(_KEY)
+        if attachment is None:  # the program has kept this method, and the session has been detached
+            return _bound(kind.__mro__[1], "request", self)(*args, **kwargs)
+        original = super(kind, self).request  # type: ignore[arg-type]
+        if attachment.shadows:
+            original = attachment.shadows.get("request", original)
+        if disabled() and inside.get() is None:
+            return original(*args, **kwargs) if args else by_position(original, kwargs)
+        return send_request(self, attachment, original, args, kwargs)
+
+    return _named_as(kind, "request", request)
+
+
+def _owner_of(kind: type, name: str) -> Callable[..., Any]:
+    """Return the method that takes the place of a method that may ask for a token.
+
+    :param kind: the subclass with our methods
+    :param name: the name of the method
+    """
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         attachment = self.__dict__.get(_KEY)
-        if attachment is None:  # the program has kept this method, and the session has been detached
+        if attachment is None:
             return _bound(kind.__mro__[1], name, self)(*args, **kwargs)
         original = getattr(super(kind, self), name)
         is_inside = inside.get() is not None
-        if is_inside and is_owner and not attachment.shadows:  # a short cut, taken three times in each request
-            return original(*args, **kwargs)
         if attachment.shadows:
             original = attachment.shadows.get(name, original)
-        if not is_owner:
-            original = functools.partial(_by_position, original)
-        if not is_inside and disabled():
+        if is_inside or disabled():  # inside a request, three times in each
             return original(*args, **kwargs)
-        return ours(self, attachment, original, args, kwargs)
+        return ask_owner(self, attachment, original, args, kwargs, name=name)
 
+    return _named_as(kind, name, method)
+
+
+def _named_as(kind: type, name: str, ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Give one of our methods the name and the documentation of the original, and return it."""
     plain = getattr(kind.__mro__[1], name)
     if isinstance(plain, types.FunctionType):
-        return functools.wraps(plain)(method)
-    method.__name__, method.__qualname__ = name, f"{kind.__qualname__}.{name}"  # a mock has no attributes to copy
-    return method
+        return functools.wraps(plain)(ours)
+    ours.__name__, ours.__qualname__ = name, f"{kind.__qualname__}.{name}"  # a mock has no attributes to copy
+    return ours
 
 
 def _copy(self: Any) -> Any:
@@ -144,13 +164,3 @@ def _bound(base: type, name: str, session: Any) -> Any:
     """Return the method ``name`` that ``session`` would have if its class were ``base``."""
     found = next(vars(kind)[name] for kind in base.__mro__ if name in vars(kind))
     return found.__get__(session, base) if hasattr(type(found), "__get__") else found
-
-
-def _by_position(original: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Pass the URL and the verb by position, as keystoneauth's get() does.
-
-    A replacement of ``request`` may have other names for these parameters, or read them from ``*args``.
-    """
-    if args or not ("url" in kwargs and "method" in kwargs):  # unchanged: the session itself raises any error
-        return original(*args, **kwargs)
-    return original(kwargs.pop("url"), kwargs.pop("method"), **kwargs)

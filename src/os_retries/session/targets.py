@@ -116,6 +116,11 @@ class RequestTarget(OwnerTarget):
         self.attachment = attachment
         self.kwargs = kwargs
         self.verb = str(kwargs.get("method", "GET")).upper()
+        #: Whether this request asks for a discovery document, as keystoneauth's discover module does.  That module
+        #: always passes ``authenticated``: False, or None to let the session decide.
+        self.is_discovery = (
+            self.verb == "GET" and not kwargs.get("authenticated", True) and not kwargs.get("endpoint_filter")
+        )
 
     @property
     def path(self) -> str:
@@ -124,15 +129,6 @@ class RequestTarget(OwnerTarget):
         It begins with a slash, even if the caller omits the slash, as openstacksdk does.
         """
         return "/" + urlsplit(str(self.kwargs.get("url", ""))).path.lstrip("/")
-
-    @property
-    def is_discovery(self) -> bool:
-        """Whether this request asks for a discovery document, as keystoneauth's discover module does.
-
-        That module always passes ``authenticated``: False, or None to let the session decide.
-        """
-        asked = self.verb == "GET" and not self.kwargs.get("authenticated", True)
-        return asked and not self.kwargs.get("endpoint_filter")
 
     def name(self) -> str:
         """Return the verb and the path of the request for the log."""

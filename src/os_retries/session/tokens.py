@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from os_retries.core.deadlines import deadline_in
 from os_retries.core.failure import Kind, kind_of
 from os_retries.core.loop import run_attempts
-from os_retries.session.context import Inside, inside
+from os_retries.session.context import Inside, by_position, inside
 from os_retries.session.targets import Answered, OwnerTarget
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def send_made_inside(original: Callable[..., Any], target: RequestTarget, around
     quick_repeats = 1 if target.is_discovery else 0
     while True:
         try:
-            response = original(**target.kwargs)
+            response = by_position(original, target.kwargs)
         except Exception as error:
             transient = (
                 deadline_in(error) is None and target.read(error, target.policy(), None).kind is not Kind.PERMANENT
@@ -76,8 +76,6 @@ def ask_owner(
     :param original: the session's own method
     :param name: the name of the method
     """
-    if inside.get() is not None:
-        return original(*args, **kwargs)
     target = OwnerTarget(session, attachment, name)
 
     def attempt() -> Any:
