@@ -214,8 +214,10 @@ def prepare(
         marked = item if recipe.carrier is None else recipe.carrier.put(item, own)
         if marked is None:
             return None
-        absent = {name: make for name, make in recipe.chosen.items() if marked.get(name) is None}
-        sent.append(marked | {name: make() for name, make in absent.items()})
+        for name, make in recipe.chosen.items():
+            if marked.get(name) is None:
+                marked = marked | {name: make()}
+        sent.append(dict(marked))
     member = recipe.bulk if bulk else recipe.body
     whole = sent[0] if member is None else body | {member: sent if bulk else sent[0]}
     low, high = (len(items), len(items)) if bulk else recipe.count(items[0])

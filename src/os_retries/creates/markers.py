@@ -5,6 +5,7 @@ A marker is a text that no other request has.  A *carrier* describes the field t
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ def new_marker() -> str:
 
     It has 43 characters, all of which every carrier accepts.
     """
-    return f"{KEY}-{uuid.uuid4().hex}"
+    return f"{KEY}-{os.urandom(16).hex()}"
 
 
 class Carrier:

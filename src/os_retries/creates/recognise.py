@@ -11,7 +11,7 @@ from os_retries.creates.create import prepare
 from os_retries.creates.creation import Creation
 from os_retries.creates.durable import in_operation, not_covered
 from os_retries.creates.earlier import RepeatedCreation
-from os_retries.creates.recipes import recipes_for
+from os_retries.creates.recipes import has_recipe, recipes_for
 from os_retries.creates.requests import Around, read_body
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def creation_for(
     """
     url, verb = str(kwargs.get("url", "")), str(kwargs["method"]).upper()
     path = url if "://" in url else "/" + url.lstrip("/")
-    if not recipes_for(service, verb, path, single_writer=True):
+    if not has_recipe(service, verb, path):
         return None
     now = policy()
     if not now.safe_creates:

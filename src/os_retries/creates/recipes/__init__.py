@@ -58,6 +58,11 @@ def recipes_for(
     ]
 
 
+def has_recipe(service: str, verb: str, path: str) -> bool:
+    """Return whether there is any recipe for such a request."""
+    return service in TABLE and bool(_matches(service, verb, path))
+
+
 @functools.lru_cache(maxsize=256)  # most creates of a program have the same few paths, and a service has many recipes
 def _matches(service: str, verb: str, path: str) -> list[tuple[Recipe, dict[str, str]]]:
     matches = ((recipe, pattern.fullmatch(path)) for recipe, pattern in _patterns(service, verb))
