@@ -101,6 +101,10 @@ cloud-under-fire: env  ## let one in ten requests between the services of a clou
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	@$(BIN)/python bench/cloud_under_fire.py $(ARGS)
 
+services-cost: env  ## measure what os-retries in the services of a cloud costs its users while nothing fails; ARGS=--help
+	@tools/venv sandbox/.venv sandbox/requirements.txt
+	@$(BIN)/python bench/services_cost.py $(ARGS)
+
 bench-operations: env  ## kill a program and run it again, without and in an operation, and what that costs; ARGS=--help
 	@sandbox/cloud up
 	@$(BIN)/python bench/operations.py $(ARGS)

@@ -29,8 +29,6 @@ import os
 import random
 import secrets
 import shlex
-import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -38,11 +36,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keystoneauth1.identity import v3
-from keystoneauth1.session import Session
-
 sys.path.append(str(Path(__file__).resolve().parents[1] / "programs"))
 
+from fire_cloud import launcher, session, start, stop
 from fire_users import OPERATIONS, Cloud, Outcome, User
 from plans import Fault, Plan
 from proxy import Proxy
@@ -50,7 +46,6 @@ from proxy import Proxy
 TOP = Path(__file__).resolve().parents[1]
 STATE = TOP / "sandbox/.state-fire"
 LOGS = TOP / "bench/.fire"
-COMMAND = [sys.executable, str(TOP / "sandbox/cloud")]
 OURS = "os-retries"
 WAYS = ("plain", OURS)
 GOAL = 0.995
@@ -120,40 +115,6 @@ class Result:
         return self.share >= GOAL and not self.orphans and not self.duplicates
 
 
-# -- the sandbox -------------------------------------------------------------------------------------------------------
-
-
-def launcher(log: Path, numbers: str) -> list[str]:
-    """Return the options of ``sandbox/cloud up`` that give the services what `os-retries env` prints."""
-    command = [str(Path(sys.executable).parent / "os-retries"), "env", "--dotenv", "--log-json", str(log)]
-    command += shlex.split(numbers)
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return [part for line in lines for part in ("--env", line)]
-
-
-def start(variables: list[str]) -> dict[str, Any]:
-    """Start a fresh sandbox; return what its cloud.json says."""
-    stop()
-    shutil.rmtree(STATE, ignore_errors=True)
-    done = subprocess.run(
-        [*COMMAND, "up", "--state", str(STATE), *variables], check=False, stderr=subprocess.PIPE, text=True
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return dict(json.loads((STATE / "cloud.json").read_text()))
-
-
-def stop() -> None:
-    """Stop the sandbox, and keep its logs."""
-    subprocess.run([*COMMAND, "down", "--state", str(STATE)], check=False, capture_output=True)
-
-
-def session(known: dict[str, Any], account: str) -> Session:
-    """Return a user's session, without any retries."""
-    names = {"username": account, "project_name": account, "user_domain_id": "default", "project_domain_id": "default"}
-    return Session(v3.Password(auth_url=known["auth_url"], password="secret", **names))
-
-
 # -- one way -----------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +127,9 @@ def burn(way: str, arguments: argparse.Namespace) -> Result:
     result = Result(way)
     calm = Plan("none")
     with Proxy(calm, journal) as proxy:
-        known = start(["--env", f"http_proxy={proxy.url}", *(launcher(log, arguments.numbers) if way == OURS else ())])
+        ours = launcher("--log-json", str(log), *shlex.split(arguments.numbers)) if way == OURS else ()
+        eventlet = ("--env", "OS_NOVA_DISABLE_EVENTLET_PATCHING=false") if arguments.eventlet else ()
+        known = start(STATE, ["--env", f"http_proxy={proxy.url}", *eventlet, *ours])
         try:
             patience = arguments.patience
             users = User(session(known, "demo"), result.outcome, patience)
@@ -185,7 +148,7 @@ def burn(way: str, arguments: argparse.Namespace) -> Result:
             result.seconds = time.monotonic() - begun
             result.requests, result.faults = fire.requests, fire.met
         finally:
-            stop()
+            stop(STATE)
     result.given_up = given_up(log)
     return result
 
@@ -303,6 +266,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--away", choices=AWAY, help="a service that is away in the middle")
     parser.add_argument("--seconds", type=float, default=30, help="how long it is away (%(default)s)")
     parser.add_argument("--numbers", default="", metavar="OPTIONS", help="options of `os-retries env`: '--retries 8'")
+    parser.add_argument("--eventlet", action="store_true", help="run nova under eventlet instead of with threads")
     parser.add_argument("--only", choices=WAYS, help="one way only")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the operations into this .svg or .png file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="append the counts of each way to this file")

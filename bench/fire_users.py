@@ -51,12 +51,14 @@ class User:
     """A user of the cloud, who waits for each operation.
 
     :param patience: seconds that an operation may take
+    :param poll: seconds between two looks at a state
     """
 
-    def __init__(self, session: Session, outcome: Outcome, patience: float) -> None:
+    def __init__(self, session: Session, outcome: Outcome, patience: float, poll: float = 0.3) -> None:
         self.session = session
         self.outcome = outcome
         self.patience = patience
+        self.poll = poll
 
     # -- requests
 
@@ -96,7 +98,7 @@ class User:
                 return
             if bad in state:
                 raise Failed(f"it is {state} instead of {wanted}")
-            time.sleep(0.3)
+            time.sleep(self.poll)
         raise Failed(f"it is still {state} after {self.patience:g} s")
 
     def does(self, name: str, thing: str, body: Callable[[], Any]) -> Any:
@@ -127,26 +129,26 @@ class User:
 
     def uses_server(self, name: str, cloud: Cloud) -> None:
         """Create a server and a volume, and do to them what users do.  They stay."""
-        server = self.does("create server", name, lambda: self._create_server(name, cloud))
-        volume = self.does("create volume", name, lambda: self._create_volume(name))
+        server = self.does("create server", name, lambda: self.create_server(name, cloud))
+        volume = self.does("create volume", name, lambda: self.create_volume(name))
         if server is None or volume is None:
             for each in SERVER_OPERATIONS[2:]:
                 self.outcome.not_begun[each] += 1
             return
-        attached = self.does("attach volume", name, lambda: self._attach(server, volume))
-        port = self.does("attach interface", name, lambda: self._plug(server, cloud))
+        attached = self.does("attach volume", name, lambda: self.attach(server, volume))
+        port = self.does("attach interface", name, lambda: self.plug(server, cloud))
         self.does("resize", name, lambda: self._resize(server, cloud))
         self.does("snapshot", name, lambda: self._snapshot(server, name))
         if port is None:
             self.outcome.not_begun["detach interface"] += 1
         else:
-            self.does("detach interface", name, lambda: self._unplug(server, port))
+            self.does("detach interface", name, lambda: self.unplug(server, port))
         if attached is None:
             self.outcome.not_begun["detach volume"] += 1
         else:
-            self.does("detach volume", name, lambda: self._detach(server, volume))
+            self.does("detach volume", name, lambda: self.detach(server, volume))
 
-    def _create_server(self, name: str, cloud: Cloud) -> str:
+    def create_server(self, name: str, cloud: Cloud) -> str:
         local = {"boot_index": 0, "uuid": cloud.image, "source_type": "image", "destination_type": "local"}
         blank = {"boot_index": -1, "source_type": "blank", "destination_type": "volume", "volume_size": 1}
         body = {
@@ -160,12 +162,12 @@ class User:
         self.until(lambda: self.server(made)["status"], "active")
         return str(made)
 
-    def _create_volume(self, name: str) -> str:
+    def create_volume(self, name: str) -> str:
         made = self.ask("block-storage", "POST", "/volumes", {"volume": {"name": name, "size": 1}})["volume"]["id"]
         self.until(lambda: self._volume_state(made), "available")
         return str(made)
 
-    def _attach(self, server: str, volume: str) -> bool:
+    def attach(self, server: str, volume: str) -> bool:
         path = f"/servers/{server}/os-volume_attachments"
         self.ask("compute", "POST", path, {"volumeAttachment": {"volumeId": volume}})
         # A volume that is available again has not been attached: nova has given up without a word.
@@ -181,16 +183,16 @@ class User:
             raise Failed("the server does not have the volume")
         return True
 
-    def _detach(self, server: str, volume: str) -> None:
+    def detach(self, server: str, volume: str) -> None:
         self.ask("compute", "DELETE", f"/servers/{server}/os-volume_attachments/{volume}")
         self.until(lambda: self._volume_state(volume), "available")
 
-    def _plug(self, server: str, cloud: Cloud) -> str:
+    def plug(self, server: str, cloud: Cloud) -> str:
         path = f"/servers/{server}/os-interface"
         made = self.ask("compute", "POST", path, {"interfaceAttachment": {"net_id": cloud.network}})
         return str(made["interfaceAttachment"]["port_id"])
 
-    def _unplug(self, server: str, port: str) -> None:
+    def unplug(self, server: str, port: str) -> None:
         self.ask("compute", "DELETE", f"/servers/{server}/os-interface/{port}")
         path = f"/v2.0/ports/{port}"
         self.until(lambda: "gone" if self.ask("network", "GET", path, missing=True) is None else "there", "gone")
@@ -211,7 +213,7 @@ class User:
 
     def uses_stack(self, name: str) -> None:
         """Create a stack and update it.  It stays."""
-        if self.does("create stack", name, lambda: self._create_stack(name)) is None:
+        if self.does("create stack", name, lambda: self.create_stack(name)) is None:
             self.outcome.not_begun["update stack"] += 1
         else:
             self.does("update stack", name, lambda: self._update_stack(name))
@@ -221,7 +223,7 @@ class User:
         shown = self.ask("orchestration", "GET", f"/stacks/{name}", missing=True)
         return "DELETE_COMPLETE" if shown is None else str(shown["stack"]["stack_status"])
 
-    def _create_stack(self, name: str) -> bool:
+    def create_stack(self, name: str) -> bool:
         self.ask("orchestration", "POST", "/stacks", {"stack_name": name, "template": template(1)})
         self.until(lambda: self.stack_state(name), "create_complete", "failed")
         return True
@@ -236,24 +238,24 @@ class User:
     def deletes(self) -> Iterator[Callable[[], None]]:
         """Yield a function for each thing that is there, which deletes it and waits until it is gone."""
         for stack in self.ask("orchestration", "GET", "/stacks")["stacks"]:
-            yield lambda stack=stack: self.does(DELETE_STACK, stack["stack_name"], lambda: self._no_stack(stack))
+            yield lambda stack=stack: self.does(DELETE_STACK, stack["stack_name"], lambda: self.no_stack(stack))
         for server in self.ask("compute", "GET", "/servers")["servers"]:
             if not server["name"].startswith("stack"):
                 yield lambda server=server: self._no_server_and_volume(server)
 
-    def _no_stack(self, stack: dict[str, Any]) -> None:
+    def no_stack(self, stack: dict[str, Any]) -> None:
         self.ask("orchestration", "DELETE", f"/stacks/{stack['stack_name']}/{stack['id']}")
         self.until(lambda: self.stack_state(stack["id"]), "delete_complete", "failed")
 
     def _no_server_and_volume(self, server: dict[str, Any]) -> None:
         name = server["name"]
-        self.does(DELETE_SERVER, name, lambda: self._gone("compute", f"/servers/{server['id']}"))
+        self.does(DELETE_SERVER, name, lambda: self.gone("compute", f"/servers/{server['id']}"))
         for each in self.ask("block-storage", "GET", f"/volumes?name={name}")["volumes"]:
-            self.does(DELETE_VOLUME, name, lambda each=each: self._gone("block-storage", f"/volumes/{each['id']}"))
+            self.does(DELETE_VOLUME, name, lambda each=each: self.gone("block-storage", f"/volumes/{each['id']}"))
         for each in self.ask("image", "GET", f"/v2/images?name={name}")["images"]:
             self.ask("image", "DELETE", f"/v2/images/{each['id']}")
 
-    def _gone(self, service: str, path: str) -> None:
+    def gone(self, service: str, path: str) -> None:
         self.ask(service, "DELETE", path)
         self.until(lambda: "gone" if self.ask(service, "GET", path, missing=True) is None else "there", "gone")
 

@@ -8,6 +8,7 @@ and so that an early client waits instead of being refused.
 import faulthandler
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -50,7 +51,8 @@ def main() -> None:
         ident=None,
         # A dozen clients and seven services keep their connections open, and select() is limited to 1023 descriptors.
         connection_limit=1000,
-        asyncore_use_poll=True,
+        # eventlet takes poll() away when it patches the standard library.
+        asyncore_use_poll=hasattr(select, "poll"),
         max_request_body_size=1 << 40,
         _quiet=True,
     )

@@ -74,7 +74,11 @@ def first_start(cloud: Cloud) -> Iterator[tuple[object, ...]]:
 
 
 def app(cloud: Cloud) -> Any:
-    os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
+    # Threads by default.  `up --env OS_NOVA_DISABLE_EVENTLET_PATCHING=false` runs all of nova under eventlet.
+    os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
+    from nova import monkey_patch
+
+    monkey_patch.patch()
     # The paste file must come first: nova looks for it only in the first file.
     os.environ["OS_NOVA_CONFIG_FILES"] = f"{SHARE / 'nova/api-paste.ini'};{cloud.etc / 'nova.conf'}"
     sys.argv = ["nova-api"]
