@@ -7,7 +7,7 @@ once.
 With --faults, answers are lost and requests are refused as well.  A life that ends with an error is followed by another
 one, as a life that was killed.
 
-Usage: lives.py KEY NAME [--die-at N ...] [--any] [--before] [--faults SEED]
+Usage: lives.py KEY NAME [--die-at N ...] [--any] [--before] [--faults SEED] [--state FILE]
 It prints one JSON object: how many lives there were, the ids that the last one has seen, and the verbs of its requests.
 """
 
@@ -132,7 +132,7 @@ class Death:
         return counted
 
 
-def live(key: str, name: str, death: Death, seed: int | None) -> dict[str, Any]:
+def live(key: str, name: str, death: Death, seed: int | None, state: str | None) -> dict[str, Any]:
     """Run the program once in this process."""
     death.install()
     cloud = openstack.connect(cloud="demo")
@@ -142,12 +142,12 @@ def live(key: str, name: str, death: Death, seed: int | None) -> dict[str, Any]:
         session.session = Faults(lost, seed=seed + os.getpid()).session()
     numbers: dict[str, Any] = {"settle_time": 0.5, "settle_time_after_timeout": 0.5}
     os_retries.attach(session, os_retries.RetryPolicy(retry_after=0.2, retries_number=3, **numbers))
-    with os_retries.operation(key, strict=True) as operation:
+    with os_retries.operation(key, strict=True, state=state) as operation:
         made = provision(Clients(session), name)
     return {"made": made, "found": operation.found, "sent": death.sent}
 
 
-def one_life(key: str, name: str, death: Death, seed: int | None = None) -> dict[str, Any] | None:
+def one_life(key: str, name: str, death: Death, seed: int | None, state: str | None) -> dict[str, Any] | None:
     """Run the program once in a child process; return None if it was killed, or has failed because of faults."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -155,7 +155,7 @@ def one_life(key: str, name: str, death: Death, seed: int | None = None) -> dict
         code = 1
         try:
             os.close(reader)
-            result = live(key, name, death, seed)
+            result = live(key, name, death, seed, state)
             os.write(writer, json.dumps(result).encode())
             code = 0
         except BaseException:
@@ -185,6 +185,7 @@ def main() -> None:
         "--die-at", type=int, nargs="*", help="the requests, one for each life (default: 1 2 3 1 2 3 ...)"
     )
     parser.add_argument("--faults", type=int, metavar="SEED", help="lose answers and refuse requests too")
+    parser.add_argument("--state", metavar="FILE", help="the note of the operation")
     parser.add_argument("--any", action="store_true", help="count all requests, and not the writes alone")
     parser.add_argument("--before", action="store_true", help="die before the request is sent")
     arguments = parser.parse_args()
@@ -196,7 +197,7 @@ def main() -> None:
     )
     for number, at in enumerate(deaths, 1):
         death = Death(at, before=arguments.before, every=arguments.any)
-        result = one_life(arguments.key, arguments.name, death, arguments.faults)
+        result = one_life(arguments.key, arguments.name, death, arguments.faults, arguments.state)
         if result is not None:
             print(json.dumps(result | {"lives": number, "seconds": time.monotonic() - began}))  # noqa: T201
             return

@@ -165,6 +165,19 @@ def test_a_program_that_is_killed_at_a_request_of_any_verb_makes_exactly_one_of_
         killed_at(clean, number)
 
 
+def test_with_a_note_a_killed_program_makes_exactly_one_of_everything(
+    clean: Clients, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The last run has another file, so that it looks everything up."""
+    key, name = fresh()
+    first, second = (str(each) for each in random.Random(request.config.option.seed).sample(range(10, 60), 2))
+    result = lives(key, name, "--any", "--die-at", first, second, "--state", str(tmp_path / "note"))
+    assert result["lives"] == 3
+    exactly_one_of_everything(clean, name, result["made"])
+    again = lives(key, name, "--any", "--die-at", "--state", str(tmp_path / "another"))
+    assert again["made"] == result["made"]
+
+
 @pytest.mark.full
 def test_a_program_that_is_killed_at_each_request_in_turn_makes_exactly_one_of_everything(clean: Clients) -> None:
     """Before it is sent, and after it was processed, each time with a new key; tokens, GETs and DELETEs included."""
@@ -178,9 +191,9 @@ def test_a_program_that_is_killed_at_each_request_in_turn_makes_exactly_one_of_e
 
 @pytest.mark.full
 def test_a_program_that_is_killed_at_random_requests_makes_exactly_one_of_everything(
-    clean: Clients, request: pytest.FixtureRequest
+    clean: Clients, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Answers are lost and requests are refused too."""
+    """Answers are lost and requests are refused too; some have a note."""
     dice = random.Random(request.config.option.seed)
     for _ in range(20):
         key, name = fresh()
@@ -188,6 +201,8 @@ def test_a_program_that_is_killed_at_random_requests_makes_exactly_one_of_everyt
         longest = 20
         if dice.random() < 0.5:
             options, longest = [*options, "--any"], 90
+        if dice.random() < 0.3:
+            options += ["--state", str(tmp_path / name)]
         deaths = [str(dice.randint(1, longest)) for _ in range(dice.randint(3, 15))]
         result = lives(key, name, "--die-at", *deaths, *options)
         exactly_one_of_everything(clean, name, result["made"])

@@ -6,14 +6,15 @@ tests/unit/test_creates.py drives the engine through random histories of a servi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from os_retries.creates.create import Create, Get, prepare
 from os_retries.creates.engine import Keeper
-from os_retries.creates.look_up import Finding, Reply, Tools, find_out, look, name_of, there_before
-from os_retries.creates.markers import Tag
+from os_retries.creates.look_up import Finding, Reply, Tools, find_out, lists_nothing, look, name_of, there_before
+from os_retries.creates.markers import Description, Tag
 from os_retries.creates.recipe import Blind, Look, Recipe
 
 LOOK: dict[str, Any] = {"path": "{base}/things", "list": "things", "query": {"tags": "{marker}"}}
@@ -481,3 +482,33 @@ def test_a_name_is_one_line_of_two_hundred_characters_at_most():
     assert name_of({"name": "x", "id": "a\nb\x1b"}) == "a?b?"
     assert name_of({"id": "x" * 300}) == "x" * 200
     assert name_of({}) == "?"
+
+
+# -- the list of a whole kind, in an operation with a note
+
+
+def whole(*replies: Reply, carrier: Any = None, **look: Any) -> bool | None:
+    create = created(look=look)
+    create = replace(create, recipe=replace(create.recipe, carrier=carrier or Tag()))
+    scripted = Scripted(*replies)
+    result = lists_nothing(create, scripted.tools, "os-retries-abc")
+    assert scripted.asked[0][1].query == [], "the filter of the look-up would hide other resources of the operation"
+    return result
+
+
+def test_a_list_without_the_markers_of_an_operation_shows_that_nothing_was_made() -> None:
+    assert whole(listing({"id": "x", "tags": ["os-retries-def"]})) is True
+    assert whole(listing({"id": "x", "tags": ["os-retries-abc1"]})) is False
+
+
+def test_a_list_must_show_each_place_of_a_marker() -> None:
+    carrier = Description(tags="{base}/things/{id}/tags")
+    assert whole(listing({"description": "", "tags": []}), carrier=carrier) is True
+    assert whole(listing({"description": ""}), carrier=carrier) is False
+    assert whole(listing({"tags": []}), carrier=carrier) is False
+
+
+def test_a_list_of_a_service_that_cannot_see_all_its_resources_shows_nothing_yet() -> None:
+    blind = Blind(path="/things", list="things", where=lambda item, _sent: "down" in item, words="a cell is down")
+    assert whole(listing(), listing({"down": True}), blind=blind) is None
+    assert whole(listing(), listing({"id": "x"}), blind=blind) is True

@@ -773,9 +773,34 @@ def test_a_run_with_a_key_of_its_own_is_strict_only_if_it_says_so():
     assert run("sh", "-c", inner, options=["--operation", "outer", "--strict"]).stdout == "inner:\n"
 
 
+STATE = "sh", "-c", 'echo "$OSRETRIES_STATE"'
+
+
+def test_the_programs_get_the_absolute_path_of_the_note(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = ["--operation", "nightly", "--state", "note"]
+    assert run(*STATE, options=named).stdout == f"{tmp_path}/note\n"
+    monkeypatch.setenv("OSRETRIES_STATE", "another")
+    assert run(*STATE, options=named[:2]).stdout == f"{tmp_path}/another\n"
+    assert run(*STATE, options=named).stdout == f"{tmp_path}/note\n"
+    inner = f"{shlex.join(RUN)} --operation inner -- {shlex.join(STATE)}"
+    assert run("sh", "-c", inner, options=named).stdout == "\n", "it is the note of the run around it"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_note_that_cannot_be_used_is_said_once_and_the_command_runs_without_it(tmp_path, quiet):
+    (tmp_path / "note").write_text("Dear diary,\n")
+    done = run(*STATE, options=["--operation", "x", "--state", tmp_path / "note", *(["-q"] if quiet else [])])
+    assert (done.returncode, done.stdout) == (0, "\n")
+    said = f"os-retries: {tmp_path}/note is not used as the state of the operation: it is damaged, or no note of "
+    lines = done.stderr.splitlines()
+    assert lines[:1] == ([] if quiet else [f"{said}os-retries; every create is looked up"])
+
+
 @pytest.mark.parametrize(
     ("options", "variable", "says"),
     [
+        (["--state", "x"], None, "--state needs --operation"),
         (["--strict"], None, "--strict needs --operation"),
         (["--operation", " "], None, "the key is empty"),
         ([], ("OSRETRIES_OPERATION", " "), "the key is empty"),

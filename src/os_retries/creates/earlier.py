@@ -20,6 +20,7 @@ from os_retries.creates.look_up import Finding
 from os_retries.creates.markers import ClientId
 from os_retries.creates.requests import write_body
 from os_retries.creates.together import all_made, can_be_two, give_way
+from os_retries.creates.unsent import was_never_sent
 from os_retries.operations.scope import OperationError
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class RepeatedCreation(Creation):
         if not self._looks_first:
             return None
         self._looks_first = False
+        if self._was_never_sent():
+            return None
         try:
             finding, create = self._keeper.before_first(**self._limits())
             if finding.found:
@@ -78,6 +81,15 @@ class RepeatedCreation(Creation):
             f"have made it, and the look-up is not clear: {finding.problem}{named}",
             finding.ids,
         )
+
+    def _was_never_sent(self) -> bool:
+        """Return whether the note of the operation shows that no earlier run has sent the create."""
+        try:
+            return was_never_sent(self.create, self.claim, self.around, self._keeper.tools)
+        except OSError as error:
+            note = self.claim.operation.note
+            why = f"{note.path if note is not None else '?'} cannot be written: {error.strerror or error}"
+            raise OperationError(f"os-retries: {self._label} was not sent: {why}") from error
 
     def _answer_earlier(self, finding: Finding, hits: list[Item]) -> Any:
         self._done = True

@@ -5,6 +5,7 @@ The functions that send a GET, wait and tell the time are arguments.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from os_retries.creates.recipe import Look, Proof
 
 _PAGES = 100  # pages of a list; if there are more, the service has ignored the filter, and the look-up is unclear
+_FEW_PAGES = 5  # of a list that is read once, so that each create needs no look
 _LONGEST_ID = 200  # characters of an id in the log
 # The fields that may identify a resource; the first that it has is used.
 _IDS = (
@@ -159,6 +161,24 @@ def there_before(create: Create, send: Callable[[Get], Reply]) -> list[Item] | N
     if create.look.list is None:  # the baseline is a time of that one resource, which is null before its first change
         return known
     return None if any(item.get(create.look.baseline or "") is None for item in known) else known
+
+
+def lists_nothing(create: Create, tools: Tools, start: str) -> bool | None:
+    """Return whether the whole list that a look-up reads has no marker that begins like this; None if not known yet.
+
+    It is false too if the list has many pages, is denied, or does not show the fields of a marker.
+    """
+    whole = replace(create, recipe=replace(create.recipe, look=replace(create.look, query={}, also=None)))
+    fields = (create.recipe.carrier and create.recipe.carrier.fields) or ()
+    for number, reply in enumerate(_pages(whole, tools.send), 1):
+        items = _listed(whole.look, reply)
+        if items is None:
+            return None if reply.again else False
+        if number > _FEW_PAGES or reply.endless:
+            return False
+        if not all(set(fields) <= set(item) and start not in json.dumps(item) for item in items):
+            return False
+    return True if _confirmed(create, tools).absent else None
 
 
 def _pages(create: Create, send: Callable[[Get], Reply]) -> Iterator[Reply]:

@@ -30,6 +30,11 @@ class Carrier:
     #: The field that a PUT restores after the create has succeeded; None if the marker stays.
     taken_away: ClassVar[str | None] = None
 
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """The fields that every resource has in a list, and that show its marker; None if there are none."""
+        return None
+
     def put(self, item: Item, marker: str) -> Item | None:
         """Return a copy of ``item`` with the marker; None if the caller's own values leave no room for it."""
         raise NotImplementedError
@@ -50,6 +55,11 @@ class Tag(Carrier):
     field: str = "tags"
     most: int = 50
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The list of tags."""
+        return (self.field,)
+
     def put(self, item: Item, marker: str) -> Item | None:
         """Append the marker to the caller's own tags."""
         tags = item.get(self.field)
@@ -69,6 +79,11 @@ class Metadata(Carrier):
     """A marker as the value of one more key of a mapping of strings."""
 
     field: str = "metadata"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The mapping."""
+        return (self.field,)
 
     def put(self, item: Item, marker: str) -> Item | None:
         """Add our key to the caller's own metadata."""
@@ -113,6 +128,11 @@ class Description(Carrier):
     field: str = "description"
     tags: str = ""
     taken_away = "description"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The description, and the tags where the marker of an operation ends."""
+        return (self.field, "tags")
 
     def put(self, item: Item, marker: str) -> Item | None:
         """Set the description if the caller sent none."""

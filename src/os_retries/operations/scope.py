@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from os_retries import forks
 from os_retries.core import hooks
 from os_retries.operations.marks import derive, request_digest
+from os_retries.operations.notes import open_note
 from os_retries.operations.ordinals import Ordinals
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 KEY = "OSRETRIES_OPERATION"
 #: Its value is 1 if a write that is not covered must not be sent.
 STRICT = "OSRETRIES_STRICT"
+#: The file with the note of the operation; see ``notes``.
+STATE = "OSRETRIES_STATE"
 #: The file of the ordinals that the processes of one run share.
 ORDINALS = "OSRETRIES_ORDINALS"
 # The key of that variable in the dictionary inside os.environ; see os_retries.core.switch.
@@ -83,8 +86,12 @@ class Operation:
         request.
     """
 
-    def __init__(self, key: str, *, strict: bool = False, ordinals: Ordinals) -> None:
+    def __init__(
+        self, key: str, *, strict: bool = False, ordinals: Ordinals, state: str | os.PathLike[str] | None = None
+    ) -> None:
         self.key = key
+        #: The note of what was surely never sent; None if there is none, or if it cannot be used.
+        self.note = None if state is None else open_note(os.fspath(state), key)
         self.strict = strict
         self.found = 0
         self.not_covered: collections.Counter[str] = collections.Counter()
@@ -129,7 +136,7 @@ class Operation:
         if self.strict:
             raise NotCovered(
                 f"os-retries: {service or '?'}: {request} was not sent: a later run of the strict operation "
-                f"{self.key!r} could not recognise what it has done ({why})"
+                f"{self.key!r} could not recognize what it has done ({why})"
             )
         with self._lock:
             self.not_covered[f"{service or '?'}: {request}"] += 1
@@ -145,19 +152,21 @@ _Entered = tuple[Operation, "_Entered | None"]
 _current: ContextVar[_Entered | None] = ContextVar("os_retries.operation", default=None)
 
 
-def operation(key: str, *, strict: bool = False) -> Operation:
+def operation(key: str, *, strict: bool = False, state: str | os.PathLike[str] | None = None) -> Operation:
     """Return an operation: inside it nothing is made twice, even if the program is killed and run again.
 
     Use it with ``with``.  Each create on an attached session is looked up before it is sent, by a marker that follows
     from the key and the request.  If an earlier run has made the resource, the caller gets it.
 
     :param key: any text.  A program that goes on with what an earlier run has begun uses the same key.
-    :param strict: refuse to send writes that a later run could not recognise, with :class:`NotCovered`
+    :param strict: refuse to send writes that a later run could not recognize, with :class:`NotCovered`
+    :param state: a local file that notes what was sent, so that what was surely never sent needs no look.  All runs of
+        the operation use the same file; it is made if it is not there.
     :raises ValueError: if the key is empty
     """
     _check(key)
     with tempfile.TemporaryFile(prefix="os-retries-", buffering=0) as file:
-        return Operation(key, strict=strict, ordinals=Ordinals(os.dup(file.fileno())))
+        return Operation(key, strict=strict, ordinals=Ordinals(os.dup(file.fileno())), state=state)
 
 
 def _check(key: str) -> None:
@@ -193,10 +202,11 @@ def _of_the_process(key: str) -> Operation:
     with _process_lock:
         if _process is None or _process.key != key:
             strict = os.environ.get(STRICT, "") not in ("", "0")
+            state = os.environ.get(STATE) or None
             path = os.environ.get(ORDINALS)
             if path is None:  # no `os-retries run --operation` has started this process
-                _process = operation(key, strict=strict)
+                _process = operation(key, strict=strict, state=state)
             else:
                 flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-                _process = Operation(key, strict=strict, ordinals=Ordinals(os.open(path, flags)))
+                _process = Operation(key, strict=strict, ordinals=Ordinals(os.open(path, flags)), state=state)
         return _process

@@ -46,6 +46,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     creates.add_argument(
         "--strict", action="store_true", help="do not send a write that another run with this KEY could not recognize"
     )
+    creates.add_argument(
+        "--state",
+        metavar="FILE",
+        help="note in a local FILE what was sent, so that what was surely never sent needs no look; all runs with this "
+        "KEY use the same FILE (default: OSRETRIES_STATE in the environment, if it is set)",
+    )
     output.add_argument("-q", "--quiet", action="store_true", help="write nothing to standard error")
     output.add_argument(
         "--metrics",
@@ -118,6 +124,8 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.exit(2, "os-retries run: there is no command after --\n")
     if arguments.strict and not (arguments.operation or os.environ.get("OSRETRIES_OPERATION")):
         parser.exit(2, "os-retries run: --strict needs --operation\n")
+    if arguments.state is not None and not (arguments.operation or os.environ.get("OSRETRIES_OPERATION")):
+        parser.exit(2, "os-retries run: --state needs --operation\n")
     try:
         how = policies({name: getattr(arguments, name) for name in FLAGS}, arguments.config_file)
         return run_command(
@@ -130,6 +138,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             metrics=_metrics(arguments),
             operation=arguments.operation,
             strict=arguments.strict,
+            state=arguments.state,
         )
     except UsageError as error:
         parser.exit(2, f"os-retries run: {error}\n")

@@ -61,6 +61,7 @@ def run_command(
     metrics: Metrics | None = None,
     operation: str | None = None,
     strict: bool = False,
+    state: str | None = None,
 ) -> int:
     """Run ``command`` with retries, and return its exit status; 127 or 126 if it cannot be run.
 
@@ -74,6 +75,7 @@ def run_command(
     :param metrics: the destinations of the metrics of the whole run
     :param operation: the key of the operation that the command belongs to
     :param strict: whether the operation refuses writes that a later run could not recognize
+    :param state: the file with the note of the operation
     :raises UsageError: if ``log_json`` cannot be written, or if the operation is not possible
     """
     environ = dict(os.environ)
@@ -96,27 +98,22 @@ def run_command(
     )
     if quiet and metrics is None and operation is None:
         return replace_by(command, environ)
-    return _run_and_wait(command, environ, operation, strict=strict, given=given, quiet=quiet, metrics=metrics)
+    begun = None if operation is None else operations.Begun(operation, strict=strict, state=state, given=given)
+    return _run_and_wait(command, environ, begun, quiet=quiet, metrics=metrics)
 
 
 def _run_and_wait(
     command: Sequence[str],
     environ: dict[str, str],
-    operation: str | None,
+    operation: operations.Begun | None,
     *,
-    strict: bool,
-    given: bool,
     quiet: bool,
     metrics: Metrics | None,
 ) -> int:
-    """Run the command as a child process with the files that its programs share, and report at the end.
-
-    :param given: whether the key was given on the command line.  If it comes from the environment, other runs may be
-        parts of the same program, so their resources do not count as left over.
-    """
+    """Run the command as a child process with the files that its programs share, and report at the end."""
     with contextlib.ExitStack() as stack:
         if operation is not None:
-            operations.begin(stack, environ, operation, strict=strict)
+            operations.begin(stack, environ, operation, quiet=quiet)
         path = _make_journal(stack, quiet=quiet) if not quiet or metrics is not None else None
         if path is not None:
             environ["OSRETRIES_JOURNAL"] = path
@@ -128,8 +125,8 @@ def _run_and_wait(
             _sum_up(path, quiet=quiet, metrics=metrics)
         if metrics is not None:
             metrics.deliver(status)
-        if given and operation is not None and not quiet and status == 0:
-            operations.tell_left_over(operation, environ[operations.ORDINALS])
+        if operation is not None and operation.given and not quiet and status == 0:
+            operations.tell_left_over(operation.key, environ[operations.ORDINALS])
     return status if status >= 0 else die_of(signal.Signals(-status))
 
 

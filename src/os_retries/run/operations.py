@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # The variables of os_retries.operations.scope, whose import takes too long.
 _OPERATION, _STRICT, ORDINALS = "OSRETRIES_OPERATION", "OSRETRIES_STRICT", "OSRETRIES_ORDINALS"
+_STATE = "OSRETRIES_STATE"
 
 
 class UsageError(Exception):
@@ -39,7 +40,25 @@ def key_of(given: str | None, environ: Mapping[str, str]) -> str | None:
     return key
 
 
-def begin(stack: contextlib.ExitStack, environ: dict[str, str], key: str, *, strict: bool) -> None:
+class Begun(NamedTuple):
+    """The operation of a run.
+
+    ``strict``
+        Whether it refuses writes that a later run could not recognize.
+    ``state``
+        The file with its note, as given on the command line; None for that of the environment.
+    ``given``
+        Whether the key was given on the command line.  If it comes from the environment, other runs may be parts of the
+        same program, so their resources do not count as left over.
+    """
+
+    key: str
+    strict: bool
+    state: str | None
+    given: bool
+
+
+def begin(stack: contextlib.ExitStack, environ: dict[str, str], operation: Begun, *, quiet: bool) -> None:
     """Put the operation into the environment of the programs, until the stack is closed.
 
     :raises UsageError: if no temporary file can be made, because without it the programs cannot count equal requests
@@ -48,10 +67,26 @@ def begin(stack: contextlib.ExitStack, environ: dict[str, str], key: str, *, str
         environ[ORDINALS] = stack.enter_context(journal.journal(os.environ, "ordinals"))
     except OSError as error:
         raise UsageError(f"--operation: no temporary file can be made: {error.strerror or error}") from None
-    environ[_OPERATION] = key
-    environ.pop(_STRICT, None)  # of a run around this one, which has another operation
-    if strict:
+    environ[_OPERATION] = operation.key
+    inside = ORDINALS in os.environ  # of a run around this one, which has another operation
+    environ.pop(_STRICT, None)
+    if operation.strict:
         environ[_STRICT] = "1"
+    inherited = environ.pop(_STATE, None)
+    state = operation.state or (None if inside else inherited)
+    if state:
+        _note(environ, state, operation.key, quiet=quiet)
+
+
+def _note(environ: dict[str, str], path: str, key: str, *, quiet: bool) -> None:
+    """Put the note of the operation into the environment of the programs, if it can be used."""
+    from os_retries.operations.notes import Note, Unusable, not_used
+
+    try:
+        environ[_STATE] = Note(path, key).path
+    except Unusable as why:
+        if not quiet:
+            say(printable(f"os-retries: {not_used(path, why)}"))
 
 
 _LINES = 10

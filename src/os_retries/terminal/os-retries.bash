@@ -3,7 +3,7 @@
 _shtab_os_retries_operation_subparsers=(show forget)
 _shtab_os_retries_subparsers=(run env operation check rehearse rewrite simulate completion)
 
-_shtab_os_retries_run_option_strings=(-h --help --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing --config-file --service-config --log-json --operation --strict -q --quiet --metrics --otlp)
+_shtab_os_retries_run_option_strings=(-h --help --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing --config-file --service-config --log-json --operation --strict --state -q --quiet --metrics --otlp)
 _shtab_os_retries_env_option_strings=(-h --help --shell --systemd --dotenv --retries --retry-after --backoff --jitter --max-wait --timeout --no-safe-creates --single-writer --no-pacing --config-file --service-config --log-json)
 _shtab_os_retries_operation_show_option_strings=(-h --help --os-cloud --json)
 _shtab_os_retries_operation_forget_option_strings=(-h --help --os-cloud)
@@ -17,6 +17,7 @@ _shtab_os_retries_option_strings=(-h --help --version)
 
 _shtab_os_retries_run___config_file_COMPGEN=_shtab_compgen_files
 _shtab_os_retries_run___log_json_COMPGEN=_shtab_compgen_files
+_shtab_os_retries_run___state_COMPGEN=_shtab_compgen_files
 _shtab_os_retries_run___metrics_COMPGEN=_shtab_compgen_files
 _shtab_os_retries_env___config_file_COMPGEN=_shtab_compgen_files
 _shtab_os_retries_env___log_json_COMPGEN=_shtab_compgen_files

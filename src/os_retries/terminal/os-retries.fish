@@ -42,7 +42,7 @@ function _shtab_os_retries_using
 end
 
 set -g _shtab_os_retries_commands run env operation 'operation show' 'operation forget' check rehearse rewrite simulate completion
-set -g _shtab_os_retries_opts_with_value --after --backoff --begins --calls --capacity --client --config-file --exclude --faults --flaps --format --hosts --html --import --jitter --lasts --latency --left --line-length --log-json --max-wait --metrics --operation --os-cloud --otlp --processes --random --rate --repeat --replay --retries --retry-after --seed --timeout
+set -g _shtab_os_retries_opts_with_value --after --backoff --begins --calls --capacity --client --config-file --exclude --faults --flaps --format --hosts --html --import --jitter --lasts --latency --left --line-length --log-json --max-wait --metrics --operation --os-cloud --otlp --processes --random --rate --repeat --replay --retries --retry-after --seed --state --timeout
 
 complete -c os-retries -e
 complete -c os-retries -f
@@ -65,6 +65,7 @@ complete -c os-retries -n '_shtab_os_retries_using run' -l service-config -d 'fo
 complete -c os-retries -n '_shtab_os_retries_using run' -l log-json -xka "(__fish_complete_path (commandline -ct))" -d 'append one JSON object for each retry, each look-up of a create, and each request that is given up or answered with an error after retries'
 complete -c os-retries -n '_shtab_os_retries_using run' -l operation -x -d 'make nothing twice, even if COMMAND is killed and run again with the same KEY (default: OSRETRIES_OPERATION in the environment, if it is set)'
 complete -c os-retries -n '_shtab_os_retries_using run' -l strict -d 'do not send a write that another run with this KEY could not recognize'
+complete -c os-retries -n '_shtab_os_retries_using run' -l state -xka "(__fish_complete_path (commandline -ct))" -d 'note in a local FILE what was sent, so that what was surely never sent needs no look; all runs with this KEY use the same FILE (default: OSRETRIES_STATE in the environment, if it is set)'
 complete -c os-retries -n '_shtab_os_retries_using run' -s q -l quiet -d 'write nothing to standard error'
 complete -c os-retries -n '_shtab_os_retries_using run' -l metrics -xka "(__fish_complete_path (commandline -ct))" -d 'at the end, write the metrics of the whole run to a file for the textfile collector of Prometheus (FILE.prom); os-retries then stays until the end, even with --quiet'
 complete -c os-retries -n '_shtab_os_retries_using run' -l otlp -x -d 'at the end, send the same metrics to a receiver of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT, or http://localhost:4318)'

@@ -151,6 +151,7 @@ _shtab_os_retries_run_options=(
   "--log-json[append one JSON object for each retry, each look-up of a create, and each request that is given up or answered with an error after retries]:FILE:_files"
   "--operation[make nothing twice, even if COMMAND is killed and run again with the same KEY (default\: OSRETRIES_OPERATION in the environment, if it is set)]:KEY:"
   "--strict[do not send a write that another run with this KEY could not recognize]"
+  "--state[note in a local FILE what was sent, so that what was surely never sent needs no look\; all runs with this KEY use the same FILE (default\: OSRETRIES_STATE in the environment, if it is set)]:FILE:_files"
   {-q,--quiet}"[write nothing to standard error]"
   "--metrics[at the end, write the metrics of the whole run to a file for the textfile collector of Prometheus (FILE.prom)\; os-retries then stays until the end, even with --quiet]:FILE:_files"
   "--otlp[at the end, send the same metrics to a receiver of OTLP over HTTP (default\: OTEL_EXPORTER_OTLP_ENDPOINT, or http\:\/\/localhost\:4318)]:ENDPOINT:"
