@@ -15,10 +15,16 @@ asked, without faults, what exists:
   the loop      execute_with_retries around the clients' methods, as the specification describes it
   os-retries    the same clients on an attached session
 
+Then a program that makes 15 of these resources is killed after its 3rd, its 8th and its 13th create, and run again each
+time.  There are no other faults.  The last run's answers are compared with what exists:
+
+  killed, plain      the clients without retries
+  killed, operation  the same clients on an attached session, in an operation
+
 With --with NAME the creates are those of a service that the sandbox starts on demand (bench/on_demand.py).
 
 Each way has a project of its own, which is removed at the end, even after Ctrl-C.  The exit status is 1 if os-retries
-has any failed creates, orphans or duplicates.
+or the operation has any failed creates, orphans or duplicates.
 """
 
 from __future__ import annotations
@@ -46,6 +52,7 @@ from keystoneauth1.session import Session
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 
+import killed
 from os_retries import RetryPolicy, attach
 from os_retries.core.failure import RETRY_CODES
 from os_retries.faults import AtRandom, Faults, only
@@ -58,6 +65,7 @@ if TYPE_CHECKING:
 
 RETRIES = 5  # of each way that has retries
 COLUMNS = "failed", "orphans", "duplicates"
+KILLED = 15  # creates of the program that is killed
 
 EPILOG = """\
 examples:
@@ -154,19 +162,13 @@ def faults_of(arguments: argparse.Namespace) -> Faults:
     return Faults(counted, looks, seed=arguments.seed)
 
 
-def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result:
-    """Create the resources in one way; return the counts."""
-    network = tenancy.clients.neutron.create_network({"network": {"name": "bench"}})["network"]["id"]
+def makers_of(session: Session, way: Way, tenancy: Tenancy, network: str) -> dict[str, Callable[[str], str]]:
+    """Return for each kind a function that creates one with that name, and returns its id."""
     flavor = next(each.id for each in tenancy.clients.nova.flavors.list() if each.name == "tiny")
     image = next(each["id"] for each in tenancy.clients.glance.images.list() if each["name"] == "cirros")
-
-    faults = faults_of(arguments)
-    session = Session(v3.Password(**tenancy.auth), session=faults.session())
     nova = novaclient.client.Client("2.60", session=session, **way.options)
     cinder = cinderclient.client.Client("3.43", session=session, **way.options)
     neutron = neutronclient.v2_0.client.Client(session=session, **way.options)
-    session.get_token()
-    way.prepare(session)
 
     def server(name: str) -> str:
         return str(way.call(nova.servers.create, name, image, flavor, nics="none").id)
@@ -178,19 +180,45 @@ def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result
         body = {"port": {"name": name, "network_id": network}}
         return str(way.call(neutron.create_port, body)["port"]["id"])
 
+    return {"server": server, "volume": volume, "port": port}
+
+
+def names_of(creates: int) -> list[tuple[str, str]]:
+    """Return the kind and the name of each resource."""
+    kinds = "server", "volume", "port"
+    return [(kinds[number % 3], f"{kinds[number % 3]}-{number:03}") for number in range(creates)]
+
+
+def a_network(tenancy: Tenancy) -> str:
+    """Create the network of the ports, without faults."""
+    return str(tenancy.clients.neutron.create_network({"network": {"name": "bench"}})["network"]["id"])
+
+
+def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result:
+    """Create the resources in one way; return the counts."""
+    faults = faults_of(arguments)
+    session = Session(v3.Password(**tenancy.auth), session=faults.session())
+    makers = makers_of(session, way, tenancy, a_network(tenancy))
+    session.get_token()
+    way.prepare(session)
     told: dict[tuple[str, str], str | None] = {}
     result = Result(way.name)
-    makers = {"server": server, "volume": volume, "port": port}
-    for number in range(arguments.creates):
-        kind = list(makers)[number % len(makers)]
-        key = kind, f"{kind}-{number:03}"
+    for number, key in enumerate(names_of(arguments.creates)):
         try:
-            told[key] = makers[kind](key[1])
+            told[key] = makers[key[0]](key[1])
         except Exception as error:  # whichever client's
             told[key] = None
             result.errors.append(f"{key[1]}: {' '.join([str(error), *getattr(error, '__notes__', ())])}")
         progress(way.name, number + 1, arguments.creates)
+    tally(result, told, tenancy)
+    seen = Counter(is_create(each.request.service, each.request.verb, each.request.path) for each in faults.record)
+    tokens = sum(each.request.token or each.request.discovery for each in faults.record)
+    result.creates, result.others, result.faults = seen[True], seen[False] - tokens, len(faults.injected)
+    return result
 
+
+def tally(result: Result, told: dict[tuple[str, str], str | None], tenancy: Tenancy) -> None:
+    """Compare what the callers were told with what exists."""
     there: dict[tuple[str, str], list[str]] = {key: [] for key in told}
     for key, identity in existing(tenancy):
         there.setdefault(key, []).append(identity)
@@ -200,9 +228,20 @@ def compete(way: Way, tenancy: Tenancy, arguments: argparse.Namespace) -> Result
         result.orphans += answer is None and bool(identities)
         result.duplicates += max(0, len(identities) - 1)
         result.untrue += answer is not None and answer not in identities
-    seen = Counter(is_create(each.request.service, each.request.verb, each.request.path) for each in faults.record)
-    tokens = sum(each.request.token or each.request.discovery for each in faults.record)
-    result.creates, result.others, result.faults = seen[True], seen[False] - tokens, len(faults.injected)
+
+
+def die(name: str, tenancy: Tenancy, *, key: str | None) -> Result:
+    """Kill a program that creates resources three times, and run it again each time; return the counts."""
+    network = a_network(tenancy)
+    told, creates, others = killed.in_lives(
+        lambda: Session(v3.Password(**tenancy.auth)),
+        lambda session: makers_of(session, WAYS[0], tenancy, network),
+        names_of(KILLED),
+        key,
+        lambda verb, path: is_create("any", verb, path),
+    )
+    result = Result(name, creates=creates, others=others, faults=len(killed.DEATHS))
+    tally(result, told, tenancy)
     return result
 
 
@@ -255,10 +294,10 @@ def progress(name: str, done: int, of: int) -> None:
 def table(results: list[Result]) -> Iterator[str]:
     """Yield the lines of the table of all ways."""
     head = f"{'failed':>7} {'orphans':>8} {'duplicates':>11} {'creates sent':>13} {'other requests':>15}"
-    yield f"{'':13} {head} {'faults':>7}"
+    yield f"{'':17} {head} {'faults':>7}"
     for each in results:
         numbers = f"{each.failed:7} {each.orphans:8} {each.duplicates:11} {each.creates:13} {each.others:15}"
-        yield f"{each.name:13} {numbers} {each.faults:7}"
+        yield f"{each.name:17} {numbers} {each.faults:7}"
 
 
 def draw(results: list[Result], arguments: argparse.Namespace) -> None:
@@ -336,6 +375,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=whole, metavar="N", help="seed of the faults (default: at random)")
     parser.add_argument("--with", dest="extra", metavar="NAME", help="creates of a service that is started on demand")
     parser.add_argument("--creates", type=some, default=90, metavar="N", help="number of creates (%(default)s)")
+    parser.add_argument("--killed", action="store_true", help="only the program that is killed and run again")
     parser.add_argument("--lost", type=share, default=0.3, metavar="R", help="share of lost answers (%(default)s)")
     parser.add_argument("--refused", type=share, default=0.1, metavar="R", help="share of 503s (%(default)s)")
     parser.add_argument("--picture", type=picture, metavar="FILE", help="draw the table into this .svg or .png file")
@@ -358,25 +398,32 @@ def run(arguments: argparse.Namespace) -> int:
     results: list[Result] = []
     if arguments.extra:
         results = [on_demand.compete(way, Result(way.name), arguments, admin, progress) for way in WAYS_ON_DEMAND]
-    for way in () if arguments.extra else WAYS:
+    for way in () if arguments.extra or arguments.killed else WAYS:
         with removed_afterwards(admin) as tenancy:
             try:
                 results.append(compete(way, tenancy, arguments))
             finally:
                 empty(tenancy)
-    print("\n" + "\n".join(table(results)) + "\n")
+    deaths: list[Result] = []
+    for name, key in () if arguments.extra else (("killed, plain", None), ("killed, operation", "bench")):
+        with removed_afterwards(admin) as tenancy:
+            try:
+                deaths.append(die(name, tenancy, key=key))
+            finally:
+                empty(tenancy)
+    print("\n" + "\n".join(table([*results, *deaths])) + "\n")
     if arguments.picture:
         draw(results, arguments)
         print(f"the picture is in {arguments.picture}")
     for each in results:
         if each.untrue:
             print(f"{each.name}: {each.untrue} creates succeeded for the caller, but their resources do not exist")
-    ours = results[-1]
-    verdict = "every create made once, and known to its caller" if ours.clean else "NOT clean"
-    for each in () if ours.clean else ours.errors:
-        print(f"  {each}")
-    print(f"{OURS}: {verdict} ({time.monotonic() - begun:.0f} s for all of them)")
-    return 0 if ours.clean else 1
+    ours = [*results[-1:], *deaths[-1:]]
+    for each in ours:
+        print("".join(f"  {error}\n" for error in ([] if each.clean else each.errors)), end="")
+        print(f"{each.name}: {'every create made once, and known to its caller' if each.clean else 'NOT clean'}")
+    print(f"{time.monotonic() - begun:.0f} s for all of them")
+    return 0 if all(each.clean for each in ours) else 1
 
 
 def interrupt(*_: object) -> None:
