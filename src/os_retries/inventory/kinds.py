@@ -21,11 +21,14 @@ class Kind:
     ``name``
         What a row of the list calls it.
     ``path``
-        The path of the list, below the endpoint.
+        The path of the list, below the endpoint.  ``{parent}`` is the id of a resource that has such a list.
+    ``parents``
+        The path of the list of those resources, and the member of its answer; None if there is one list for all.
     ``list``
         The member of the answer that holds the list.
     ``off``
-        By the field that holds the marker: the request that takes it off, or why that is impossible.
+        By the field that holds the marker: the request that takes it off, or why that is impossible.  In its path
+        ``{path}`` is that of the list.
     ``query``, ``microversion``
         Those of the list.
     """
@@ -38,6 +41,7 @@ class Kind:
     query: Mapping[str, str] = field(default_factory=dict)
     microversion: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    parents: tuple[str, str] | None = None
 
 
 def _neutron(path: str, name: str, tags: str | None = None) -> Kind:
@@ -72,6 +76,33 @@ def _cinder(kind: str, off: Off, microversion: str | None = None) -> Kind:
         path=f"/{kind}s/detail",
         list=f"{kind}s",
         off={"metadata": off},
+        microversion=microversion,
+    )
+
+
+def _octavia(collection: str, member: str, *, of: str = "") -> Kind:
+    return Kind(
+        service="load-balancer",
+        name={"loadbalancer": "load balancer", "healthmonitor": "health monitor"}.get(member, member),
+        path=f"/lbaas/{of}/{{parent}}/{collection}" if of else f"/lbaas/{collection}",
+        list=collection,
+        off={"tags": ("PUT", "{path}/{id}", {member: {"tags": "{rest}"}})},
+        parents=(f"/lbaas/{of}", of) if of else None,
+    )
+
+
+def _barbican(collection: str, name: str, held: str = "name") -> Kind:
+    why = "barbican does not change the name of a resource"
+    return Kind(service="key-manager", name=name, path=f"/{collection}", list=collection, off={held: why})
+
+
+def _ironic(collection: str, name: str, microversion: str | None = None) -> Kind:
+    return Kind(
+        service="baremetal",
+        name=name,
+        path=f"/{collection}",
+        list=collection,
+        off={"uuid": BY_ID},
         microversion=microversion,
     )
 
@@ -146,4 +177,19 @@ KINDS = (
         list="resource_providers",
         off={"uuid": BY_ID},
     ),
+    _octavia("loadbalancers", "loadbalancer"),
+    _octavia("listeners", "listener"),
+    _octavia("pools", "pool"),
+    _octavia("members", "member", of="pools"),
+    _octavia("healthmonitors", "healthmonitor"),
+    _octavia("l7policies", "l7policy"),
+    _octavia("rules", "rule", of="l7policies"),
+    _barbican("secrets", "secret"),
+    _barbican("orders", "order", "meta"),
+    _barbican("containers", "container"),
+    _ironic("nodes", "node"),
+    _ironic("ports", "port"),
+    _ironic("portgroups", "port group", "1.23"),
+    _ironic("allocations", "allocation", "1.52"),
+    _ironic("deploy_templates", "deploy template", "1.55"),
 )

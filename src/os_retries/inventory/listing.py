@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CREATED = ("created_at", "created", "creation_time")
 _IDS = ("id", "uuid")
+_ADDRESSES = ("secret_ref", "order_ref", "container_ref")  # barbican shows these, which end with the id
 _PAGES = 1000
 # The fields that name the project of a resource: neutron, cinder, nova, heat, glance.
 _OWNERS = ("project_id", "tenant_id", "project", "owner")
@@ -29,11 +30,14 @@ class Found:
 
     ``field``
         The field that holds the marker.
+    ``path``
+        The path of the list in which it was found.
     ``created``
         When the service says that it was created; None if it does not say that.
     """
 
     kind: Kind
+    path: str
     id: str
     name: str
     created: datetime | None
@@ -76,19 +80,31 @@ def _owner(item: dict[str, Any]) -> object:
 
 def _of_kind(adapter: Any, kind: Kind, key: str) -> Iterator[Found]:
     """Yield the marked resources of one kind; nothing if the caller may not list them."""
+    paths = [kind.path]
+    if kind.parents is not None:
+        where, name = kind.parents
+        paths = [
+            kind.path.format(parent=quote(str(each["id"]), safe="")) for each in _items(adapter, kind, where, name)
+        ]
+    for path in paths:
+        for item in _items(adapter, kind, path, kind.list):
+            found = _found(kind, path, item, key)
+            if found is not None:
+                yield found
+
+
+def _items(adapter: Any, kind: Kind, path: str, name: str) -> Iterator[dict[str, Any]]:
+    """Yield what a list has on all its pages."""
     query = list(kind.query.items())
     for _ in range(_PAGES):
-        response = adapter.get(kind.path, params=query, microversion=kind.microversion, raise_exc=False)
-        if response.status_code in (401, 403, 404):
+        response = adapter.get(path, params=query, microversion=kind.microversion, raise_exc=False)
+        if response.status_code in (401, 403, 404, 406):  # 406: the service is older than this microversion
             return
         if response.status_code != 200:
             raise ValueError(f"status {response.status_code}")
         body = response.json()
-        for item in body.get(kind.list) or []:
-            found = _found(kind, item, key)
-            if found is not None:
-                yield found
-        following = _next(body, kind.list)
+        yield from body.get(name) or []
+        following = _next(body, name)
         if following is None or following == query:
             return
         query = following
@@ -103,7 +119,7 @@ def _next(body: dict[str, Any], name: str) -> list[tuple[str, str]] | None:
     return parse_qsl(urlsplit(href).query) if isinstance(href, str) else None
 
 
-def _found(kind: Kind, item: dict[str, Any], key: str) -> Found | None:
+def _found(kind: Kind, path: str, item: dict[str, Any], key: str) -> Found | None:
     start = prefix(key)
     pattern = re.compile(rf"{START}{start}[0-9a-f]{{20}}(-\d+)?")
     for name in kind.off:
@@ -116,9 +132,9 @@ def _found(kind: Kind, item: dict[str, Any], key: str) -> Found | None:
             marker = match and match[0]
         if marker:
             created = next((each for each in map(_time, map(item.get, _CREATED)) if each is not None), None)
-            own_id = str(next((item[each] for each in _IDS if each in item), "?"))
+            own_id = str(next((item[each] for each in (*_IDS, *_ADDRESSES) if each in item), "?")).rpartition("/")[2]
             shown = _printable(str(item.get("name") or item.get("stack_name") or ""))
-            return Found(kind, own_id, shown, created, marker, name, item)
+            return Found(kind, path, own_id, shown, created, marker, name, item)
     return None
 
 
@@ -141,7 +157,7 @@ def take_off(adapter: Any, found: Found) -> str:
     if isinstance(off, str):
         return off
     verb, path, body = off
-    values = {"id": quote(found.id, safe=""), "marker": quote(found.marker, safe="")}
+    values = {"id": quote(found.id, safe=""), "marker": quote(found.marker, safe=""), "path": found.path}
     how: dict[str, Any] = {} if body is None else {"json": _filled(body, _rest(found))}
     if found.kind.headers:
         how["headers"] = dict(found.kind.headers)
@@ -156,6 +172,8 @@ def _rest(found: Found) -> Any:
     value = found.item[found.field]
     if isinstance(value, dict):
         return {name: each for name, each in value.items() if each != found.marker}
+    if isinstance(value, list):
+        return [each for each in value if each != found.marker]
     return str(value).replace(found.marker, "").rstrip()
 
 
