@@ -228,8 +228,9 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams |= {"svg.hashsalt": "os-retries", "svg.fonttype": "none"}
     import matplotlib.pyplot as plt
+
+    from picture import save
 
     figure, axes = plt.subplots(1, len(results), figsize=(9, 4.2), layout="constrained", sharey=True)
     colours = {"succeeded": "#30638e", "failed": "#d1495b", "not_begun": "#c9a227"}
@@ -248,7 +249,7 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
         axis.set_xlabel("users' operations")
     axes[0].invert_yaxis()
     axes[-1].legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1.08), ncols=3, fontsize=9)
-    figure.savefig(arguments.picture, metadata={"Date": None} if arguments.picture.suffix == ".svg" else None)
+    save(figure, arguments.picture)
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -305,8 +305,9 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams |= {"svg.hashsalt": "os-retries", "svg.fonttype": "none"}
     import matplotlib.pyplot as plt
+
+    from picture import save
 
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
     colours = "#c9a227", "#d1495b", "#30638e"
@@ -324,7 +325,7 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
         f"(seed {arguments.seed})",
         fontsize=11,
     )
-    figure.savefig(arguments.picture, metadata={"Date": None} if arguments.picture.suffix == ".svg" else None)
+    save(figure, arguments.picture)
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -23,8 +23,9 @@ from typing import Any
 from os_retries import RetryPolicy
 from os_retries.simulate.command import contestant, field, run
 from os_retries.simulate.model import clairvoyant
-from os_retries.simulate.report import picture, svg, table
+from os_retries.simulate.report import PICTURES, series, table
 from os_retries.simulate.scenario import Scenario
+from picture import svg
 
 OURS = "os-retries"
 FAILED, AMPLIFICATION, PEAK, DRAINED = 0.0005, 1.15, 1.2, 1.5
@@ -91,6 +92,25 @@ def figures_of(result: Any, ideal: float) -> dict[str, Any]:
     }
 
 
+def draw(scenario: Scenario, results: dict[str, Any], what: tuple[str, ...]) -> Any:
+    """Draw charts over time, one below the other, with a curve for each policy."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2 * len(what)), layout="constrained")
+    for axes, kind in zip(figure.subplots(len(what), 1, sharex=True, squeeze=False)[:, 0], what, strict=True):
+        axes.axvspan(scenario.begins, scenario.ends, color="0.9")
+        for name, result in results.items():
+            axes.plot(series(result, kind), label=name, linewidth=1.3)
+        if kind == "attempts":
+            axes.axhline(scenario.capacity, color="0.4", linestyle="--", linewidth=1)
+        axes.set(ylim=(0, None), xlim=(0, None), ylabel=PICTURES[kind].partition(" (")[0])
+        axes.grid(alpha=0.3)
+    axes.set_xlabel("seconds; grey: the service is in trouble; dashed: what it can take")
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=3, fontsize="small", frameon=False)
+    return figure
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sweep", action="store_true", help="run many other scenarios, with os-retries alone")
@@ -121,9 +141,7 @@ def main() -> int:
                 )
             print(flush=True)
         if options.picture and name == "outage of 40 s":
-            Path(options.picture).write_text(
-                svg(picture(scenario, results, ("given_up", "attempts", "waiting"))) + "\n"
-            )
+            Path(options.picture).write_text(svg(draw(scenario, results, ("given_up", "attempts", "waiting"))) + "\n")
     if options.json:
         print(json.dumps(all_figures, indent=2))
     for line in missed:

@@ -37,7 +37,7 @@ _BEYOND = """() => {
 }"""
 
 # The contrast of WCAG 2, 1.4.3: of each text against the ground below it, 4.5 at least, and 3 if it is large.
-_PALE = """() => {
+_PALE = """root => {
     const channels = text => {
         const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
         return {rgb: [r, g, b], a};
@@ -53,7 +53,7 @@ _PALE = """() => {
         return own.a === 1 ? own.rgb : over(own, ground(each.parentElement));
     };
     const pale = new Set();
-    const texts = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
+    const texts = document.createTreeWalker(document.querySelector(root), NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
         const text = texts.currentNode.textContent.trim(), each = texts.currentNode.parentElement;
         if (!text || each.closest(".headerlink, .md-clipboard, script, style") || !each.checkVisibility()) continue;
@@ -86,6 +86,11 @@ class Visit:
     errors: list[str] = field(default_factory=list)
 
 
+def pale(page, root="article"):
+    """The texts below an element that can hardly be read in the colours of the moment."""
+    return page.evaluate(_PALE, root)
+
+
 def visit(page, address, name):
     requests, errors = [], []
     listeners = {
@@ -107,7 +112,7 @@ def visit(page, address, name):
     for scheme, name_of_it in SCHEMES.items():
         page.emulate_media(color_scheme=scheme)
         page.wait_for_selector(f"body[data-md-color-scheme={name_of_it}]")
-        found.pale[scheme] = page.evaluate(_PALE)
+        found.pale[scheme] = pale(page)
     for event, listener in listeners.items():
         page.remove_listener(event, listener)
     found.requests, found.errors = requests, errors

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from os_retries import cli
 from os_retries.faults.rules import Dice, Request
+from os_retries.pages.chart import instants
 from os_retries.rehearse import grammar, replay, report, results
 from os_retries.rehearse.grammar import Clause, GrammarError, parse
-from os_retries.rehearse.page import as_html
+from os_retries.rehearse.page import as_html, charts
 from os_retries.rehearse.rule import Counters, Together
 
 DICE = Dice(0.5, 0.0, 0.0, 0.0)
@@ -396,8 +397,39 @@ def test_the_page_needs_nothing_else_and_escapes_what_a_service_has_sent():
     page = as_html(a_report())
     assert "<b>" not in page
     assert "id&lt;0&gt;" in page
-    assert not re.search(r"https?://|<script|<link|<img|src=", page)
-    assert page.count("<table>") == page.count("</table>") == 4
+    assert not re.search(r"<link|<img|src=|url\(", page)
+    assert page.count("<table") == page.count("</table>") == 4
+
+
+def test_the_charts_count_what_all_runs_have_sent_since_they_began():
+    """What has no time, because a full disk has cut the line, is in no chart."""
+    sent = {"service": "compute", "verb": "GET", "path": "/servers", "fault": None, "made": []}
+    first = [sent | {"time": 1000.5, "status": 503}, sent | {"time": 1002.0, "status": 200}]
+    second = [sent | {"time": 2002.0, "status": 200}, sent | {"status": None}]
+    retry = {"event": "retry", "service": "compute", "request": "GET /servers", "wait": 1.0}
+    retries = [retry | {"time": "1970-01-01T00:16:41.000Z"}, retry | {"time": "1970"}, retry]
+    plain = results.Way([results.Run(False, 1, 1, 4.0, first, [], 1000.0)])
+    attached = results.Way(
+        [
+            results.Run(True, 1, 0, 4.0, first, retries, 1000.0),
+            results.Run(True, 2, 0, 3.0, second, [], 2000.0),
+        ]
+    )
+    made = charts(report.Report(("x",), "outage", 1, plain, attached, ((1.0, 9.0), (60.0, 90.0))))
+    at = [made.seconds.index(second) for second in (0.0, 0.5, 1.0, 2.0, 4.0)]
+    requests, failed, retried = ([[curve[each] for each in at] for curve in chart.curves] for chart in made.charts)
+    assert requests == [[0, 1, 1, 2, 2], [0, 1, 1, 3, 3]]
+    assert failed == [[0, 1, 1, 1, 1], [0, 1, 1, 1, 1]]
+    assert retried == [[0, 0, 0, 0, 0], [0, 0, 1, 1, 1]]
+    assert made.trouble == [(1.0, 4.0)]
+
+
+@given(st.floats(0.0, 1e6))
+def test_a_chart_has_a_thousand_instants_at_most_and_goes_to_the_end(length):
+    found = instants(length)
+    assert 2 <= len(found) <= 1001
+    assert found[0] == 0.0
+    assert found[-1] >= length
 
 
 def test_a_line_of_the_report_cannot_be_forged():

@@ -10,6 +10,8 @@ import pytest
 
 from os_retries import RetryPolicy
 from os_retries.cli import main
+from os_retries.pages.chart import Charts
+from os_retries.pages.page import numbers, page
 from os_retries.simulate.command import contestant
 from os_retries.simulate.model import AwsStandard, Contestant, Service, World, clairvoyant
 from os_retries.simulate.scenario import Result, Scenario
@@ -173,10 +175,10 @@ def test_the_command_prints_a_row_for_each_policy(capsys, tmp_path):
 def test_json_has_the_numbers_of_the_table_and_nothing_else_is_printed(capsys, tmp_path):
     assert main(FEW) == 0
     table = capsys.readouterr().out
-    page = tmp_path / "lab.html"
-    assert main([*FEW, "--json", "--html", str(page)]) == 0
+    target = tmp_path / "lab.html"
+    assert main([*FEW, "--json", "--html", str(target)]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert page.exists()
+    assert target.exists()
     assert said["scenario"]["rate"] == 20.0
     for each in said["policies"]:
         row = next(line for line in table.splitlines() if line.startswith(f"{each['name']} "))
@@ -201,13 +203,38 @@ def test_several_processes_have_a_row_for_each_way_to_share_a_queue(capsys):
 
 
 def test_the_page_holds_everything_itself(tmp_path, capsys):
-    page = tmp_path / "lab.html"
-    assert main([*FEW, "--html", str(page)]) == 0
-    text = page.read_text()
-    assert str(page) in capsys.readouterr().out
-    assert text.count("<svg") == 3
-    assert not re.search(r"<script|<link|<img|@import|(src|href)=\"(?!#)", text)
-    assert len(text) < 500_000
+    target = tmp_path / "lab.html"
+    assert main([*FEW, "--html", str(target)]) == 0
+    text = target.read_text()
+    assert str(target) in capsys.readouterr().out
+    assert not re.search(r"<link|<img|@import|(src|href)=|url\(", text)
+    assert "connect-src" not in text
+    assert "default-src 'none'" in text
+    assert len(text) < 200_000
+
+
+def test_the_charts_have_a_number_for_each_policy_and_second(tmp_path, capsys):
+    """Where a policy has drained everything, nothing waits, and what was given up stays."""
+    target = tmp_path / "lab.html"
+    assert main([*FEW, "--json", "--html", str(target)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    found = json.loads(re.search(r'id="numbers">(.*?)</script>', target.read_text())[1])
+    assert found["policies"] == [each["name"] for each in said["policies"]]
+    assert found["trouble"] == [[5.0, 15.0]]
+    attempts, waiting, given_up = (each["curves"] for each in found["charts"])
+    assert {len(curve) for curve in (*attempts, *waiting, *given_up)} == {len(found["seconds"])}
+    assert [max(curve) for curve in attempts] == [each["peak"] for each in said["policies"]]
+    assert [curve[-1] for curve in given_up] == [each["failed"] for each in said["policies"]]
+    assert found["charts"][0]["limit"] == [30.0, "what the service can take"]
+
+
+@pytest.mark.parametrize("name", ["</script><b>", "<!--", "\N{LINE SEPARATOR}"])
+def test_a_name_on_a_page_is_text(name):
+    """It ends neither the script that holds the numbers nor an element."""
+    made = page("x", numbers(["failed"], [(name, "1")]), Charts(policies=[name], seconds=[0], charts=[]))
+    inside = re.search(r'id="numbers">(.*?)</script>', made)[1]
+    assert json.loads(inside)["policies"] == [name]
+    assert name.strip() == "" or name not in made.partition("<!-- uPlot")[0]
 
 
 @pytest.mark.parametrize(

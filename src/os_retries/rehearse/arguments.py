@@ -85,7 +85,8 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.exit(2, f"os-retries rehearse: --replay {arguments.replay}: {error.strerror}\n")
     except CannotRun as error:
         return int(error.args[0])
-    made = report.Report(tuple(arguments.command), faults, arguments.seed, without, attached)
+    outages = tuple((each.begin, each.end) for each in clauses if each.begin is not None and each.end is not None)
+    made = report.Report(tuple(arguments.command), faults, arguments.seed, without, attached, outages)
     sys.stdout.write(report.as_json(made) if arguments.json else report.as_text(made, painter(sys.stdout)))
     sys.stdout.flush()
     if arguments.html is not None:

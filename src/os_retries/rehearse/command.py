@@ -53,14 +53,14 @@ def _run(
         prepare(environ, policies, log_json=str(log))
         if not attached:
             environ["OSRETRIES_DISABLED"] = "1"
-        environ["OSRETRIES_FAULTS"] = plan(clauses, seed=seed, tokens=tokens, folder=folder, began=time.time())
-        began = time.monotonic()
+        since_epoch, began = time.time(), time.monotonic()
+        environ["OSRETRIES_FAULTS"] = plan(clauses, seed=seed, tokens=tokens, folder=folder, began=since_epoch)
         try:
             status = wait_for(command, environ)
         except OSError as error:
             raise CannotRun(cannot_run(command, error)) from None
         seconds = time.monotonic() - began
-        return Run(attached, seed, status, seconds, _read(Path(folder, "requests")), _read(log))
+        return Run(attached, seed, status, seconds, _read(Path(folder, "requests")), _read(log), since_epoch)
 
 
 def _read(path: Path) -> list[dict[str, object]]:

@@ -1,30 +1,21 @@
-"""The report of a rehearsal as one HTML page, which needs nothing else: no script, no picture, no other host."""
+"""The report of a rehearsal as one HTML page that needs nothing else: the sums, charts over time, and each call."""
 
 from __future__ import annotations
 
-import html
+import datetime as dt
 from typing import TYPE_CHECKING
 
+from os_retries.pages.chart import Chart, Charts, in_total, instants
+from os_retries.pages.page import charts_here, numbers, page, table, text
 from os_retries.rehearse.report import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
     from os_retries.rehearse.report import Report
-    from os_retries.rehearse.results import Way
+    from os_retries.rehearse.results import Run, Way
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --good: #1e7a34; --bad: #b3261e; --bar: #4a7fb5; }
-@media (prefers-color-scheme: dark) { :root { --good: #6fcf85; --bad: #ff8a80; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
-td code { white-space: nowrap; }
-.good { color: var(--good); } .bad { color: var(--bad); }
-.bar { display: inline-block; height: .7em; background: var(--bar); }
-.wide { overflow-x: auto; }
-"""
+_WAYS = ("without os-retries", "with os-retries")
 
 
 def as_html(report: Report) -> str:
@@ -35,32 +26,78 @@ def as_html(report: Report) -> str:
         if report.passed
         else "Not every run with os-retries succeeded, or something was left behind."
     )
-    sums = _table(
-        ("", "without", "with os-retries"),
-        [(_text(name), _text(without), _text(attached)) for name, without, attached in rows(report)],
+    sums = rows(report)
+    of_a_way = zip(*[(without, attached) for _, without, attached in sums], strict=True)
+    body = (
+        f"<h1>Rehearsal</h1>\n<p><code>{text(report.line)}</code></p>\n"
+        f"<p>Faults: {text(report.faults)}; seed {report.seed}</p>\n"
+        f'<p class="{verdict}"><strong>{words}</strong></p>\n'
+        + numbers([name for name, _, _ in sums], [(name, *cells) for name, cells in zip(_WAYS, of_a_way, strict=True)])
+        + charts_here()
+        + "".join(
+            f'<section data-policy="{number}">\n<h2>{name.capitalize()}</h2>\n{_calls(way)}{_left(way)}</section>\n'
+            for number, (name, way) in enumerate(zip(_WAYS, _both(report), strict=True))
+        )
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Rehearsal of {_text(report.line)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>Rehearsal</h1>\n<p><code>{_text(report.line)}</code></p>\n"
-        f"<p>Faults: {_text(report.faults)}; seed {report.seed}</p>\n"
-        f'<p class="{verdict}"><strong>{words}</strong></p>\n{sums}'
-        f"<h2>Without os-retries</h2>\n{_calls(report.without)}{_left(report.without)}"
-        f"<h2>With os-retries</h2>\n{_calls(report.attached)}{_left(report.attached)}</body>\n</html>\n"
+    return page(f"Rehearsal of {report.line}", body, charts(report))
+
+
+def _both(report: Report) -> tuple[Way, Way]:
+    return report.without, report.attached
+
+
+def charts(report: Report) -> Charts:
+    """Return the charts: what all runs of each way have sent, in seconds since the beginning of each run."""
+    ways = _both(report)
+    longest = max((run.seconds for way in ways for run in way.runs), default=0.0)
+    seconds = instants(longest)
+
+    def curves(times: Callable[[Run], list[float]]) -> list[list[int]]:
+        return [in_total([at for run in way.runs for at in times(run)], seconds) for way in ways]
+
+    return Charts(
+        policies=_WAYS,
+        seconds=seconds,
+        charts=[
+            Chart(title="requests (in total)", curves=curves(_sent)),
+            Chart(title="requests that failed (in total)", curves=curves(_failed)),
+            Chart(title="retries (in total)", curves=curves(_retried)),
+        ],
+        trouble=[(begin, min(end, longest)) for begin, end in report.outages if begin < longest],
     )
+
+
+def _sent(run: Run) -> list[float]:
+    return [each["time"] - run.began for each in run.requests if "time" in each]
+
+
+def _failed(run: Run) -> list[float]:
+    failed = [each for each in run.requests if each["status"] is None or each["status"] >= 400]
+    return [each["time"] - run.began for each in failed if "time" in each]
+
+
+def _retried(run: Run) -> list[float]:
+    times = [_since_epoch(each.get("time")) for each in run.events if each["event"] == "retry"]
+    return [at - run.began for at in times if at is not None]
+
+
+def _since_epoch(time: object) -> float | None:
+    try:
+        return dt.datetime.fromisoformat(str(time)).timestamp()
+    except ValueError:  # a full disk cuts lines short
+        return None
 
 
 def _calls(way: Way) -> str:
     most = max((call.requests for call in way.calls.values()), default=1) or 1
-    return _table(
+    return table(
         ("service", "request", "requests", "faults", "failed", "retries", "found", "given up"),
         [
             (
-                _text(service),
-                f"<code>{_text(request)}</code>",
+                text(service),
+                f"<code>{text(request)}</code>",
                 f'{call.requests} <span class="bar" style="width:{call.requests / most * 4:.2f}rem"></span>',
-                "<br>".join(f"{_text(fault)} &times; {number}" for fault, number in call.faults.items()),
+                "<br>".join(f"{text(fault)} &times; {number}" for fault, number in call.faults.items()),
                 *(str(number) for number in (call.failed, call.retries, call.found, call.given_up)),
             )
             for (service, request), call in sorted(way.calls.items())
@@ -71,20 +108,10 @@ def _calls(way: Way) -> str:
 def _left(way: Way) -> str:
     if not way.left:
         return "<p>Nothing was left behind.</p>\n"
-    return "<p>Left behind on the cloud:</p>\n" + _table(
+    return "<p>Left behind on the cloud:</p>\n" + table(
         ("service", "request", "id"),
         [
-            (_text(each.service or ""), f"<code>{_text(each.request)}</code>", f"<code>{_text(each.id)}</code>")
+            (text(each.service or ""), f"<code>{text(each.request)}</code>", f"<code>{text(each.id)}</code>")
             for each in way.left
         ],
     )
-
-
-def _table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
-    cells = "".join(f"<th>{each}</th>" for each in head)
-    body = "".join("<tr>" + "".join(f"<td>{each}</td>" for each in line) + "</tr>\n" for line in lines)
-    return f'<div class="wide"><table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n'
-
-
-def _text(value: str) -> str:
-    return html.escape(value)

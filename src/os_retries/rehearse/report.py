@@ -27,6 +27,8 @@ class Report:
 
     ``without``, ``attached``
         What happened without, and with os-retries.
+    ``outages``
+        When the faults were an outage: from which second of each run to which one.
     """
 
     command: tuple[str, ...]
@@ -34,6 +36,7 @@ class Report:
     seed: int
     without: Way
     attached: Way
+    outages: tuple[tuple[float, float], ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -31,6 +31,8 @@ class Run:
         How long it took.
     ``requests``, ``events``
         What ``inside`` and ``--log-json`` have recorded.
+    ``began``
+        When it began, in seconds since the epoch.
     """
 
     attached: bool
@@ -39,6 +41,7 @@ class Run:
     seconds: float
     requests: Sequence[dict[str, Any]]
     events: Sequence[dict[str, Any]]
+    began: float = 0.0
 
 
 @dataclass(slots=True)

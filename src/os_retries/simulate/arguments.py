@@ -85,9 +85,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     output = parser.add_argument_group("what is reported")
     output.add_argument("--json", action="store_true", help="print it as JSON")
-    output.add_argument(
-        "--html", metavar="FILE", help="write a page with diagrams (needs matplotlib: os-retries[simulate])"
-    )
+    output.add_argument("--html", metavar="FILE", help="write a page with charts too; it needs no network")
     parser.set_defaults(body=_simulate)
 
 

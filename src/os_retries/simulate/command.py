@@ -142,7 +142,7 @@ def simulate(arguments: argparse.Namespace) -> int:
     makes = field(arguments.config_file, processes=scenario.processes)
     target = None if arguments.html is None else Path(arguments.html)
     if target is not None:
-        _can_draw(target)
+        _can_write(target)
     if not arguments.json:
         print(describe(scenario), flush=True)  # noqa: T201
     results = run(scenario, makes)
@@ -155,19 +155,15 @@ def simulate(arguments: argparse.Namespace) -> int:
     if target is not None:
         target.write_text(page(scenario, results, ideal), encoding="utf-8")
         if not arguments.json:
-            print(f"The diagrams are in {target}.")  # noqa: T201
+            print(f"The charts are in {target}.")  # noqa: T201
     return 0
 
 
-def _can_draw(target: Path) -> None:
-    """Check whether the page can be drawn and written, before the simulation takes a minute.
+def _can_write(target: Path) -> None:
+    """Check whether the page can be written, before the simulation takes a minute.
 
     :raises UsageError: if not
     """
-    try:
-        import matplotlib  # noqa: F401, ICN001
-    except ImportError:
-        raise UsageError("--html needs matplotlib: pip install 'os-retries[simulate]'") from None
     try:
         target.open("a").close()
     except OSError as error:

@@ -1,13 +1,15 @@
-"""The results of a simulation: a table for the terminal, and a page with diagrams that needs no network."""
+"""The results of a simulation: a table for the terminal, and a page with charts that needs no network."""
 
 from __future__ import annotations
 
 import dataclasses
-import html
-import io
+import itertools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from os_retries.pages.chart import Chart, Charts
+from os_retries.pages.page import charts_here, numbers, text
+from os_retries.pages.page import page as html_page
 from os_retries.terminal.stream import plain
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
 _SHORTEST = 10  # of a policy's name
-_PICTURES = {
+#: What is drawn, by field of Second: the title of its chart.
+PICTURES = {
     "attempts": "attempts a second (the service's load)",
     "waiting": "calls waiting (calls that have failed and are still in progress)",
     "given_up": "calls given up (in total)",
@@ -108,61 +111,45 @@ def as_json(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> 
 
 
 def page(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str:
-    """Return an HTML page with the table and the diagrams.
+    """Return an HTML page with the table and the charts.
 
     :param ideal: seconds that an ideal scheduler takes, as from ``clairvoyant``
-
-    :raises ImportError: if matplotlib is not installed
     """
-    cells = [("", *_COLUMNS), *rows(results)]
-    body = "\n".join("<tr>" + "".join(f"<td>{html.escape(each)}</td>" for each in row) + "</tr>" for row in cells)
-    pictures = "\n".join(
-        f"<h2>{html.escape(title)}</h2>\n{svg(picture(scenario, results, (what,)))}"
-        for what, title in _PICTURES.items()
+    body = (
+        f"<h1>os-retries simulate</h1>\n<p>{text(describe(scenario))}</p>\n{numbers(_COLUMNS, rows(results))}"
+        f"<p>A scheduler that knows the service's capacity would have drained it in {ideal:.0f} s.</p>\n{charts_here()}"
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>os-retries simulate</title>\n'
-        "<style>body{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-        "td{padding:.2em 1em;text-align:right}td:first-child{text-align:left}svg{width:100%;height:auto}</style>\n"
-        f"<h1>os-retries simulate</h1>\n<p>{html.escape(describe(scenario))}</p>\n<table>\n{body}\n</table>\n"
-        f"<p>A scheduler that knows the service's capacity would have drained it in {ideal:.0f} s.</p>\n"
-        f"{pictures}\n</html>\n"
+    return html_page("os-retries simulate", body, charts(scenario, results))
+
+
+def charts(scenario: Scenario, results: Mapping[str, Result]) -> Charts:
+    """Return the charts of a page, with a curve for each policy."""
+    length = max(len(result.seconds) for result in results.values())
+    limit = (scenario.capacity, "what the service can take")
+    return Charts(
+        policies=list(results),
+        seconds=range(length),
+        charts=[
+            Chart(
+                title=title,
+                curves=[_curve(result, what, length) for result in results.values()],
+                limit=limit if what == "attempts" else None,
+            )
+            for what, title in PICTURES.items()
+        ],
+        trouble=[(scenario.begins, scenario.ends)] if scenario.lasts else [],
     )
 
 
-def picture(scenario: Scenario, results: Mapping[str, Result], what: Sequence[str]) -> Any:
-    """Draw diagrams over time, with a curve for each policy.
+def _curve(result: Result, what: str, length: int) -> list[int]:
+    values = series(result, what)
+    return values + [values[-1] if what == "given_up" else 0] * (length - len(values))
 
-    :param what: the diagrams: ``attempts``, ``waiting``, ``given_up``
-    :raises ImportError: if matplotlib is not installed
+
+def series(result: Result, what: str) -> list[int]:
+    """Return one number of each second.
+
+    :param what: ``attempts``, ``waiting`` or ``given_up`` (in total)
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.2 * len(what)), layout="constrained")
-    for axes, kind in zip(figure.subplots(len(what), 1, sharex=True, squeeze=False)[:, 0], what, strict=True):
-        axes.axvspan(scenario.begins, scenario.ends, color="0.9")
-        for name, result in results.items():
-            values = [getattr(each, kind) for each in result.seconds]
-            if kind == "given_up":
-                for at in range(1, len(values)):
-                    values[at] += values[at - 1]
-            axes.plot(values, label=name, linewidth=1.3)
-        if kind == "attempts":
-            axes.axhline(scenario.capacity, color="0.4", linestyle="--", linewidth=1)
-        axes.set(ylim=(0, None), xlim=(0, None), ylabel=_PICTURES[kind].partition(" (")[0])
-        axes.grid(alpha=0.3)
-    axes.set_xlabel("seconds; grey: the service is in trouble; dashed: what it can take")
-    lines, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside upper center", ncols=3, fontsize="small", frameon=False)
-    return figure
-
-
-def svg(figure: Any) -> str:
-    """Return a figure as SVG.  Equal figures give equal texts."""
-    from matplotlib import rc_context
-
-    file = io.StringIO()
-    with rc_context({"svg.hashsalt": "os-retries", "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+    values: list[int] = [getattr(each, what) for each in result.seconds]
+    return list(itertools.accumulate(values)) if what == "given_up" else values

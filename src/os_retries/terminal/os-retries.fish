@@ -147,7 +147,7 @@ complete -c os-retries -n '_shtab_os_retries_using simulate' -l collapse -d 'the
 complete -c os-retries -n '_shtab_os_retries_using simulate' -l ramps -d 'the capacity falls and rises slowly during the trouble, and not at once'
 complete -c os-retries -n '_shtab_os_retries_using simulate' -l config-file -xka "(__fish_complete_path (commandline -ct))" -d 'also simulate the policy in [timeouts] of this oslo.config file; may be repeated'
 complete -c os-retries -n '_shtab_os_retries_using simulate' -l json -d 'print it as JSON'
-complete -c os-retries -n '_shtab_os_retries_using simulate' -l html -xka "(__fish_complete_path (commandline -ct))" -d 'write a page with diagrams (needs matplotlib: os-retries[simulate])'
+complete -c os-retries -n '_shtab_os_retries_using simulate' -l html -xka "(__fish_complete_path (commandline -ct))" -d 'write a page with charts too; it needs no network'
 complete -c os-retries -n '_shtab_os_retries_using; and test $_shtab_os_retries_npos -eq 0' -a completion -d 'print the completion script for a shell'
 complete -c os-retries -n '_shtab_os_retries_using completion' -s h -l help -d 'show this help message and exit'
 complete -c os-retries -n '_shtab_os_retries_using completion; and test $_shtab_os_retries_npos -eq 0' -ka "bash zsh fish" -d 'bash, zsh or fish'

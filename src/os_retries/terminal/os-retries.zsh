@@ -179,7 +179,7 @@ _shtab_os_retries_simulate_options=(
   "--ramps[the capacity falls and rises slowly during the trouble, and not at once]"
   "*--config-file[also simulate the policy in \[timeouts\] of this oslo.config file\; may be repeated]:FILE:_files"
   "--json[print it as JSON]"
-  "--html[write a page with diagrams (needs matplotlib\: os-retries\[simulate\])]:FILE:_files"
+  "--html[write a page with charts too\; it needs no network]:FILE:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
