@@ -80,12 +80,26 @@ def test_the_switch_is_remembered_on_other_pages(opened, site):
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
 
 
-@pytest.mark.parametrize("name", ["index.html", "creates.html", "pacing.html"])
+@pytest.mark.parametrize("name", ["index.html", "creates.html", "pacing.html", "services.html"])
 def test_pictures_are_dark_in_the_dark(opened, site, name):
     page = opened(f"{site}/{name}", scheme="dark")
-    for picture in page.locator("article img").all():
-        shot = "data:image/png;base64," + base64.b64encode(picture.screenshot()).decode()
-        assert page.evaluate(_LIGHTNESS, shot) < 0.3
+    assert all(lightness(page, picture) < 0.3 for picture in page.locator("article img").all())
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_pictures_follow_the_switch_of_the_page_and_not_the_system(opened, site, scheme):
+    page = opened(f"{site}/index.html", scheme=scheme)
+    for _ in range(2 if scheme == "light" else 1):
+        page.locator("label[for^=__palette_]:visible").click()
+    other = "dark" if scheme == "light" else "light"
+    page.locator(f"body[data-md-color-scheme={SCHEMES[other]}]").wait_for()
+    dark = [lightness(page, picture) < 0.3 for picture in page.locator("article img").all()]
+    assert dark == [other == "dark"] * 3
+
+
+def lightness(page, picture):
+    shot = "data:image/png;base64," + base64.b64encode(picture.screenshot()).decode()
+    return page.evaluate(_LIGHTNESS, shot)
 
 
 _LIGHTNESS = """async address => {
