@@ -13,6 +13,10 @@ SEARCHES = {
     "retry-after": "retry-after-replaces.html",
     "RetryPolicy": "reference.html",
     "log-json": "run.html",
+    "--log-json": "run.html",
+    "--operation": "operations.html",
+    "--replay": "rehearse.html",
+    "os-retries simulate --html": "simulate.html",
 }
 _VERSION = "import os_retries; print(os_retries.__version__)"
 
