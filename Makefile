@@ -82,6 +82,7 @@ bench: env  ## measure what a call, a request and an import cost
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/pacer.py
 	$(BIN)/python bench/rewrite.py
+	$(BIN)/python bench/observed.py
 
 mutation: env  ## small changes of the code, and whether the fast tests notice them; ARGS="--seed N --sample N --at-most PERCENT"
 	$(BIN)/python tools/mutation $(ARGS)
