@@ -165,6 +165,27 @@ def test_a_put_that_is_sent_again_makes_no_duplicate():
     assert "duplicates" not in report.as_text(made(swift))
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_on_a_narrow_terminal_no_line_is_longer_than_it(width):
+    """The numbers are then below the names, and sentences go on in the next line; nothing is left out."""
+    report_ = made(QUIET, IRONIC, program=ran(NETWORK, ACTION))
+    lines = report.as_text(report_, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "".join("".join(lines).split()) == "".join(report.as_text(report_).split())
+
+
+def test_on_a_terminal_headings_are_bold_and_what_needs_care_is_red():
+    def paint(text, style):
+        return f"<{style}>{text}" if style else text
+
+    text = report.as_text(made(QUIET, IRONIC, program=ran(NETWORK, ACTION)), paint=paint)
+    painted = [line for line in text.splitlines() if line.startswith("<")]
+    assert [line.partition(">")[0] for line in painted[:2]] == ["<bold", "<bold"]
+    assert "<red>ironicclient repeats by default" in text
+    assert "<green>no client repeats by default" in report.as_text(made(QUIET), paint=paint)
+    assert "<red>  compute POST /servers/{id}/action: handed over" in text
+
+
 def test_the_text_says_when_nothing_multiplies_and_why_a_client_was_not_measured():
     text = report.as_text(made(QUIET, BROKEN))
     assert "no client repeats by default: nothing multiplies" in text

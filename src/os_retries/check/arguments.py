@@ -36,6 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from os_retries.check import program, report
     from os_retries.check.command import CheckError, check
+    from os_retries.terminal.stream import columns, painter
 
     ran = None
     if arguments.command is not None:
@@ -49,6 +50,10 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         made = check(ran)
     except CheckError as error:
         parser.exit(2, f"os-retries check: {error}\n")
-    sys.stdout.write(report.as_json(made) if arguments.json else report.as_text(made))
+    if arguments.json:
+        sys.stdout.write(report.as_json(made))
+    else:
+        width = columns(sys.stdout) if sys.stdout.isatty() else None
+        sys.stdout.write(report.as_text(made, width=width, paint=painter(sys.stdout)))
     sys.stdout.flush()
     return made.status

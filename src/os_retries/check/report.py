@@ -8,13 +8,16 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from os_retries.check.recording import HANDED_OVER
 from os_retries.run.text import printable
+from os_retries.terminal.stream import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from os_retries.check.clients import Case
     from os_retries.check.program import Program
+    from os_retries.terminal.stream import Paint
 
 _HEADINGS = ("one call", "in a loop", "a create", "Retry-After")
 
@@ -111,46 +114,69 @@ class Report:
         return [row for row in self.defaults if row.multiplies]
 
 
-def as_text(report: Report) -> str:
-    """Return the report for people."""
-    return "".join(printable(line.rstrip()) + "\n" for line in _lines(report))
+def as_text(report: Report, *, width: int | None = None, paint: Paint = plain) -> str:
+    """Return the report for people.
+
+    :param width: the number of columns into which it should fit; None for no limit
+    """
+    painted: list[str] = []
+    for line, style in _lines(report, width):
+        text = printable(line.rstrip())
+        pieces = [text] if width is None or len(text) <= width else textwrap.wrap(text, width, subsequent_indent="    ")
+        painted += [paint(piece, style) for piece in pieces]
+    return "".join(f"{line}\n" for line in painted)
 
 
-def _lines(report: Report) -> Iterator[str]:
-    yield f"os-retries {report.version}, Python {report.python}"
-    yield "How often a request is sent while the service fails, measured on 127.0.0.1. A loop makes 6 attempts."
-    yield "36 -> 6: 36 times today, 6 times below os-retries run (in a loop: with execute_with_retries as the loop)."
-    yield from _table("clients with their defaults", report.defaults)
-    yield from _table("loops that a program may switch on", [row for row in report.rows if row.case.setting])
-    yield ""
+def _lines(report: Report, width: int | None) -> Iterator[tuple[str, str]]:
+    """Yield each line and its style."""
+    yield f"os-retries {report.version}, Python {report.python}", ""
+    yield "How often a request is sent while the service fails, measured on 127.0.0.1. A loop makes 6 attempts.", ""
+    yield (
+        "36 -> 6: 36 times today, 6 times below os-retries run (in a loop: with execute_with_retries as the loop).",
+        "",
+    )
+    yield from _table("clients with their defaults", report.defaults, width)
+    yield from _table("loops that a program may switch on", [row for row in report.rows if row.case.setting], width)
+    yield "", ""
     for row in report.rows:
         if row.error:
-            yield f"not measured: {_name(row)}: {row.error}"
+            yield f"not measured: {_name(row)}: {row.error}", "red"
     if report.others:
         names = (f"{name} {version}" for name, version in sorted(report.others.items()))
-        yield f"not measured, but uses keystoneauth: {', '.join(names)}"
+        yield f"not measured, but uses keystoneauth: {', '.join(names)}", ""
     yield from _verdict(report)
     if report.program is not None:
-        yield ""
+        yield "", ""
         yield from _program(report.program)
 
 
-def _program(program: Program) -> Iterator[str]:
+def _program(program: Program) -> Iterator[tuple[str, str]]:
     """Say of each request by which the program changed something what happens if its answer is lost."""
-    yield f"if an answer is lost: {shlex.join(program.command)} (exit status {program.status})"
+    yield f"if an answer is lost: {shlex.join(program.command)} (exit status {program.status})", "bold"
     if not program.writes:
-        yield "No request that changes something was seen: the program sent none, or Python below it was not reached."
+        yield (
+            "No request that changes something was seen: the program sent none, or Python below it was not reached.",
+            "",
+        )
     for write, number in sorted(program.writes.items()):
         what = f"{write.service} {write.request}".strip() + (f" x {number}" if number > 1 else "")
-        yield f"  {what}: {write.verdict}" + (f" ({write.reason})" if write.reason else "")
+        style = "red" if write.verdict == HANDED_OVER else ""
+        yield f"  {what}: {write.verdict}" + (f" ({write.reason})" if write.reason else ""), style
 
 
-def _table(title: str, rows: list[Row]) -> Iterator[str]:
+def _table(title: str, rows: list[Row], width: int | None) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a table.  Where they are too long, the numbers are below the names."""
     lines = [(title, *_HEADINGS), *(_cells(row) for row in rows if not row.error)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    yield ""
-    for first, *others in lines:
-        yield "  ".join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])])
+    below = width is not None and sum(widths) + 2 * len(_HEADINGS) > width
+    yield "", ""
+    for at, (first, *others) in enumerate(lines):
+        style = "" if at else "bold"
+        if below:
+            yield first, style
+            yield "  ".join(["  ", *map(str.rjust, others, widths[1:])]), style
+        else:
+            yield "  ".join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]), style
 
 
 def _name(row: Row) -> str:
@@ -172,18 +198,20 @@ def _change(without: int, attached: int) -> str:
     return str(without) if without == attached else f"{without} -> {attached}"
 
 
-def _verdict(report: Report) -> Iterator[str]:
+def _verdict(report: Report) -> Iterator[tuple[str, str]]:
     for row in report.multiplying:
         loop = f", {row.case.loop}" if row.case.loop else ""
-        yield f"{row.case.name} repeats by default{loop}: {row.without.looped} requests for one call in a loop"
+        yield f"{row.case.name} repeats by default{loop}: {row.without.looped} requests for one call in a loop", "red"
     for row in report.defaults:
         if row.without.verb == "POST" and row.without.creates > 1:
-            yield f"{row.case.name} sends a create whose answer was lost {row.without.creates} times: duplicates"
+            text = f"{row.case.name} sends a create whose answer was lost {row.without.creates} times: duplicates"
+            yield text, "red"
     losing = sorted({row.case.name for row in report.defaults if not row.error and not row.without.retry_after})
     if losing:
-        yield from textwrap.wrap(f"Retry-After is lost by {', '.join(losing)}", 100, subsequent_indent="  ")
+        for line in textwrap.wrap(f"Retry-After is lost by {', '.join(losing)}", 100, subsequent_indent="  "):
+            yield line, ""
     if not report.multiplying:
-        yield "no client repeats by default: nothing multiplies"
+        yield "no client repeats by default: nothing multiplies", "green"
 
 
 def as_json(report: Report) -> str:
