@@ -116,6 +116,28 @@ def test_zsh_completes_the_same(words, line, folder):
     assert complete("zsh", folder, *words) == [f"os-retries {line}"]
 
 
+def test_zsh_completes_again_and_again_what_it_finds_in_fpath(folder):
+    """There the file is a function, which zsh loads for the first completion and calls for the others."""
+    program = shutil.which("zsh")
+    if program is None:
+        pytest.skip("there is no zsh on this machine")
+    shutil.copy(TOP / "src/os_retries/terminal/os-retries.zsh", folder / "_os-retries")
+    twice = "complete-and-show() {{ zle expand-or-complete; BUFFER='os-retries rehearse --repl' CURSOR=26; zle expand"
+    script = ZSH.replace('eval "$({python} -m os_retries completion zsh)"\n', "")
+    script = script.replace("autoload -Uz", "fpath=($PWD $fpath); autoload -Uz", 1)
+    script = script.replace("complete-and-show() {{ zle expand", twice)
+    done = subprocess.run(
+        [program, "-f", "-c", script.format(), "x", "os-retries", "simulate", "--ht"],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder), "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "os-retries rehearse --replay"
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_scripts_know_every_command(shell, capsys):
     assert cli.main(["completion", shell]) == 0

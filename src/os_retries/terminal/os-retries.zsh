@@ -254,8 +254,7 @@ _os_retries() {
   fi
 }
 
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-  _os_retries "$@"  # found in fpath, and called for the first completion
-else
-  compdef _os_retries os-retries
-fi
+case $zsh_eval_context[-1] in
+  eval|file) compdef _os_retries os-retries ;;
+  *) _os_retries "$@" ;;  # found in fpath: zsh calls this file for each completion
+esac
