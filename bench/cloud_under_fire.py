@@ -233,13 +233,13 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
     from picture import save
 
     figure, axes = plt.subplots(1, len(results), figsize=(9, 4.2), layout="constrained", sharey=True)
-    colours = {"succeeded": "#30638e", "failed": "#d1495b", "not_begun": "#c9a227"}
+    colors = {"succeeded": "#30638e", "failed": "#d1495b", "not_begun": "#c9a227"}
     names = list(OPERATIONS)
     for each, axis in zip(results, axes, strict=True):
         base = [0] * len(names)
-        for kind, colour in colours.items():
+        for kind, color in colors.items():
             counts = [getattr(each.outcome, kind)[name] for name in names]
-            axis.barh(names, counts, 0.7, left=base, color=colour, label=kind.replace("_", " "))
+            axis.barh(names, counts, 0.7, left=base, color=color, label=kind.replace("_", " "))
             base = [low + count for low, count in zip(base, counts, strict=True)]
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_title(

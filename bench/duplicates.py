@@ -310,10 +310,10 @@ def draw(results: list[Result], arguments: argparse.Namespace) -> None:
     from picture import save
 
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    colours = "#c9a227", "#d1495b", "#30638e"
-    for offset, (column, colour) in enumerate(zip(COLUMNS, colours, strict=True)):
+    colors = "#c9a227", "#d1495b", "#30638e"
+    for offset, (column, color) in enumerate(zip(COLUMNS, colors, strict=True)):
         places = [number + (offset - 1) * 0.27 for number in range(len(results))]
-        bars = axes.bar(places, [getattr(each, column) for each in results], 0.25, label=column, color=colour)
+        bars = axes.bar(places, [getattr(each, column) for each in results], 0.25, label=column, color=color)
         axes.bar_label(bars, padding=2)
     axes.set_xticks(range(len(results)), [each.name for each in results])
     axes.set_ylabel("creates")

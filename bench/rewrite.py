@@ -1,7 +1,7 @@
 """Measure how fast `os-retries rewrite` processes a code base, in files per second of one core's time.
 
 ``python bench/rewrite.py [PATH...]``; without a path, the installed openstacksdk, whose classes are the largest that we
-know. Each code base is read, analysed and rewritten (into a diff, which is discarded) in a process of its own. The exit
+know. Each code base is read, analyzed and rewritten (into a diff, which is discarded) in a process of its own. The exit
 status is 1 if one of them is slower than 50 files a second.
 """
 

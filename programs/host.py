@@ -19,7 +19,7 @@ import time
 import warnings
 from typing import IO, Any
 
-LONGEST = 300  # seconds that a command may take: a client may wait for ever for what never comes
+LONGEST = 300  # seconds that a command may take: a client may wait forever for what never comes
 OF_OPENSTACK = (
     "openstack.common", "openstack.identity.v3", "openstack.compute.v2", "openstack.network.v2", "openstack.image.v2",
     "openstack.volume.v3", "openstack.object_store.v1", "openstack.orchestration.v1", "openstack.placement.v1",

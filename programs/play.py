@@ -194,7 +194,7 @@ _DRAWN = (
 )
 
 
-def normalised(text: str, run: str) -> list[str]:
+def normalized(text: str, run: str) -> list[str]:
     """Return the lines of an output without what is drawn anew in each run; tables lose their widths."""
     for name in (run, re.sub("[^A-Z0-9]", "_", run.upper())):
         text = text.replace(name, "<run>")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from play import Result, normalised
+from play import Result, normalized
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def judge(
 
 def _difference(before: Result, now: Result, runs: tuple[str, str]) -> list[str]:
     """Compare what two runs of a command have printed, line by line."""
-    first, second = normalised(before.stdout, runs[0]), normalised(now.stdout, runs[1])
+    first, second = normalized(before.stdout, runs[0]), normalized(now.stdout, runs[1])
     gone, new = Counter(first) - Counter(second), Counter(second) - Counter(first)
     return [f"- {line}" for line in gone.elements()] + [f"+ {line}" for line in new.elements()]
 

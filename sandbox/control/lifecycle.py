@@ -102,7 +102,7 @@ def chosen_extras(cloud: Cloud) -> tuple[str, ...]:
 
 
 def check_place(root: Path) -> None:
-    """Check for problems that would be hard to recognise from a service's error."""
+    """Check for problems that would be hard to recognize from a service's error."""
     for place in root, SANDBOX:
         if strange := set(str(place)) & set("$%;,?#\"'\\\n"):
             raise Failure(f"{place}: the services' configuration files do not allow {strange.pop()!r} in a path")

@@ -57,7 +57,7 @@ class Configuration:
         return self.service
 
     def make(self, cloud, timeout=None, **arguments):
-        """Build the client; its session waits `timeout` seconds for an answer (None: for ever, as by default)."""
+        """Build the client; its session waits `timeout` seconds for an answer (None: forever, as by default)."""
         closing = contextlib.ExitStack()
         session = None
         if self.name in {"swift.v1", "swift.v3"}:

@@ -316,7 +316,7 @@ def group(session: Session) -> requests.Response:
     return session.post("/v2.1/os-server-groups", json=body, endpoint_filter=NOVA)
 
 
-def test_a_write_that_cannot_be_recognised_is_counted_and_not_sent_if_the_operation_is_strict(
+def test_a_write_that_cannot_be_recognized_is_counted_and_not_sent_if_the_operation_is_strict(
     service: Service, session: Session
 ) -> None:
     service.plan = [lambda request: answer(request, 200, {"server_group": {"id": "g"}})]

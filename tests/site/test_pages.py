@@ -1,4 +1,4 @@
-"""Each page: its links, its pictures, its width, its colours, and what it requests."""
+"""Each page: its links, its pictures, its width, its colors, and what it requests."""
 
 import pytest
 
@@ -45,5 +45,5 @@ def test_nothing_reaches_beyond_the_window(visits, name, width):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_text_can_be_read(visits, name, scheme):
-    """Its contrast is what WCAG 2.2 asks for at level AA, the colours of the code included."""
+    """Its contrast is what WCAG 2.2 asks for at level AA, the colors of the code included."""
     assert visits[name].pale[scheme] == []

@@ -454,7 +454,7 @@ def test_what_was_given_up_in_another_thread_is_not_repeated(recorded):
 
 
 def test_a_mark_from_an_earlier_call_does_not_stop_a_later_one(recorded):
-    """A mock raises one and the same exception for ever."""
+    """A mock raises one and the same exception forever."""
     error = HttpError(503)
     for _ in range(2):
         method = Scripted(error)

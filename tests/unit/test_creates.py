@@ -289,7 +289,7 @@ def test_a_look_up_that_fails_at_the_end_of_the_settle_time_is_made_again_as_wel
 
 
 def test_what_is_found_and_cannot_be_read_in_full_is_asked_for_again() -> None:
-    """After a 503 that is not recognised there is no settle time, and one GET in ten fails too."""
+    """After a 503 that is not recognized there is no settle time, and one GET in ten fails too."""
     recipe = Recipe(
         path="/things", body="thing", carrier=Tag(), look=Look(path="/things", list="things", then="/things/{id}")
     )

@@ -50,7 +50,7 @@ def always(reply: Reply) -> Callable[[Get], Reply]:
 
 
 class Scripted:
-    """Replies one after the other, the last one for ever; what was asked and when, on a clock that waits move."""
+    """Replies one after the other, the last one forever; what was asked and when, on a clock that waits move."""
 
     def __init__(self, *replies: Reply, takes: float = 0.0, stop_after: float | None = None) -> None:
         self.replies = list(replies)

@@ -1,4 +1,4 @@
-"""One create as the engine sees it: when a recipe applies, what is sent, and how its resource is recognised."""
+"""One create as the engine sees it: when a recipe applies, what is sent, and how its resource is recognized."""
 
 from __future__ import annotations
 

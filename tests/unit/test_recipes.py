@@ -1,4 +1,4 @@
-"""The recipes of placement, and the recipes with a second GET or with a GET before the create: what they recognise."""
+"""The recipes of placement, and the recipes with a second GET or with a GET before the create: what they recognize."""
 
 from __future__ import annotations
 

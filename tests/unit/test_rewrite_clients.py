@@ -184,7 +184,7 @@ def test_a_declared_client_that_is_nowhere_is_an_error(tmp_path):
 
 
 def test_mutual_recursion_and_growing_containers_end(tmp_path):
-    """Values that hold themselves are cut off, not followed for ever."""
+    """Values that hold themselves are cut off, not followed forever."""
     text = NOVA + (
         "def f(x):\n    return g([x])\ndef g(x):\n    return f((x, nova))\nf(nova)\n"
         "a = nova\nwhile a:\n    a = [a]\nb = nova\nwhile b:\n    b = b.c\n"

@@ -31,9 +31,9 @@ PLACED = {
         "# third party\nfrom oslo_config import cfg\nfrom novaclient import client as nova\n",
         "# third party\nfrom oslo_config import cfg\nfrom novaclient import client as nova\n" + OURS,
     ),
-    "after the future and the licence": (
-        "# a licence\n\nfrom __future__ import annotations\n\nfrom novaclient import client as nova\n",
-        "# a licence\n\nfrom __future__ import annotations\n\nfrom novaclient import client as nova\n" + OURS,
+    "after the future and the license": (
+        "# a license\n\nfrom __future__ import annotations\n\nfrom novaclient import client as nova\n",
+        "# a license\n\nfrom __future__ import annotations\n\nfrom novaclient import client as nova\n" + OURS,
     ),
     "never inside a condition": (
         "import os\n\ntry:\n    from novaclient import client as nova\nexcept ImportError:\n    nova = None\n",

@@ -1,4 +1,4 @@
-"""A call of a client is recognised by the origin of its object.  Each rule has a test, with code before and after."""
+"""A call of a client is recognized by the origin of its object.  Each rule has a test, with code before and after."""
 
 from __future__ import annotations
 

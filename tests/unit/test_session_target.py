@@ -261,7 +261,7 @@ def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
     assert request.took_effect(response, original, None) is True
     assert response.status_code == 204
     own = {"X-Own": "1", "Accept": "application/json"}
-    # Its answer is read by us, and not for ever.
+    # Its answer is read by us, and not forever.
     how = {"raise_exc": False, "stream": True}
     assert asked == [{"url": "/volumes/1", "method": "GET", "headers": own, "user_agent": "me", **how}]
 

@@ -39,7 +39,7 @@ class Clock:
 
 
 class ScriptedPacer:
-    """A pacer that answers as told, the last answer for ever, and writes down what it is told."""
+    """A pacer that answers as told, the last answer forever, and writes down what it is told."""
 
     def __init__(self, *answers: float) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""The completions, in real bash, zsh and fish, the manual page, and colours and widths, in a real pseudo-terminal.
+"""The completions, in real bash, zsh and fish, the manual page, and colors and widths, in a real pseudo-terminal.
 
 A shell that is not on this machine is skipped.
 """
@@ -221,7 +221,7 @@ def test_the_manual_page_shows_what_roff_takes_for_its_own(rendered):
         assert text in rendered
 
 
-# Colours and widths
+# Colors and widths
 
 RED, GREEN, BOLD, END = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 LAB = ["simulate", "--rate", "20", "--capacity", "30", "--calls", "200", "--lasts", "0"]
@@ -266,7 +266,7 @@ def code(tmp_path):
     return tmp_path
 
 
-def test_a_diff_has_colours_on_a_terminal_and_is_otherwise_the_same(code):
+def test_a_diff_has_colors_on_a_terminal_and_is_otherwise_the_same(code):
     said = on_a_terminal(["rewrite", "a.py"], code)
     assert f"{BOLD}--- a/a.py{END}\n{BOLD}+++ b/a.py{END}\n\x1b[36m@@" in said
     assert f"{RED}-client.Client('2').servers.list(){END}\n\\ No newline" in said
@@ -275,15 +275,15 @@ def test_a_diff_has_colours_on_a_terminal_and_is_otherwise_the_same(code):
 
 
 @pytest.mark.parametrize("more", [{"NO_COLOR": "1"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_no_color_and_a_dumb_terminal_have_no_colours(more, code):
+def test_no_color_and_a_dumb_terminal_have_no_colors(more, code):
     assert "\x1b" not in on_a_terminal(["rewrite", "a.py"], code, **more)
 
 
 @pytest.mark.parametrize(
-    ("more", "coloured"), [({}, False), ({"FORCE_COLOR": ""}, False), ({"FORCE_COLOR": "1"}, True)]
+    ("more", "colored"), [({}, False), ({"FORCE_COLOR": ""}, False), ({"FORCE_COLOR": "1"}, True)]
 )
-def test_a_pipe_has_colours_only_with_force_color(more, coloured, code):
-    assert ("\x1b" in in_a_pipe(["rewrite", "a.py"], code, **more)) is coloured
+def test_a_pipe_has_colors_only_with_force_color(more, colored, code):
+    assert ("\x1b" in in_a_pipe(["rewrite", "a.py"], code, **more)) is colored
 
 
 def test_an_empty_no_color_is_none(code):
@@ -291,7 +291,7 @@ def test_an_empty_no_color_is_none(code):
 
 
 @pytest.mark.parametrize("format_", ["json", "sarif"])
-def test_json_never_has_colours(format_, code):
+def test_json_never_has_colors(format_, code):
     assert "\x1b" not in in_a_pipe(["rewrite", "--format", format_, "a.py"], code, FORCE_COLOR="1")
     assert "\x1b" not in in_a_pipe([*LAB, "--json"], code, FORCE_COLOR="1")
 

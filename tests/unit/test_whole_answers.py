@@ -1,4 +1,4 @@
-"""Answers to look-ups are read as a whole, and not for ever."""
+"""Answers to look-ups are read as a whole, and not forever."""
 
 from __future__ import annotations
 

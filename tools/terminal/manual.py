@@ -15,8 +15,8 @@ _ENVIRONMENT = {
     "OS_RETRIES_DISABLED, OSRETRIES_DISABLED": "If one of them is 1, os-retries repeats nothing and marks nothing.",
     "OSRETRIES_OPERATION": "The key of the operation, if --operation is not given.",
     "OS_CLOUD": "The cloud of `os-retries operation`, if --os-cloud is not given.",
-    "NO_COLOR": "If it is not empty, nothing is coloured. Otherwise the tables and diffs on a terminal have colours.",
-    "FORCE_COLOR": "If it is not empty, there are colours in a pipe or a file too, unless NO_COLOR is set.",
+    "NO_COLOR": "If it is not empty, nothing is colored. Otherwise the tables and diffs on a terminal have colors.",
+    "FORCE_COLOR": "If it is not empty, there are colors in a pipe or a file too, unless NO_COLOR is set.",
     "COLUMNS": "The width of the terminal, if it is not the one that the terminal says.",
 }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from os_retries.rewrite.survey import Call
     from os_retries.terminal.stream import Paint
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
@@ -98,9 +98,9 @@ def _diff(path: str, old: str, new: str) -> Iterator[str]:
 
 
 def _painted(lines: Iterator[str], paint: Paint) -> Iterator[str]:
-    """Yield the lines of one file's diff in the colours of git."""
+    """Yield the lines of one file's diff in the colors of git."""
     for at, line in enumerate(lines):
-        style = "bold" if at < 2 else _COLOURS.get(line[0], "")  # the two lines with its name begin with - and + too
+        style = "bold" if at < 2 else _COLORS.get(line[0], "")  # the two lines with its name begin with - and + too
         first, end, rest = line.partition("\n")  # the rest says that there is no newline at the end of the file
         yield paint(first, style) + end + rest
 

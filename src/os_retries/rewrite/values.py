@@ -143,7 +143,7 @@ def collapsed(value: Value) -> Value:
         return value
     inside = collapsed(NOTHING.union(*(box.value for box in boxes)))
     if len(inside) > SIZE_LIMIT or TOO_MANY in inside:
-        inside = UNKNOWN | {TOO_MANY}  # a mark that stays: otherwise the set would grow and be cut for ever
+        inside = UNKNOWN | {TOO_MANY}  # a mark that stays: otherwise the set would grow and be cut forever
     return value.difference(boxes) | {Many(inside)}
 
 

@@ -1,4 +1,4 @@
-"""What a stream that a command writes to can show: whether it can erase a line, its width, and colours."""
+"""What a stream that a command writes to can show: whether it can erase a line, its width, and colors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def columns(stream: TextIO) -> int:
 
 
 def painter(stream: TextIO) -> Paint:
-    """Return the function that gives a text a style of ``_STYLES``, or leaves it as it is if there are no colours.
+    """Return the function that gives a text a style of ``_STYLES``, or leaves it as it is if there are no colors.
 
     NO_COLOR and FORCE_COLOR are as on no-color.org and force-color.org: an empty value counts as unset, and NO_COLOR is
     the stronger one.
