@@ -19,7 +19,7 @@ import pytest
 
 from os_retries.rewrite import command, services, survey
 from os_retries.rewrite.files import parse
-from os_retries.rewrite.judgements import LAZY
+from os_retries.rewrite.judgments import LAZY
 from os_retries.rewrite.options import Options
 from os_retries.rewrite.progress import Progress
 from tests.sahara.unwrap import unwrap, wrapped_calls

@@ -93,8 +93,8 @@ def test_in_every_order_of_some_of_the_files(names):
 def test_what_is_known_of_the_program():
     """In whatever order, these are the verdicts: what is certain is wrapped, what may be is listed."""
     by_file: dict[str, set[str]] = {}
-    for (name, _), judgement in verdicts(NAMES).items():
-        by_file.setdefault(name, set()).add(judgement.verdict)
+    for (name, _), judgment in verdicts(NAMES).items():
+        by_file.setdefault(name, set()).add(judgment.verdict)
     wrapped = {"user", "base", "foreign", "boxes", "given", "giver", "annotated", "wrapped", "patched"}
     assert {name for name, all_of_them in by_file.items() if all_of_them == {"wrap"}} == wrapped
     assert by_file["guesses"] == {"unsure"}

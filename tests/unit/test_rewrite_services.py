@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from openstack import connection, proxy, service_description
 
-from os_retries.rewrite import judgements, services
+from os_retries.rewrite import judgments, services
 
 SKIPPED = {"tests", "osc", "common", "shell", "hacking"}
 
@@ -63,7 +63,7 @@ def test_every_generator_of_a_client_is_listed_as_lazy(package):
         path_of = (names.get(cls, "anything"), function.name)
         if path.parts[-2] == "v1":  # glance's first API, whose listing is covered by *.list
             assert function.name == "list", (path, cls, function.name)
-        assert services.judge_path(service, path_of, {}, body=False) is judgements.LAZY, (path, cls, function.name)
+        assert services.judge_path(service, path_of, {}, body=False) is judgments.LAZY, (path, cls, function.name)
 
 
 def test_no_request_is_taken_for_a_method_of_a_string_or_dictionary():
@@ -102,10 +102,10 @@ def test_the_sdks_generators_are_told_from_its_requests():
     count = 0
     for service, method, function in proxy_methods():
         count += 1
-        judgement = services.judge_path("sdk", (service, method), {}, body=False)
-        if returns_generator(function) and judgement is judgements.WRAP:
+        judgment = services.judge_path("sdk", (service, method), {}, body=False)
+        if returns_generator(function) and judgment is judgments.WRAP:
             wrong.add(f"{service}.{method} is a generator and would be wrapped")
-        if not returns_generator(function) and judgement is judgements.LAZY:
+        if not returns_generator(function) and judgment is judgments.LAZY:
             wrong.add(f"{service}.{method} is no generator and would be left to attach")
     assert count > 1000
     # Makes its request at once and the rest while its body is read: attach is the better advice.
@@ -119,7 +119,7 @@ def test_the_sdks_cloud_layer_has_no_generator_that_would_be_wrapped():
         for name, function in inspect.getmembers(connection.Connection, inspect.isfunction)
         if not name.startswith("_")
         and inspect.isgeneratorfunction(function)
-        and services.judge_path("sdk", (name,), {}, body=False) is judgements.WRAP
+        and services.judge_path("sdk", (name,), {}, body=False) is judgments.WRAP
     ]
     assert wrong == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os_retries.rewrite.judgements import BODY, LAZY, NO_RAISE, SILENT, WRAP, Judgement
+from os_retries.rewrite.judgments import BODY, LAZY, NO_RAISE, SILENT, WRAP, Judgment
 
 HTTP_VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "request"})
 
@@ -39,7 +39,7 @@ LOCAL = frozenset({
 CONNECTIONS = frozenset({"connect_as", "connect_as_project", "global_request"})
 
 
-def judge(path: tuple[str, ...]) -> Judgement:  # noqa: PLR0911  one line a rule
+def judge(path: tuple[str, ...]) -> Judgment:  # noqa: PLR0911  one line a rule
     """Judge the call of the method at `path` under a connection: ("compute", "get_server")."""
     name = path[-1]
     if path[0] in {"config", "session", "authenticate"} or name in LOCAL or name in CONNECTIONS:
@@ -53,5 +53,5 @@ def judge(path: tuple[str, ...]) -> Judgement:  # noqa: PLR0911  one line a rule
     if name not in GENERATORS and name.split("_")[0] in VERBS:
         return WRAP
     if len(path) == 1:
-        return Judgement("unsure", "is a method of the SDK's connection that may or may not make a request")
+        return Judgment("unsure", "is a method of the SDK's connection that may or may not make a request")
     return LAZY

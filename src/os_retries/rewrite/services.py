@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from os_retries.rewrite import sdk
-from os_retries.rewrite.judgements import (
+from os_retries.rewrite.judgments import (
     BODY,
     LAZY,
     NO_RAISE,
@@ -19,7 +19,7 @@ from os_retries.rewrite.judgements import (
     STORE,
     SWIFT,
     WRAP,
-    Judgement,
+    Judgment,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Service:
     #: True where results are objects whose methods make requests (server.delete()); False: plain data.
     resources: bool = True
     #: Patterns of dotted paths below the client ("@name": a method of a result), and their verdicts.
-    special: tuple[tuple[str, Judgement], ...] = ()
+    special: tuple[tuple[str, Judgment], ...] = ()
 
 
 #: Senlin's plural nouns (clusters()) are generators of openstacksdk. Zaqar's queue() and its like only build an object.
@@ -174,7 +174,7 @@ def constructor(dotted: str) -> str | None:
     return None
 
 
-def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object], *, body: bool) -> Judgement:
+def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object], *, body: bool) -> Judgment:
     """Judge the call of the method at `path` under a client: ("servers", "list") for nova.servers.list().
 
     `keywords` are the call's keyword arguments with their literal values; `body` says that an argument is a stream.
@@ -183,26 +183,26 @@ def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object],
     if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
         return SILENT
     if service == "sdk":
-        judgement = sdk.judge(path)
+        judgment = sdk.judge(path)
     elif service == "keystoneauth":
-        judgement = WRAP if name in sdk.HTTP_VERBS and len(path) == 1 else SILENT
+        judgment = WRAP if name in sdk.HTTP_VERBS and len(path) == 1 else SILENT
     else:
-        judgement = _special(service, ".".join(path)) or WRAP
-        if len(path) == 1 and not SERVICES[service].flat and judgement is WRAP:
-            return Judgement("unsure", f"is a method of the {service} client itself, and may or may not make a request")
+        judgment = _special(service, ".".join(path)) or WRAP
+        if len(path) == 1 and not SERVICES[service].flat and judgment is WRAP:
+            return Judgment("unsure", f"is a method of the {service} client itself, and may or may not make a request")
     known = path[1:] if service == "sdk" else path  # getattr(connection, service_type) is a proxy like any other
-    if (judgement is not SILENT and name == "?") or (judgement is WRAP and (name.startswith("_") or "?" in known)):
-        return Judgement("unsure", f"is a private or computed method of the {service} client")
-    if judgement is WRAP and keywords.get("retrieve_all", True) is False:
+    if (judgment is not SILENT and name == "?") or (judgment is WRAP and (name.startswith("_") or "?" in known)):
+        return Judgment("unsure", f"is a private or computed method of the {service} client")
+    if judgment is WRAP and keywords.get("retrieve_all", True) is False:
         return LAZY
-    if judgement is WRAP and keywords.get("raise_exc", True) is False:
+    if judgment is WRAP and keywords.get("raise_exc", True) is False:
         return NO_RAISE
-    return BODY if body and judgement is WRAP else judgement
+    return BODY if body and judgment is WRAP else judgment
 
 
 def judge_resource(  # noqa: PLR0911  one line a rule
     service: str, shape: str, name: str, *, session_given: bool
-) -> Judgement:
+) -> Judgment:
     """Judge the call of method `name` of a result; `shape` is one or other."""
     if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
         return SILENT
@@ -218,7 +218,7 @@ def judge_resource(  # noqa: PLR0911  one line a rule
         return WRAP
     if name in ALL_BUILTIN_METHODS:
         return SILENT
-    return Judgement("unsure", f"is a method of something that the {service} client returned")
+    return Judgment("unsure", f"is a method of something that the {service} client returned")
 
 
 def creates(name: str) -> bool:
@@ -249,6 +249,6 @@ def shape_of_result(service: str, path: tuple[str, ...]) -> str:  # noqa: PLR091
     return "other"
 
 
-def _special(service: str, path: str) -> Judgement | None:
-    rows: Iterable[tuple[str, Judgement]] = SERVICES[service].special
-    return next((judgement for pattern, judgement in rows if fnmatchcase(path, pattern)), None)
+def _special(service: str, path: str) -> Judgment | None:
+    rows: Iterable[tuple[str, Judgment]] = SERVICES[service].special
+    return next((judgment for pattern, judgment in rows if fnmatchcase(path, pattern)), None)

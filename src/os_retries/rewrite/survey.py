@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from os_retries.rewrite import evaluate, files, hints, services
-from os_retries.rewrite.judgements import AWAITED, CREATES, SILENT, WRAP, Judgement
+from os_retries.rewrite.judgments import AWAITED, CREATES, SILENT, WRAP, Judgment
 from os_retries.rewrite.options import Options, UsageError
 from os_retries.rewrite.origins import Program
 from os_retries.rewrite.tree import Tree, load
@@ -91,16 +91,16 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
 def _judged(found: Iterable[Found], module: Module, options: Options) -> Iterator[Call]:
     lines = None
     for item in found:
-        judgement = judge(item)
-        if judgement.verdict == "silent":
+        judgment = judge(item)
+        if judgment.verdict == "silent":
             continue
         lines = lines or files.split_lines(module.text)
         if _skipped(item.node, lines):
             continue
         creates = any(services.creates(name) for name in _methods(item))
-        if creates and judgement.verdict == "wrap" and not options.creates:
-            judgement = CREATES
-        yield Call(item.node, *judgement, _name(item.node), creates)
+        if creates and judgment.verdict == "wrap" and not options.creates:
+            judgment = CREATES
+        yield Call(item.node, *judgment, _name(item.node), creates)
 
 
 def _position(call: Call) -> tuple[int, int, int, int]:
@@ -117,9 +117,9 @@ def _methods(found: Found) -> Iterator[str]:
             yield atom.name
 
 
-def judge(found: Found) -> Judgement:
+def judge(found: Found) -> Judgment:
     """Decide what to do with a call, considering everything that its function may be."""
-    verdicts: set[Judgement] = set()
+    verdicts: set[Judgment] = set()
     other = bool(found.value & UNKNOWN)
     keywords = {k.arg: k.value.value for k in found.node.keywords if k.arg and isinstance(k.value, ast.Constant)}
     for atom in unwrapped(found.value - UNKNOWN - NONE):
@@ -133,13 +133,13 @@ def judge(found: Found) -> Judgement:
     if verdicts == {SILENT} or not verdicts:
         return SILENT
     if other or SILENT in verdicts:
-        return Judgement("unsure", "may be a client's call or something else")
+        return Judgment("unsure", "may be a client's call or something else")
     for verdict in ("unsure", "attach"):
-        for judgement in sorted(verdicts):
-            if judgement.verdict == verdict:
-                return judgement
+        for judgment in sorted(verdicts):
+            if judgment.verdict == verdict:
+                return judgment
     if found.repeated:
-        return Judgement("unsure", f"is repeated already by {found.repeated}")
+        return Judgment("unsure", f"is repeated already by {found.repeated}")
     return AWAITED if found.awaited else WRAP
 
 

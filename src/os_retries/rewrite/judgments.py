@@ -5,36 +5,36 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Judgement(NamedTuple):
+class Judgment(NamedTuple):
     """What to do with a call: `verdict` is wrap, silent, attach or unsure; `why` is shown to the user."""
 
     verdict: str
     why: str = ""
 
 
-WRAP = Judgement("wrap")
-SILENT = Judgement("silent")
-LAZY = Judgement(
+WRAP = Judgment("wrap")
+SILENT = Judgment("silent")
+LAZY = Judgment(
     "attach",
     "returns before the request is made, so wrapping it retries nothing: use os_retries.attach(session)",
 )
-BODY = Judgement(
+BODY = Judgment(
     "attach",
     "sends a body that a repeat would find used up: use os_retries.attach(session), which rewinds it",
 )
-NO_RAISE = Judgement(
+NO_RAISE = Judgment(
     "attach",
     "does not raise for an error status, so the wrapper sees no failure: use os_retries.attach(session)",
 )
-SWIFT = Judgement(
+SWIFT = Judgment(
     "attach",
     "retries by itself, and a second loop would multiply: pass **os_retries.client_options('swift') to its constructor",
 )
-STORE = Judgement(
+STORE = Judgment(
     "attach",
     "may send several requests, of which a repeat would send all again: use os_retries.attach(session)",
 )
-CREATES = Judgement(
+CREATES = Judgment(
     "attach", "creates something, and a repeat may create it twice: use os_retries.attach(session), which looks first"
 )
-AWAITED = Judgement("unsure", "is awaited: execute_with_retries would return before the request is made")
+AWAITED = Judgment("unsure", "is awaited: execute_with_retries would return before the request is made")
