@@ -180,7 +180,7 @@ def test_a_declared_client_that_is_nowhere_is_an_error(tmp_path):
     """A mistyped --client must not pass in silence."""
     outcome = rewrite(tmp_path, NOVA, clients=["pkg.imags.manager"])
     assert outcome.status == 2
-    assert "--client pkg.imags.manager: nothing of that name is used" in outcome.err
+    assert "--client pkg.imags.manager: the code uses nothing of that name" in outcome.err
 
 
 def test_mutual_recursion_and_growing_containers_end(tmp_path):

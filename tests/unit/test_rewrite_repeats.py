@@ -67,7 +67,7 @@ def test_never_multiplies(rule, tmp_path):
     outcome = rewrite(tmp_path, NOVA + code + "\n")
     assert outcome.texts["main.py"] == NOVA + code + "\n"
     (report,) = (x for x in outcome.err.splitlines() if x.startswith("main.py:"))
-    assert report.endswith(f": not sure: nova.servers.get() is repeated already by {by}")
+    assert report.endswith(f": not sure: nova.servers.get() is already repeated by {by}")
 
 
 ONCE = {

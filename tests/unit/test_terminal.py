@@ -279,9 +279,7 @@ def test_no_color_and_a_dumb_terminal_have_no_colors(more, code):
     assert "\x1b" not in on_a_terminal(["rewrite", "a.py"], code, **more)
 
 
-@pytest.mark.parametrize(
-    ("more", "colored"), [({}, False), ({"FORCE_COLOR": ""}, False), ({"FORCE_COLOR": "1"}, True)]
-)
+@pytest.mark.parametrize(("more", "colored"), [({}, False), ({"FORCE_COLOR": ""}, False), ({"FORCE_COLOR": "1"}, True)])
 def test_a_pipe_has_colors_only_with_force_color(more, colored, code):
     assert ("\x1b" in in_a_pipe(["rewrite", "a.py"], code, **more)) is colored
 

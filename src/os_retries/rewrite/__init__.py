@@ -7,6 +7,6 @@ Three groups of modules, each of which may import only those before it:
 * changing: `imports` and `edit` change the text of a file. Only these two import LibCST.
 * the command: `files` reads and writes, `survey` judges every call, `command` reports, `arguments` has the options.
 
-The code that is read is never imported or run, so no client and no other part of os_retries may be imported here.
-Nothing outside this package imports it except the command line.
+The code that is read is never imported or run, so this package imports no client and no other part of os_retries.  Only
+the command line imports this package.
 """

@@ -9,10 +9,10 @@ _DESCRIPTION = """\
 Find the calls of OpenStack clients in the files and folders given, and wrap them:
 nova.servers.get(id) becomes execute_with_retries(nova.servers.get, id).
 
-A call is recognized by the origin of its object: the constructors of the clients and of openstacksdk are followed
-through the functions, attributes and files of the project. Prints a unified diff and changes nothing, unless --write
-is given. Calls listed on standard error are left alone: those for which os_retries.attach(session) is the right
-solution, those in a retry loop, and those that may be something else."""
+A call is recognized by the origin of its object: the clients and the connections of openstacksdk are followed from
+their constructors through the functions, attributes and files of the project. Without --write, a unified diff is
+printed and nothing is changed. Calls that are listed on standard error are left alone: those for which
+os_retries.attach(session) is the right solution, those in a retry loop, and those that may be something else."""
 
 _EPILOG = """  os-retries rewrite src | less                          show the changes
   os-retries rewrite --write src                         make the changes
@@ -51,7 +51,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=[],
         metavar="MODULE.NAME[=SERVICE]",
         help="a function or class that returns a client (of SERVICE: nova, sdk, sdk.baremetal, ...); may be repeated. "
-        "Its callers are wrapped, and nothing inside it",
+        "The calls of its callers are wrapped, and none inside it",
     )
     parser.add_argument(
         "--import",
@@ -71,7 +71,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--no-creates",
         dest="creates",
         action="store_false",
-        help="do not wrap calls that create something: a repeat after a lost answer creates it twice",
+        help="do not wrap calls that create something, because a repeat after a lost answer creates it twice",
     )
     parser.add_argument(
         "--format",
@@ -87,7 +87,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         type=_natural,
         default=79,
         metavar="N",
-        help="break a call whose line would become longer (default: %(default)s; 0: never move anything)",
+        help="break a call whose line would become longer than N (default: %(default)s; 0: never break a call)",
     )
     parser.set_defaults(body=_rewrite, mode="diff")
 

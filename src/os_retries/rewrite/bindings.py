@@ -41,9 +41,9 @@ def of_function(node: Function) -> frozenset[str]:
 
 
 def of_class(node: ast.ClassDef) -> dict[str, bool]:
-    """Return the attributes that a class binds on itself or its instances; False for those it only declares.
+    """Return the attributes that a class binds on itself or on its instances; False for those that it only declares.
 
-    An attribute is only declared if it is always None, has an annotation alone, or is a method that returns nothing.
+    An attribute is only declared if it is always None, has only an annotation, or is a method that returns nothing.
     Subclasses are expected to define it.
     """
     names: dict[str, bool] = {}

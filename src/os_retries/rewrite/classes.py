@@ -86,7 +86,7 @@ class Classes(Functions):
         ancestry = self.ancestry(cls)
         value, owner = self._inherited(ancestry[skip_own:], name)
         if not skip_own and not (owner in self.classes and self.classes[owner].binds()[name]):
-            value |= self.get(("below", cls, name))  # not bound above, or only declared there
+            value |= self.get(("below", cls, name))  # no class above binds the name, or one only declares it
         out = NOTHING
         for atom in value:
             out |= self._bind(atom, cls)

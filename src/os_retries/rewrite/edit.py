@@ -1,8 +1,8 @@
 """Change the text of one file with LibCST: wrap calls, and import the wrapper once.
 
 Everything outside the calls stays as it is, byte for byte. Inside a call, the method becomes the first argument. If a
-line would become too long, or arguments are aligned with a parenthesis that moves, the arguments are moved too. Before
-the result is shown or written, all calls are unwrapped again, and it must be the original program.
+line would become too long, or if arguments are aligned with a parenthesis that moves, the arguments are moved too.
+Before the result is shown or written, all calls are unwrapped again, and the result must be the original program.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class Edited(NamedTuple):
 
 
 def edit(module: Module, calls: Sequence[ast.Call], wrapper: Wrapper, own: frozenset[str], line_length: int) -> Edited:
-    """Wrap `calls` in the module's text; `own` are the top-level packages of the program.
+    """Wrap `calls` in the module's text.
 
-    Lines longer than `line_length` are not made (0: no limit, and no argument is ever moved).
+    `own` are the top-level packages of the program. A wrapped call is broken so that its lines are not longer than
+    `line_length`; if that is 0, there is no limit, and no argument is moved.
     """
     tree = module.tree
     bom = BOM if module.text.startswith(BOM) else ""
@@ -50,7 +51,7 @@ def edit(module: Module, calls: Sequence[ast.Call], wrapper: Wrapper, own: froze
     except RecursionError:
         raise EditError("is nested too deeply for LibCST") from None
     if bom + parsed.module.code != module.text:
-        raise EditError("LibCST would not keep the rest of it to the byte")
+        raise EditError("LibCST would change other parts of it")
     positions = parsed.resolve(PositionProvider)
     places = _place(parsed.module, positions, tree, calls)
     if not places:
@@ -314,7 +315,7 @@ def _check(module: Module, new: str, wrapper: Wrapper) -> None:
 
 
 class _Unwrap(ast.NodeTransformer):
-    """Turns wrapper(f, a, b) into f(a, b), and forgets the import."""
+    """Turns wrapper(f, a, b) into f(a, b), and removes the import of the wrapper."""
 
     def __init__(self, wrapper: Wrapper, tree: ast.Module) -> None:
         self.names = {wrapper.name, "_" + wrapper.name}

@@ -1,10 +1,10 @@
-"""Run every function of a program on sets of possible values, until no fact grows any more.
+"""Run every function of a program on sets of possible values, until no fact grows any further.
 
 This is an abstract interpreter. Branches are joined, loop bodies run twice, and a value that has nothing to do with
-clients is `UNKNOWN`. A client that this cannot see (from a registry, or in a parameter that no call fills) is not
-found; an unknown value is never assumed to be a client. The `s_` methods run one kind of statement each.
+clients is `UNKNOWN`. Some clients cannot be found in this way: those from a registry, and those in a parameter that no
+call fills. An unknown value is never assumed to be a client. Each `s_` method runs one kind of statement.
 """
-# ruff: noqa: D102  a method named after a kind of node says it all
+# ruff: noqa: D102  the name of a method is that of the kind of node that it runs
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The values of expressions: one `e_` method for each kind of node."""
-# ruff: noqa: D102  a method named after a kind of node, or after what it returns, says it all
+# ruff: noqa: D102  the name of a method is that of the kind of node, or of the value that it returns
 
 from __future__ import annotations
 

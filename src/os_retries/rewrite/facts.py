@@ -33,7 +33,7 @@ Key = tuple[str, ...]
 
 
 class Facts:
-    """All modules given, and what is known of their values so far."""
+    """All given modules, and the facts about their values that are known so far."""
 
     def __init__(self, modules: Iterable[Module], clients: dict[str, Client], wrappers: frozenset[str]) -> None:
         self.modules: dict[str, Module] = {}
@@ -56,11 +56,11 @@ class Facts:
         self.testing = False
         self._settled = False
         self._later: dict[str, None] = {}
-        self._seen: dict[tuple[str, str, object], Value] = {}  # what this unit asked for already, in this run
+        self._seen: dict[tuple[str, str, object], Value] = {}  # the values that this unit has already read in this run
         self._ancestries: dict[str, list[str]] = {}
         self._at_a_loss: dict[str, None] = {}
-        self._named: dict[str, Value] | None = None  # what attributes of this name are, once guesses are made
-        self._guessing: dict[str, dict[str, None]] = {}  # by name, who would like to guess
+        self._named: dict[str, Value] | None = None  # by name, the values of such attributes, once guesses are made
+        self._guessing: dict[str, dict[str, None]] = {}  # by name, the units that would like to guess
         for module in modules:
             self.modules[module.name] = module
 
@@ -75,14 +75,14 @@ class Facts:
     def add(self, key: Key, value: Value) -> None:
         """Add `value` to the fact `key`."""
         old = self._state.get(key, NOTHING)
-        if any(isinstance(atom, Result) and atom.name for atom in value):  # a stored attribute of a result is data
+        if any(isinstance(atom, Result) and atom.name for atom in value):  # if it is stored, it is data
             value = frozenset(a for a in value if not (isinstance(a, Result) and a.name)) | UNKNOWN
         if TOO_MANY in old:
             value = clients_in(value)
         if value <= old or (self.testing and self._is_tested(key)):
             return
         new = collapsed(old | value)
-        if len(new) > SIZE_LIMIT:  # what is kept must not depend on the order
+        if len(new) > SIZE_LIMIT:  # a part of the set would depend on the order of the files
             new = clients_in(new) | UNKNOWN | {TOO_MANY}
             if len(new) > 4 * SIZE_LIMIT:
                 new = UNKNOWN | {TOO_MANY}
@@ -132,7 +132,7 @@ class Facts:
         return module
 
     def _is_tested(self, key: Key) -> bool:
-        """Return whether the key belongs to the program, not to its tests. Values that tests put there are mocks."""
+        """Return whether the key belongs to the program and not to its tests, whose values are mocks."""
         kind, owner = key[:2]
         if kind not in {"param", "attr", "glob", "named", "below"}:
             return False
@@ -143,7 +143,7 @@ class Facts:
     def settle(self) -> bool:
         """Take the next step when the queue is empty; return False after the last step.
 
-        First, parameters, names and attributes without any value become unknown. When that has been worked off, guesses
+        First, parameters, names and attributes without any value become unknown. When the queue is empty again, guesses
         are made, all of them from the same facts.
         """
         self.testing = False
@@ -163,14 +163,14 @@ class Facts:
         return bool(self.queue)
 
     def named(self, name: str) -> Value:
-        """Return what attributes called `name` hold in the whole program. Until everything is settled: unknown."""
+        """Return the values of all attributes called `name` in the program; unknown until everything is settled."""
         if self._named is None:
             self._guessing.setdefault(name, {})[self.unit] = None
             return UNKNOWN
         return self._named.get(name, UNKNOWN)
 
     def at_a_loss(self) -> Value:
-        """Return the value of a name without any fact: nothing for now, and unknown when everything is settled."""
+        """Return the value of a name without any fact: nothing at first, and unknown after everything is settled."""
         if self._settled:
             return UNKNOWN
         self._at_a_loss[self.unit] = None

@@ -106,7 +106,7 @@ def _bound(tree: ast.Module) -> set[str]:
 
 
 def _source(module: Module, tree: ast.Module, target: str, own: frozenset[str]) -> str:
-    """Write the wrapper's module relative if the file imports modules of its own package only in this way."""
+    """Return how the file names the wrapper's module: relative if it imports all modules of its own package so."""
     root = target.partition(".")[0]
     package = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
     if root not in own or not package or package[0] != root:
@@ -252,7 +252,7 @@ def _position(body: Sequence[cst.BaseStatement], group: list[int], new: cst.Simp
 
 
 def _by_full_name(statement: cst.CSTNode) -> tuple[bool, str]:
-    """OpenStack's order: `from a import b` is `a.b`."""
+    """Sort key of OpenStack's order: `from a import b` counts as `a.b`."""
     node = cst.ensure_type(statement, cst.SimpleStatementLine).body[0]
     dotted = _dotted(node)  # type: ignore[arg-type]
     if isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
@@ -261,18 +261,18 @@ def _by_full_name(statement: cst.CSTNode) -> tuple[bool, str]:
 
 
 def _by_kind(statement: cst.CSTNode) -> tuple[bool, str]:
-    """Isort's order: `import a` before `from a import b`."""
+    """Sort key of isort's order: `import a` comes before `from a import b`."""
     node = cst.ensure_type(statement, cst.SimpleStatementLine).body[0]
     return isinstance(node, cst.ImportFrom), _dotted(node).lower()  # type: ignore[arg-type]
 
 
 def _by_module(statement: cst.CSTNode) -> tuple[bool, str]:
-    """By module alone."""
+    """Sort key of an order by module only."""
     return False, _dotted(cst.ensure_type(statement, cst.SimpleStatementLine).body[0]).lower()  # type: ignore[arg-type]
 
 
 def _starts_apart(statement: cst.CSTNode) -> bool:
-    """Return whether a blank line stands above."""
+    """Return whether there is a blank line above the statement."""
     lines = getattr(statement, "leading_lines", ())
     return any(line.comment is None for line in lines)
 

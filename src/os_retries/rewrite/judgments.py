@@ -20,7 +20,7 @@ LAZY = Judgment(
 )
 BODY = Judgment(
     "attach",
-    "sends a body that a repeat would find used up: use os_retries.attach(session), which rewinds it",
+    "sends a body that can be read only once: use os_retries.attach(session), which rewinds it",
 )
 NO_RAISE = Judgment(
     "attach",
@@ -28,11 +28,12 @@ NO_RAISE = Judgment(
 )
 SWIFT = Judgment(
     "attach",
-    "retries by itself, and a second loop would multiply: pass **os_retries.client_options('swift') to its constructor",
+    "retries by itself, and a second loop would multiply the attempts: pass **os_retries.client_options('swift') to its "
+    "constructor",
 )
 STORE = Judgment(
     "attach",
-    "may send several requests, of which a repeat would send all again: use os_retries.attach(session)",
+    "may send several requests, and a repeat would send all of them again: use os_retries.attach(session)",
 )
 CREATES = Judgment(
     "attach", "creates something, and a repeat may create it twice: use os_retries.attach(session), which looks first"

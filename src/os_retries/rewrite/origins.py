@@ -66,7 +66,7 @@ class Program(Classes):
     def guess(self, name: str) -> Value:
         """Guess attribute `name` of an unknown object: its value elsewhere in the program, if that leads to a client.
 
-        The answer says that it is a guess by holding the unknown too.
+        The result also contains the unknown value, which marks it as a guess.
         """
         value = self.named(name)
         if value & UNKNOWN or not value:

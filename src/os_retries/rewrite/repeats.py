@@ -1,4 +1,4 @@
-"""Retry loops that exist in a program: decorators of libraries, and loops that run a failed statement again.
+"""The retry loops that a program already has: decorators of libraries, and loops that run a failed statement again.
 
 A call inside such a loop is never wrapped, because the attempts and waits of two loops multiply.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 
-#: Libraries for retrying: whatever comes from them is a retry loop.
+#: Libraries for retries: everything that they define is a retry loop.
 PACKAGES = frozenset({"tenacity", "retrying", "backoff", "stamina", "retry", "retry2", "redo", "opnieuw", "riprova"})
 #: Functions and classes of other libraries that retry.
 _OTHERS = frozenset({
@@ -26,7 +26,7 @@ def is_retrier(dotted: str) -> bool:
 
 
 def is_named_so(decorator: ast.expr) -> bool:
-    """Return whether a decorator of unknown origin is called a retry loop."""
+    """Return whether a decorator of unknown origin is a retry loop by its name."""
     inner = decorator.func if isinstance(decorator, ast.Call) else decorator
     name = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner, "id", "")
     return any(word in name.lower() for word in _WORDS)

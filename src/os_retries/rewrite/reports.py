@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """A place where clients may come from that the analysis could not follow, and the --client option to try."""
+    """A place that may make clients and that the analysis could not follow, with the --client option to try."""
 
     path: str
     line: int
@@ -80,7 +80,7 @@ def summary(options: Options, result: Result) -> str:
     if attach := result.count("attach"):
         parts.append(f"{attach} left to os_retries.attach")
     if unsure:
-        told = all(row.reason.startswith("is repeated already") for row in result.rows if row.verdict == "unsure")
+        told = all(row.reason.startswith("is already repeated") for row in result.rows if row.verdict == "unsure")
         parts.append(f"not sure of {unsure}{'' if told else ' (--client says where clients come from)'}")
     if result.tests:
         parts.append(f"{many(result.tests, 'test file')} left out (--tests includes them)")
@@ -129,7 +129,7 @@ def as_json(options: Options, result: Result) -> str:
 _RULES = {
     "wrap": ("not-wrapped", "warning", "A call of an OpenStack client is not retried."),
     "attach": ("attach", "note", "A call whose session should be attached: wrapping it would not help."),
-    "unsure": ("not-sure", "note", "A call that may be a client's, or is inside a retry loop already."),
+    "unsure": ("not-sure", "note", "A call that may be a client's call, or that is already inside a retry loop."),
     "hint": ("unknown-client", "note", "Clients may come from here, but the analysis could not follow them."),
 }
 

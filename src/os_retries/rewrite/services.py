@@ -1,7 +1,7 @@
 """The table of the OpenStack clients: which constructors make one, and which of its calls make a request.
 
 The rows are facts about the client libraries. `tests/unit/test_rewrite_services.py` compares them with the installed
-clients, `tests/sahara/test_rewrite.py` with the others.
+clients, and `tests/sahara/test_rewrite.py` with the other ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BUILTIN_METHODS = frozenset(
     if not name.startswith("_")
     and name not in {"get", "find", "update", "extend", "index", "add", "format", "replace", "clear", "remove"}
 )
-#: All methods of strings and containers, for a result of which nothing else is known.
+#: All methods of strings and containers, for a result about which nothing else is known.
 ALL_BUILTIN_METHODS = BUILTIN_METHODS | {
     "get",
     "update",
@@ -158,7 +158,7 @@ SERVICES = {
         resources=False,
     ),
     "sdk": Service("openstack", ("connect", "Connection", "from_config"), flat=True),
-    # Declared with --client, without a service: every method counts as a request, its result is unknown.
+    # Declared with --client, without a service: every method counts as a request, and its result is unknown.
     "--client": Service("", (), flat=True),
 }
 _PACKAGES = {service.package: name for name, service in SERVICES.items() if service.package}

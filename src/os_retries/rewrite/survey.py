@@ -71,7 +71,7 @@ def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
         if path in given
     ]
     report.errors += [
-        f"--client {name}: nothing of that name is used; write it as MODULE.NAME, with the module that defines it"
+        f"--client {name}: the code uses nothing of that name; write it as MODULE.NAME, with the module that defines it"
         for name in clients
         if name not in program.clients_met
     ]
@@ -109,7 +109,7 @@ def _position(call: Call) -> tuple[int, int, int, int]:
 
 
 def _methods(found: Found) -> Iterator[str]:
-    """Yield the names of the clients' methods that a call may be of."""
+    """Yield the names of the client methods that a call may be a call of."""
     for atom in unwrapped(found.value):
         if isinstance(atom, Client) and atom.path:
             yield atom.path[-1]
@@ -139,7 +139,7 @@ def judge(found: Found) -> Judgment:
             if judgment.verdict == verdict:
                 return judgment
     if found.repeated:
-        return Judgment("unsure", f"is repeated already by {found.repeated}")
+        return Judgment("unsure", f"is already repeated by {found.repeated}")
     return AWAITED if found.awaited else WRAP
 
 

@@ -49,7 +49,8 @@ class _File:
 def load(paths: Sequence[str], exclude: Sequence[str] = (), *, tests: bool = False) -> Iterator[tuple[int, int, Tree]]:
     """Read and parse the program; yield (files done, files in all, the tree so far) after each file.
 
-    Tests below a folder that is given are left out unless `tests`; a file, or a folder of tests, given by name is not.
+    Tests below a given folder are left out, unless `tests` is true. A test file, or a folder of tests, that is given
+    itself is never left out.
     """
     tree = Tree()
     files = list(_find(paths, exclude, tree, tests=tests))

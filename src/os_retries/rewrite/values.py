@@ -80,7 +80,7 @@ class Partial(NamedTuple):
 
 
 class Guess(NamedTuple):
-    """A method of an unknown object, whose name only one function in the program has."""
+    """A method of an unknown object: the one function in the program that has its name."""
 
     function: str
 
@@ -194,7 +194,7 @@ def unwrapped(value: Value) -> Iterator[object]:
 
 
 def interesting(value: Value) -> bool:
-    """Return whether anything is known of a value."""
+    """Return whether anything is known about a value."""
     return bool(value - UNKNOWN - NONE)
 
 

@@ -122,13 +122,13 @@ _shtab_os_retries_rewrite_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--write[change the files]"
   "--check[list the calls that are not wrapped]"
-  "*--client[a function or class that returns a client (of SERVICE\: nova, sdk, sdk.baremetal, ...)\; may be repeated. Its callers are wrapped, and nothing inside it]:MODULE.NAME SERVICE:"
+  "*--client[a function or class that returns a client (of SERVICE\: nova, sdk, sdk.baremetal, ...)\; may be repeated. The calls of its callers are wrapped, and none inside it]:MODULE.NAME SERVICE:"
   "--import[the function to wrap with (default\: os_retries\:execute_with_retries)]:MODULE NAME:"
   "*--exclude[leave out files and folders that match\; may be repeated]:GLOB:"
-  "--no-creates[do not wrap calls that create something\: a repeat after a lost answer creates it twice]"
+  "--no-creates[do not wrap calls that create something, because a repeat after a lost answer creates it twice]"
   "--format[report as text, or as one JSON or SARIF 2.1.0 document (default\: text)]:format:(text json sarif)"
   "--tests[include tests\; a test file given by name is always included]"
-  "--line-length[break a call whose line would become longer (default\: 79\; 0\: never move anything)]:N:"
+  "--line-length[break a call whose line would become longer than N (default\: 79\; 0\: never break a call)]:N:"
   "(*):a file, or a folder (its \*.py):_files"
 )
 

@@ -1,4 +1,4 @@
-"""What a stream that a command writes to can show: whether it can erase a line, its width, and colors."""
+"""What the output stream of a command can display: whether it can erase a line, its width, and colors."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def columns(stream: TextIO) -> int:
         found = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         found = 0
-    return found or 80  # a terminal that nobody has told its size says 0
+    return found or 80  # a terminal whose size was never set reports 0
 
 
 def painter(stream: TextIO) -> Paint:
-    """Return the function that gives a text a style of ``_STYLES``, or leaves it as it is if there are no colors.
+    """Return a function that applies a style of ``_STYLES`` to a text, or that returns the text unchanged.
 
-    NO_COLOR and FORCE_COLOR are as on no-color.org and force-color.org: an empty value counts as unset, and NO_COLOR is
-    the stronger one.
+    NO_COLOR and FORCE_COLOR work as described on no-color.org and force-color.org: an empty value counts as unset, and
+    NO_COLOR overrides FORCE_COLOR.
     """
     forced = bool(os.environ.get("FORCE_COLOR")) or can_erase(stream)
     return _paint if forced and not os.environ.get("NO_COLOR") else plain
 
 
 def plain(text: str, _style: str) -> str:
-    """Leave a text as it is."""
+    """Return a text unchanged."""
     return text
 
 
