@@ -28,8 +28,8 @@ NO_RAISE = Judgment(
 )
 SWIFT = Judgment(
     "attach",
-    "retries by itself, and a second loop would multiply the attempts: pass **os_retries.client_options('swift') to its "
-    "constructor",
+    "retries by itself, and a second loop would multiply the attempts: "
+    "pass **os_retries.client_options('swift') to its constructor",
 )
 STORE = Judgment(
     "attach",
