@@ -46,7 +46,7 @@ def run_attempts(  # noqa: C901
     :param streams: the streams to rewind before a retry; None for the streams among the arguments
     :param begun: the value of ``count.given_up`` before the first attempt, if the caller made that attempt itself
     :raises Exception: the method's own last exception, the same object
-    :raises BaseException: what is not an Exception, such as KeyboardInterrupt and SystemExit, at once
+    :raises BaseException: an exception that is not an Exception, such as KeyboardInterrupt, without a repeat
     """
     scope = _running_scope()
     outermost = scope.finished

@@ -63,7 +63,7 @@ class Locked:
             self._pacer.call_ended()
 
     def slots(self) -> float | None:
-        """Return the slots a second; None if the endpoint is not in trouble."""
+        """Return the rate of slots per second; None if the endpoint is not in trouble."""
         with self._lock:
             return self._pacer.rate if self._pacer.trouble else None
 
@@ -110,7 +110,7 @@ class Pacers:
     def _new(self, endpoint: str, url: str | None, now: float) -> Pacer:
         for key in [key for key, its in self._pacers.items() if all(each.idle(now) for each in its.values())]:
             del self._pacers[key]
-        if len(self._pacers) >= _LIMIT:  # discard the oldest; a call that uses it keeps it until the call ends
+        if len(self._pacers) >= _LIMIT:  # discard the oldest pacer; calls that use it keep a reference to it
             del self._pacers[next(iter(self._pacers))]
         if url is not None and self.shared is not None:
             return self.shared(endpoint, url)
@@ -142,7 +142,7 @@ class Pacers:
                 self.watching = not all(each.idle(now) for its in self._pacers.values() for each in its.values())
 
     def slots(self) -> dict[str, float]:
-        """Return the slots a second of each endpoint in trouble, as far as this process alone decides about them."""
+        """Return the slots per second of each endpoint in trouble; endpoints with a shared pacer are left out."""
         found: dict[str, float] = {}
         for endpoint, its in tuple(self._pacers.items()):
             for pacer in tuple(its.values()):

@@ -200,7 +200,7 @@ def _create_unmarked(target: RequestTarget, original: Callable[..., Any]) -> Any
 
 
 def _tell_found(target: RequestTarget, failure: Failure, number: int) -> None:
-    """Tell the sinks of the failed attempt of a create that was found: the loop does not see this failure."""
+    """Report the failed attempt of a create that was then found to the sinks, because the loop does not see it."""
     if hooks.sinks:
         attempt = Attempt(number, failure.status, failure.request_id, None, failure.kind, failure.what)
         who = Retry(target.name(), target.service(), attempt, 0, "")
