@@ -27,13 +27,13 @@ _KEYSTONEAUTH = re.compile(r"keystoneauth1\b")
 
 
 class CheckError(Exception):
-    """Nothing can be measured; the text says why."""
+    """Raised if nothing can be measured.  The message gives the reason."""
 
 
 def check(program: Program | None = None) -> Report:
     """Measure every installed client, once without os-retries and once below ``os-retries run``.
 
-    :param program: the program that was run, which is a part of the report; None for none
+    :param program: the program that was run, which is a part of the report; None if no program was run
     :raises CheckError: if there is no client, or if it cannot be measured
     """
     versions = _versions()
@@ -54,7 +54,7 @@ def check(program: Program | None = None) -> Report:
 def _measured() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what was measured without os-retries, and with it."""
     environ: dict[str, str] = {}
-    # Other processes do not hear of these failures: no queue is shared, and no call waits.
+    # No queue is shared, so that these failures do not affect other processes, and no call waits.
     prepare(environ, write_policies(policies({"pacing": False})), quiet=True)
     with _child({"OSRETRIES_DISABLED": "1"}, "plain") as without, _child(environ, "attached") as attached:
         return _result(without), _result(attached)
@@ -83,8 +83,8 @@ def _others() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _child(more: Mapping[str, str], how: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a child process, and end it with the block."""
-    # Nothing of the user's cloud, and no proxy: the service is on this machine.
+    """Start a child process, and end it at the end of the block."""
+    # The child gets no variables of a cloud and no proxy, because the service is on this machine.
     environ = {
         name: value
         for name, value in os.environ.items()
@@ -102,7 +102,7 @@ def _child(more: Mapping[str, str], how: str) -> Iterator[subprocess.Popen[str]]
         try:
             yield child
         finally:
-            child.kill()  # it does nothing to one that has ended
+            child.kill()  # this has no effect if the child has ended
 
 
 def _result(child: subprocess.Popen[str]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The child process of ``os-retries check``: call each installed client while the service fails, and count.
 
-It prints a JSON list, in the order of the table.  Nothing waits here: ``time.sleep`` returns at once, and so does
-os-retries.
+It prints a JSON list, in the order of the table.  Nothing waits here: ``time.sleep`` returns at once, and so do the
+waits of os-retries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from os_retries.check.clients import Case
 
-#: The attempts of a loop that a program has around a call; those of the specification.
+#: The attempts of a loop that a program has around a call; the number is that of the specification.
 ATTEMPTS = 6
 _RETRY_AFTER = 7
 
@@ -126,7 +126,7 @@ def _once(call: Callable[[], Any]) -> Exception | None:
 
 
 def _loop(call: Callable[[], Any]) -> None:
-    """Call it as a program does that repeats by hand."""
+    """Make the call in a loop, as a program with its own retries does."""
     for _ in range(ATTEMPTS):
         if _once(call) is None:
             return

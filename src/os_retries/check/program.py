@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CannotRun(Exception):  # noqa: N818
-    """The command cannot be run; the only argument is the exit status to end with."""
+    """Raised if the command cannot be run.  The only argument is the exit status to end with."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,7 +31,7 @@ class Write:
     ``request``
         The verb and the template of the path.
     ``verdict``, ``reason``
-        What os-retries does if its answer is lost, and why it does not do more.
+        What os-retries does if the answer is lost; and why the request is handed over, if it is.
     """
 
     service: str
@@ -42,12 +42,12 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a program has sent.
+    """The requests that a program has sent.
 
     ``status``
-        Its exit status; minus the number of the signal that ended it.
+        The exit status of the program; minus the number of the signal that ended it.
     ``writes``
-        How often it has sent each kind of request that changes something.
+        How often the program has sent each kind of request that changes something.
     """
 
     command: tuple[str, ...]
@@ -56,7 +56,7 @@ class Program:
 
     @property
     def handed_over(self) -> int:
-        """How many of its requests are handed over to it if their answer is lost."""
+        """How many of the requests are handed over to the program if their answer is lost."""
         return sum(number for write, number in self.writes.items() if write.verdict == HANDED_OVER)
 
 
@@ -80,7 +80,7 @@ def run(command: Sequence[str]) -> Program:
 
 
 def read(lines: Iterable[str]) -> Mapping[Write, int]:
-    """Return how often each write was recorded; leave out a line that is none, because a full disk cuts lines short."""
+    """Return how often each write was recorded.  Invalid lines are skipped, because a full disk cuts lines short."""
     found = collections.Counter[Write]()
     for line in lines:
         try:

@@ -1,7 +1,7 @@
 """In the program of ``os-retries check -- COMMAND``: record what os-retries does if the answer of a write is lost.
 
-``run/path/sitecustomize.py`` calls ``begin`` where ``OSRETRIES_CHECK`` names the file for the records.  The program is
-attached, so this is the decision of the attached session itself, and not a second opinion.
+``run/path/sitecustomize.py`` calls ``begin`` if ``OSRETRIES_CHECK`` names a file for the records.  The sessions of the
+program are attached, so the records contain the decisions of the attached sessions themselves.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _record(target: RequestTarget) -> None:
 
 
 def _verdict(target: RequestTarget) -> tuple[str, str]:
-    """Return what happens to the write if its answer is lost, and for one that is handed over: why."""
+    """Return what happens to the write if its answer is lost, and the reason if it is handed over."""
     if target.creation is not None:
         recipe = target.creation.create.recipe
         if recipe.refused:

@@ -24,7 +24,7 @@ _HEADINGS = ("one call", "in a loop", "a create", "Retry-After")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What one client has done.
+    """The numbers of one client.
 
     ``calls``
         The requests that one call has sent, by failure: a status, or ``lost``.
@@ -94,9 +94,9 @@ class Report:
 
     @property
     def status(self) -> int:
-        """The exit status: 2 if a client could not be measured, 1 if something is to be looked at, else 0.
+        """The exit status: 2 if a client could not be measured, 1 if the report shows a problem, else 0.
 
-        These are a client that repeats by default, a program that failed, and a request that it is handed over.
+        A problem is a client that repeats by default, a program that failed, or a request that is handed over.
         """
         if any(row.error for row in self.rows):
             return 2
