@@ -270,7 +270,7 @@ def test_the_exit_status_is_one_if_a_run_with_os_retries_fails(tmp_path):
     done = rehearse(command=["false"])
     assert done.returncode == 1
     assert "runs that succeeded           0 of 1          0 of 1" in done.stdout
-    assert "No request of OpenStack was seen" in done.stdout
+    assert "No OpenStack request was seen" in done.stdout
 
 
 def test_what_fails_without_os_retries_does_not_count(tmp_path):

@@ -8,12 +8,12 @@ import sys
 _DESCRIPTION = """\
 Run a program that calls OpenStack under injected faults, once without os-retries and once with it, and report what
 failed, what was repeated, and what was left behind on the cloud. The faults are injected below the clients of the
-program, in its own process: the cloud itself is not disturbed, but the program does to it what it always does."""
+program, in the process of the program. The cloud itself is not disturbed, but the program changes it as usual."""
 
 _EPILOG = """\
 faults, separated by commas:
-  refused 10%            answered with an error before the service sees it
-  lost 5%                processed by the service, and the answer is lost
+  refused 10%            answered with an error; the service does not see the request
+  lost 5%                processed by the service, but the answer is lost
   unreachable, reset, stall, cut, late 5s
                          other ways to fail; docs/rehearse.md lists them
   lost once, reset 3 times       the first requests instead of a share
@@ -42,15 +42,19 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     faults = parser.add_argument_group("the faults")
     which = faults.add_mutually_exclusive_group()
     which.add_argument("--faults", default=DEFAULT, help=f"which faults (default: {DEFAULT!r})".replace("%", "%%"))
-    which.add_argument("--replay", metavar="FILE", help="those that a --log-json of os-retries run has recorded")
+    which.add_argument(
+        "--replay", metavar="FILE", help="the faults that a --log-json file of os-retries run has recorded"
+    )
     faults.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the random numbers (default: 1)")
-    faults.add_argument("--tokens", action="store_true", help="requests for tokens and API versions meet faults too")
+    faults.add_argument(
+        "--tokens", action="store_true", help="inject faults into requests for tokens and API versions too"
+    )
     faults.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="runs each way, with the seeds N, N+1, … (default: 1)"
     )
     output = parser.add_argument_group("the report")
-    output.add_argument("--json", action="store_true", help="print it as JSON")
-    output.add_argument("--html", metavar="FILE", help="write it as one HTML page too")
+    output.add_argument("--json", action="store_true", help="print the report as JSON")
+    output.add_argument("--html", metavar="FILE", help="also write the report as one HTML page")
     add_options(parser)
     parser.set_defaults(body=_run)
 

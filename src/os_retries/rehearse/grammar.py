@@ -18,32 +18,32 @@ _LONGEST = 86400.0
 
 
 class GrammarError(ValueError):
-    """A mistake in the text of ``--faults``; the message names the clause and says what is possible."""
+    """Raised for a mistake in the text of ``--faults``.  The message names the clause and says what is possible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One clause: which requests meet which fault, and how many of them.
+    """One clause: which requests get which fault, and how many of them.
 
     ``kind``
         One of ``KINDS``.
     ``rate``
-        The share of the requests, from 0 to 1; None if ``times`` or ``begin`` says how many.
+        The share of the requests, from 0 to 1; None if ``times`` or ``begin`` says which requests get the fault.
     ``times``
-        How many requests of the whole run, the first ones; None if ``rate`` or ``begin`` says how many.
+        The number of the first requests of the whole run that get the fault; None if ``rate`` or ``begin`` is given.
     ``begin``, ``end``
-        Of an outage: the seconds after the start of the run between which every request meets it.
+        For an outage: the seconds from the start of the run until the outage begins and ends.
     ``status``
-        The status of the answer; None for one at random.
+        The status of the answer; None for a random one.
     ``retry_after``
-        The Retry-After of the answer, in seconds; None for none.
+        The Retry-After of the answer, in seconds; None for no such header.
     ``seconds``
-        Of ``late``: after how many seconds the service gets the request.
+        For ``late``: the seconds after which the service gets the request.
     ``nth``
-        Of a replayed fault: which of the matching requests of the whole run meets it, from 1.
+        For a replayed fault: the number of the request that gets it among the matching requests of the run, from 1.
     ``service``, ``verb``, ``path``
-        Which requests: the service type, the verb, and a regular expression that is searched for in the path; None for
-        all.
+        A filter for the requests: the service type, the verb, and a regular expression that is searched for in the
+        path; None for all.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Clause:
 def parse(text: str) -> tuple[Clause, ...]:
     """Return the clauses of a text.
 
-    :raises GrammarError: if it is none
+    :raises GrammarError: if the text is invalid
     """
     parts = [part for part in (each.strip() for each in text.split(",")) if part]
     if not parts:
@@ -89,7 +89,7 @@ def _clause(text: str) -> Clause:
 
 
 def _amount(text: str, kind: str, word: str, rest: Iterator[str]) -> dict[str, Any]:  # noqa: PLR0911
-    """Read one word of a clause, and what belongs to it."""
+    """Read one word of a clause, and the words that belong to it."""
     if word.endswith("%"):
         return {"rate": _number(text, word[:-1], 0, 100, "a share such as 5%") / 100}
     if word == "once":
@@ -111,7 +111,7 @@ def _amount(text: str, kind: str, word: str, rest: Iterator[str]) -> dict[str, A
 
 
 def _check(text: str, found: dict[str, Any]) -> None:
-    """Check that a clause says how many requests meet its fault, once, and complete an outage."""
+    """Check that a clause says exactly once how many requests get its fault, and add the end of an outage."""
     kind = found["kind"]
     if kind == "outage":
         length = found.pop("seconds", None)

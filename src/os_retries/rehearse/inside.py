@@ -1,7 +1,8 @@
-"""Inject the faults of a rehearsal in a program: loaded by ``run/path/sitecustomize.py`` after ``requests.sessions``.
+"""Inject the faults of a rehearsal into a program: loaded by ``run/path/sitecustomize.py`` after ``requests.sessions``.
 
-Every client sends through ``HTTPAdapter.send`` of requests, which is replaced here: below keystoneauth, the client, and
-whatever retries.  Only requests of OpenStack meet faults: those with a token, and those for a token.
+Every client sends its requests through ``HTTPAdapter.send`` of requests, which is replaced here.  It is below
+keystoneauth, the client, and every layer that retries.  Only OpenStack requests get faults: requests with a token, and
+requests for a token.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _rehearsal() -> Rehearsal:
 class Rehearsal:
     """The faults of this process, and the record of its requests.
 
-    :param plan: what ``command`` has put into the environment
+    :param plan: the plan that ``command`` has put into the environment
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -63,7 +64,8 @@ class Rehearsal:
         self._folder = plan["folder"]
         counters = Counters(self._folder)
         rule = Together([Clause(**each) for each in plan["clauses"]], plan["began"], counters)
-        # Each process has dice of its own, or the first request of each command of a script would meet the same fault.
+        # Each process has its own random numbers.  Otherwise the first request of each command of a script would get
+        # the same fault.
         seed = plan["seed"] * 1_000_003 + counters.next("process")
         self._faults: Faults = Faults(rule, seed=seed, tokens=plan["tokens"])
 
@@ -103,7 +105,7 @@ class Rehearsal:
 
 
 class _Inner:
-    """The adapter below the fault.  It keeps the answer of the service, which the program may not see."""
+    """The adapter below the fault.  It keeps the answer of the service, which a fault may hide from the program."""
 
     def __init__(self, send: Callable[..., Any]) -> None:
         self._send = send
@@ -114,12 +116,12 @@ class _Inner:
         return self._response
 
     def ids(self) -> list[str]:
-        """Return the ids of what a create has made, as far as its answer tells them."""
+        """Return the ids of the resources that a create has made, as far as its answer shows them."""
         response = self._response
         if response is None or not response.ok:
             return []
         try:
-            content = response.content  # the adapter has read it
+            content = response.content  # the adapter has already read it
             body = json.loads(content) if len(content) <= _LARGEST else None
         except (ValueError, RuntimeError):
             return []
@@ -130,7 +132,7 @@ class _Inner:
 
 
 class _Watched:
-    """The Faults of this process, for one request: it notes what was decided."""
+    """Wraps the Faults of this process for one request, and remembers the decision."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -147,7 +149,7 @@ class _Watched:
 
     def done(self, request: Request, fault: Fault | None, response: Any) -> None:
         self._faults.done(request, fault, response)
-        self._faults.record.clear()  # it is in the file of the rehearsal
+        self._faults.record.clear()  # the request is recorded in the file of the rehearsal
 
 
 def plan(clauses: Any, *, seed: int, tokens: bool, folder: str, began: float) -> str:

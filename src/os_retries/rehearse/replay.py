@@ -14,22 +14,22 @@ from os_retries.rehearse.grammar import Clause
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What a failure without a status says, and the fault for it; the first that fits.
+# The descriptions of failures without a status, and the fault for each.  The first match is used.
 _WORDS = (
     ("no answer in time", "stall"),
     ("reset", "reset"),
     ("closed without an answer", "reset"),
     ("incomplete", "cut"),
 )
-# After these reasons the last attempt of the event was reported by a retry already.
+# For these reasons of a give-up, the last attempt was already reported as a retry.
 _REPORTED = (str(GiveUp.PACED), str(GiveUp.STOPPED))
 
 
 def clauses_of(lines: Iterable[str]) -> tuple[Clause, ...]:
-    """Return a clause for each failed attempt in a log: the n-th request of its kind meets the n-th of its faults.
+    """Return a clause for each failed attempt in a log: the n-th request of a kind gets the n-th fault of that kind.
 
-    A request is of the same kind if it has the same service, verb and path, where ids may differ.  Lines that are no
-    events of requests are left out.
+    Requests are of the same kind if they have the same service, verb and path; their ids may differ.  Lines that are
+    not events of requests are skipped.
     """
     found: list[Clause] = []
     numbers = collections.Counter[tuple[str | None, str, str]]()
@@ -51,7 +51,7 @@ def clauses_of(lines: Iterable[str]) -> tuple[Clause, ...]:
 
 
 def _fault(event: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the fault that the attempt of an event has met; None if the event is about none."""
+    """Return the fault that made the attempt of an event fail; None if the event is not about a failed attempt."""
     kind, status, failure = event.get("kind"), event.get("status"), event.get("failure")
     what, outcome = event.get("event"), event.get("outcome")
     counts = what in ("retry", "give_up") or (what == "look_up" and outcome == "found" and not event.get("detail"))
@@ -70,5 +70,5 @@ def _fault(event: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _pattern(template: str) -> str:
-    """Return a regular expression for the paths of a template.  The path of a URL may have more before it."""
+    """Return a regular expression for the paths of a template.  A URL may have further segments before that path."""
     return "[^/]+(/[^/]+)*".join(re.escape(part) for part in template.split("{id}")) + "$"

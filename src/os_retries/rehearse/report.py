@@ -45,12 +45,12 @@ class Report:
 
     @property
     def line(self) -> str:
-        """The command as a shell takes it."""
+        """The command line, quoted for a shell."""
         return shlex.join(self.command)
 
 
 def rows(report: Report) -> list[tuple[str, str, str]]:
-    """Return the sums: a name, the number without, and the number with os-retries."""
+    """Return the sums: a name, the number without os-retries, and the number with it."""
     ways = report.without, report.attached
 
     def numbers(name: str) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"os-retries rehearse: {report.line}"
     yield f"faults: {report.faults}; seed {report.seed}"
     if not report.without.total("requests") + report.attached.total("requests"):
-        yield "No request of OpenStack was seen: the program sent none, or Python below it could not be reached."
+        yield "No OpenStack request was seen: the program sent none, or os-retries could not reach the Python below it."
     yield ""
     yield f"{'':<30}{'without':<16}with os-retries"
     for name, without, attached in rows(report):
@@ -117,7 +117,7 @@ def _calls(title: str, way: Way) -> Iterator[str]:
 
 
 def met(call: Call) -> str:
-    """Say which faults the requests of a call have met, and what os-retries did about it."""
+    """Return a text with the faults of the requests of a call, and what os-retries did about them."""
     text = ", ".join(fault + (f" x {number}" if number > 1 else "") for fault, number in call.faults.items())
     done = ((call.retries, "retry", "retries"), (call.found, "found", "found"), (call.given_up, "given up", "given up"))
     of = f"of {call.requests} request{'s' * (call.requests != 1)}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 _VERSION = re.compile(r"v\d[\d.]*")
-#: Where services without a version in their paths are, below one host.
+#: The first segments of the paths of services that share one host and have no version in their paths.
 _MOUNTS = frozenset({"placement", "metric", "resource-optimization"})
 
 
@@ -58,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A resource that was created, and of which the program was never told."""
+    """A resource that was created without the program ever knowing about it."""
 
     service: str | None
     request: str
@@ -118,10 +118,10 @@ class Way:
 
 
 def left_behind(run: Run) -> list[Left]:
-    """Return what a run has created without being told.
+    """Return the resources that a run has created without the program knowing about them.
 
-    A create whose answer was lost has made something, and its id is in the answer that the program did not see.  If a
-    look-up has found it, or a later request has its id in its path, the program knows of it.
+    If the answer to a create was lost, the id of its resource is in the answer that the program did not see.  If a
+    look-up has found that resource, or a later request has its id in the path, the program does know about it.
     """
     known = {each for event in run.events if event.get("outcome") == "found" for each in event["found"]}
     segments = {segment for each in run.requests for segment in each["path"].split("/")}
@@ -134,7 +134,7 @@ def left_behind(run: Run) -> list[Left]:
 
 
 def _of_the_api(path: str) -> str:
-    """Return the part of a path behind the endpoint: requests and events do not agree on how much of it they tell."""
+    """Return the part of a path after the endpoint, because requests and events record different parts of the path."""
     parts = path.split("/")[1:]
     versions = [index for index, part in enumerate(parts) if _VERSION.fullmatch(part)]
     if versions:
@@ -147,7 +147,7 @@ def _of_the_api(path: str) -> str:
 
 
 def read_lines(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the JSON objects of a file; leave out what is none, because a full disk cuts lines short."""
+    """Return the JSON objects of a file.  Other lines are skipped, because a full disk cuts lines short."""
     found = []
     for line in lines:
         try:

@@ -1,4 +1,4 @@
-"""The rule of ``os_retries.faults`` that decides by all clauses of a rehearsal together, in all processes of a run."""
+"""A rule of ``os_retries.faults`` that applies all clauses of a rehearsal, across all processes of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Counters:
-    """Numbers that the processes of one run share: each is the length of a file to which a byte is appended.
+    """Counters that the processes of one run share.  Each is the length of a file, to which a byte is appended.
 
     :param folder: the folder of the files
     """
@@ -28,12 +28,12 @@ class Counters:
         self._folder = folder
 
     def next(self, name: str) -> int:
-        """Return 1 to whoever asks for this name first, 2 to the next one, and so on."""
+        """Increment the counter of this name, and return its new value; the first value is 1."""
         path = os.path.join(self._folder, f"counter-{name}")  # noqa: PTH118
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.write(file, b".")
-            return os.lseek(file, 0, os.SEEK_CUR)  # an append leaves the position behind its own byte
+            return os.lseek(file, 0, os.SEEK_CUR)  # after an append the position is that after the appended byte
         finally:
             os.close(file)
 
@@ -51,7 +51,7 @@ class Together(Script):
             (str(number), clause, only(service=clause.service, verb=clause.verb, path=clause.path))
             for number, clause in enumerate(clauses)
         ]
-        # Faults asks `only` and then for the fault, both under its lock.
+        # Faults calls `only` and then `fault`, both while it holds its lock.
         self._matching: list[tuple[str, Clause]] = []
 
     def _remember(self, request: Request) -> bool:
@@ -59,7 +59,7 @@ class Together(Script):
         return True
 
     def fault(self, dice: Dice) -> Fault | None:
-        """Return the fault of the request that was asked about last; None for none."""
+        """Return the fault of the request that was last passed to ``only``; None for no fault."""
         below = 0.0
         for name, clause in self._matching:
             below += clause.rate or 0.0
@@ -92,7 +92,7 @@ _LOST = (Fault.lost(502), Fault.lost(504), Fault.reset(processed=True), Fault.st
 
 
 def fault_of(clause: Clause, dice: Dice) -> Fault:
-    """Return the fault that a clause stands for.  What the clause leaves open is drawn at random."""
+    """Return the fault that a clause describes.  Values that the clause does not give are drawn at random."""
     statuses = sorted(RETRY_CODES)
     if clause.kind == "refused":
         status = clause.status or statuses[int(dice.status * len(statuses))]
