@@ -21,8 +21,8 @@ examples:
   os-retries simulate --rate 20 --capacity 25 --config-file /etc/nova/nova.conf --html lab.html
 
 The same options and the same --seed give the same numbers. "attempts x normal" is the number of attempts during the
-trouble for each call that begins then. "drained in" is the time from the end of the trouble until almost no call waits
-any more. "wait" is how long the calls took whose first attempt failed."""
+trouble for each call that begins during it. "drained in" is the time from the end of the trouble until almost no call
+waits any longer. "wait" is the duration of the calls whose first attempt failed."""
 
 # By option: the field of Scenario, its type, and the name of the value and the text in --help.
 _SCENARIO: dict[str, tuple[str, type, str, str]] = {
@@ -40,7 +40,7 @@ _SCENARIO: dict[str, tuple[str, type, str, str]] = {
     "--after": ("after", float, "N", "capacity after the trouble (default: as before)"),
     "--random": ("failing", float, "SHARE", "share of all attempts that fail at random, always (default: 0)"),
     "--latency": ("latency", float, "SECONDS", "how long an answer takes (default: 0.1)"),
-    "--flaps": ("flaps", float, "SECONDS", "the trouble comes and goes in turns of so many seconds"),
+    "--flaps": ("flaps", float, "SECONDS", "the trouble comes and goes, and each phase lasts so many seconds"),
     "--processes": (
         "processes",
         int,
@@ -68,12 +68,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--collapse",
         dest="collapses",
         action="store_true",
-        help="the service answers fewer attempts, the more it gets beyond its capacity",
+        help="the more attempts exceed its capacity, the fewer attempts the service can answer",
     )
     scenario.add_argument(
         "--ramps",
         action="store_true",
-        help="the capacity falls and rises slowly during the trouble, and not at once",
+        help="the capacity falls and rises gradually during the trouble, and not at once",
     )
     how = parser.add_argument_group("which policies")
     how.add_argument(
@@ -84,8 +84,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="also simulate the policy in [timeouts] of this oslo.config file; may be repeated",
     )
     output = parser.add_argument_group("what is reported")
-    output.add_argument("--json", action="store_true", help="print it as JSON")
-    output.add_argument("--html", metavar="FILE", help="write a page with charts too; it needs no network")
+    output.add_argument("--json", action="store_true", help="print the results as JSON")
+    output.add_argument("--html", metavar="FILE", help="also write a page with charts, which needs no network")
     parser.set_defaults(body=_simulate)
 
 

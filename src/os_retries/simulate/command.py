@@ -45,7 +45,7 @@ def contestant(policy: RetryPolicy, queue: Queue | None = None) -> Make:
 def field(config_files: Sequence[str] = (), *, processes: int = 1) -> dict[str, Make]:
     """Return the contestants by name: three for comparison, os-retries, and one for each configuration file.
 
-    Several processes have os-retries three times: each process with its own queue, each host, and all hosts with one.
+    With several processes there are three os-retries: with a queue for each process, for each host, and for all hosts.
 
     :raises UsageError: for a file that cannot be used
     """

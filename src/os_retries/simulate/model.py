@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from os_retries.policy import RetryPolicy
     from os_retries.simulate.scenario import Scenario
 
-#: Who shares a queue: each process has its own, each host, or all hosts have one, as through a Redis.
+#: Who shares a queue: no one, the processes of each host, or all processes, as through a Redis.
 Queue = Literal["process", "host", "fleet"]
 
 _FAILURE = Failure(503, kind=Kind.REFUSED)

@@ -3,7 +3,7 @@
 
 _shtab_os_retries_commands() {
   local _commands=(
-    check:'show what repeats requests in this environment today, and how it multiplies'
+    check:'show what repeats requests in this environment today, and how the attempts multiply'
     completion:'print the completion script for a shell'
     env:'print the variables that give a program these retries'
     operation:'show what there is of an operation, or take its markers off'
@@ -33,7 +33,7 @@ _shtab_os_retries_defaults_added=0
 
 _shtab_os_retries_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--json[print it as JSON]"
+  "--json[print the report as JSON]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -98,12 +98,12 @@ _shtab_os_retries_operation_show_defaults_added=0
 _shtab_os_retries_rehearse_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--faults[which faults (default\: \'lost 5\%, refused 10\%\')]:faults:"
-  "--replay[those that a --log-json of os-retries run has recorded]:FILE:_files"
+  "--replay[the faults that a --log-json file of os-retries run has recorded]:FILE:_files"
   "--seed[seed of the random numbers (default\: 1)]:N:"
-  "--tokens[requests for tokens and API versions meet faults too]"
+  "--tokens[inject faults into requests for tokens and API versions too]"
   "--repeat[runs each way, with the seeds N, N\+1, \… (default\: 1)]:N:"
-  "--json[print it as JSON]"
-  "--html[write it as one HTML page too]:FILE:_files"
+  "--json[print the report as JSON]"
+  "--html[also write the report as one HTML page]:FILE:_files"
   "--retries[retries after the first attempt (default\: 5)]:N:"
   "--retry-after[wait before the first retry, unless the service sends a Retry-After (default\: 1)]:SECONDS:"
   "--backoff[factor by which the wait grows with each retry, up to an hour (default\: 2)]:FACTOR:"
@@ -171,15 +171,15 @@ _shtab_os_retries_simulate_options=(
   "--after[capacity after the trouble (default\: as before)]:N:"
   "--random[share of all attempts that fail at random, always (default\: 0)]:SHARE:"
   "--latency[how long an answer takes (default\: 0.1)]:SECONDS:"
-  "--flaps[the trouble comes and goes in turns of so many seconds]:SECONDS:"
+  "--flaps[the trouble comes and goes, and each phase lasts so many seconds]:SECONDS:"
   "--processes[processes that share the calls (default\: 1)\; if more, with a queue for each process, host, and all hosts]:N:"
   "--hosts[number of hosts that the processes are spread over (default\: 1)]:N:"
   "--seed[seed of the random numbers (default\: 1)]:N:"
-  "--collapse[the service answers fewer attempts, the more it gets beyond its capacity]"
-  "--ramps[the capacity falls and rises slowly during the trouble, and not at once]"
+  "--collapse[the more attempts exceed its capacity, the fewer attempts the service can answer]"
+  "--ramps[the capacity falls and rises gradually during the trouble, and not at once]"
   "*--config-file[also simulate the policy in \[timeouts\] of this oslo.config file\; may be repeated]:FILE:_files"
-  "--json[print it as JSON]"
-  "--html[write a page with charts too\; it needs no network]:FILE:_files"
+  "--json[print the results as JSON]"
+  "--html[also write a page with charts, which needs no network]:FILE:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
