@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from os_retries.core.events import Event
 
-# By label or field: the attribute.  The others get our prefix.
+# By label or field, the attribute with a name from OpenTelemetry.  All others get the prefix of os-retries.
 _NAMES = {
     "verb": "http.request.method",
     "path": "url.template",
@@ -16,7 +16,7 @@ _NAMES = {
 }
 _PREFIX = "os_retries"
 _COMMON = ("service", "method", "verb", "path", "attempt", "status", "kind", "what", "request_id", "operation")
-# By event: the fields that it has besides.
+# By event, its fields in addition to the common ones.
 _MORE = {
     "retry": ("attempts", "wait", "source"),
     "paced": ("wait",),
@@ -41,7 +41,7 @@ def fields_of(event: Event) -> dict[str, Any]:
 
 
 def attributes_of(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return labels or fields as attributes.  The number of the first attempt, which is no re-send, is left out."""
+    """Return labels or fields as attributes; without the number of the attempt if it is the first, not a re-send."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if name == "attempt":

@@ -107,9 +107,9 @@ def _service(event: Event) -> str:
 
 
 def _call(event: Event) -> tuple[str, str, str]:
-    """Return the service, the verb and the path of a call; in the place of the path, the name of a client's method.
+    """Return the service, the verb and the path of a call.  The name of a client's method takes the place of the path.
 
-    The name of a call of swiftclient has the container and the object behind the method.
+    In the name of a swiftclient call, the method is followed by the container and the object, which are left out.
     """
     if event.verb is None or event.path is None:
         return _service(event), "", event.method.partition(" ")[0]

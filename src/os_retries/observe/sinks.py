@@ -1,4 +1,4 @@
-"""``add``: pass each event to a sink, which is a function or the name of one of ours."""
+"""``add``: pass each event to a sink, which is a function or the name of a sink of os-retries."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Added:
 def add(sink: Sink | str) -> Added:
     """Pass each event to ``sink`` from now on.
 
-    The sink is called in the thread of the call, which goes on when the sink has returned.  Its exceptions do not reach
-    the call; the first one is logged.  A sink that is added twice is called once for each event.
+    The sink is called in the thread of the call, which continues when the sink has returned.  Exceptions of the sink do
+    not reach the call; the first one is logged.  A sink that is added twice is called once for each event.
 
     :param sink: a function that takes an :class:`~os_retries.observe.Event`, or the name of a sink, as for
         :func:`named`

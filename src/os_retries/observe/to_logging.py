@@ -30,7 +30,7 @@ def make(*, logger: logging.Logger | None = None) -> Callable[[Event], None]:
     def sink(event: Event) -> None:
         level = LEVELS.get(event.name, logging.INFO)
         if log.isEnabledFor(level):
-            # json.dumps quotes what could forge a line or a field.
+            # json.dumps quotes characters that could forge a line or a field.
             text = " ".join(f"{name}={json.dumps(value)}" for name, value in fields_of(event).items())
             log.log(level, "%s %s", event.name, text, extra={"os_retries": event})
 

@@ -1,8 +1,8 @@
 """The sink for OpenTelemetry: the table of ``metrics``, and events on the span in which the call is made.
 
-Attributes that OpenTelemetry has a name for have that name: ``http.request.method``, ``url.template``,
-``http.response.status_code``, ``http.request.resend_count``.  Which attempts were made is in the events of the caller's
-span; each request may have a span of its own, which the instrumentation of requests makes.
+If OpenTelemetry has a name for an attribute, that name is used: ``http.request.method``, ``url.template``,
+``http.response.status_code``, ``http.request.resend_count``.  The attempts are events on the caller's span.  Each
+request may also have its own span, which the instrumentation of requests makes.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ _SLOTS = "slots_per_second"
 def make(*, registry: Any = None) -> Callable[[Event], None]:
     """Return the sink.
 
-    :param registry: where its metrics are registered; None for prometheus_client's own registry
+    :param registry: the registry of the metrics; None for prometheus_client's own registry
     """
     return _sink_of(prometheus_client.REGISTRY if registry is None else registry)
 
 
-@functools.cache  # a registry takes each name once
+@functools.cache  # a registry accepts each name only once
 def _sink_of(registry: Any) -> Callable[[Event], None]:
     metrics: dict[str, Any] = {}
     for name, metric in METRICS.items():
@@ -51,7 +51,7 @@ class _Slots:
     """Reads the slots of this process's pacers when the metrics are collected."""
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Return the metric without values, so that nothing is read at the registration."""
+        """Return the metric without values, so that nothing is read when it is registered."""
         metric = METRICS[_SLOTS]
         yield GaugeMetricFamily(f"{PREFIX}_{_SLOTS}", metric.help, labels=metric.labels)
 
