@@ -1,4 +1,4 @@
-"""Markers that follow from an operation's key and from a request, instead of random ones."""
+"""Markers that are derived from the key of an operation and from a request, instead of random ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-#: What all markers begin with; it is followed by 32 hexadecimal digits.
+#: The beginning of all markers; 32 hexadecimal digits follow.
 START = "os-retries-"
 #: How many of the digits belong to the key.
 _OF_KEY = 12
@@ -20,7 +20,7 @@ def prefix(key: str) -> str:
 def request_digest(**parts: Any) -> str:
     """Return the digest of a request in canonical form: equal requests have equal digests.
 
-    :param parts: everything that tells one request from another, as JSON
+    :param parts: everything that distinguishes one request from another, as JSON
     """
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -37,7 +37,7 @@ def markers_of(key: str, done: set[tuple[str, int, int]]) -> set[str]:
 def derive(key: str, digest: str, ordinal: int, generation: int = 0) -> str:
     """Return the marker of a request in an operation.
 
-    It has the length and the form of a random marker, so that every field that takes one takes the other.
+    It has the length and the form of a random marker, so that every field that accepts a random one accepts it too.
 
     :param digest: the digest of the request
     :param ordinal: the number of the request among equal ones, from 1

@@ -1,8 +1,8 @@
-"""The ordinals of equal requests in one run of an operation: two equal volumes in one script are two volumes.
+"""The ordinals of equal requests in one run of an operation: if a script makes two equal volumes, there must be two.
 
 All processes of the run share one file.  Each line is one event, and a line that a killed process has not finished is
-ignored.  An ordinal belongs to a request until the request has succeeded, and then for good.  If the request fails or
-its process dies, the next equal request gets the same ordinal, and finds what the earlier one may have made.
+ignored.  A request holds its ordinal while it runs, and keeps it if it succeeds.  If the request fails or its process
+dies, the next equal request gets the same ordinal, and finds the resource that the earlier request may have made.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Ordinals:
 
     def __init__(self, descriptor: int) -> None:
         self._file = descriptor
-        self._lock = forks.Lock()  # a file's lock does not keep the threads of one process apart
+        self._lock = forks.Lock()  # the lock of a file does not keep the threads of one process apart
         self._read = 0
         self._held: dict[str, dict[int, Holder]] = {}
         self._done: set[tuple[str, int, int]] = set()
@@ -79,7 +79,7 @@ class Ordinals:
     def _catch_up(self) -> None:
         while text := os.pread(self._file, 1 << 16, self._read):
             whole = text[: text.rfind(b"\n") + 1]
-            if not whole:  # the last line is not finished, and its process is dead: overwrite it
+            if not whole:  # a process died while it wrote the last line, which will be overwritten
                 return
             self._read += len(whole)
             for line in whole.decode(errors="replace").splitlines():
@@ -104,7 +104,7 @@ class Ordinals:
 
 
 def _is_alive(holder: Holder) -> bool:
-    """Return whether the process still runs: another process may have got its id since."""
+    """Return whether the process still runs; its id may now belong to another process."""
     pid, started = holder
     if started:
         return _started(pid) == started
@@ -118,7 +118,7 @@ def _is_alive(holder: Holder) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Return when a process was started, in the system's own unit; empty if it is dead, or if that is not known."""
+    """Return when a process was started, in the system's own unit; empty if it is dead or the time is not known."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
             fields = file.read().rpartition(b")")[2].split()

@@ -30,7 +30,7 @@ _RAW_KEY: Any = getattr(os.environ, "encodekey", str)(KEY)
 
 
 class OperationError(Exception):
-    """A request of an operation that was not sent, because it could have made something for the second time.
+    """Raised if a request of an operation was not sent, because it could have made a resource a second time.
 
     ``found``
         The ids of the resources that a look-up has found but could not accept as the result of the request.
@@ -42,11 +42,11 @@ class OperationError(Exception):
 
 
 class NotCovered(OperationError):  # noqa: N818
-    """A write that was not sent, because a strict operation sends only what a later run can recognise."""
+    """Raised if a strict operation has not sent a write, because a later run could not recognize it."""
 
 
 class Claim:
-    """The place of one request in an operation: its ordinal among equal requests, and the marker that follows."""
+    """The place of one request in an operation: its ordinal among equal requests, and the marker derived from it."""
 
     def __init__(self, operation: Operation, digest: str) -> None:
         self.operation = operation
@@ -62,11 +62,11 @@ class Claim:
         return derive(self.operation.key, self.digest, self.ordinal, self.generation)
 
     def renew(self) -> None:
-        """Go on to the next marker, because a deleted resource has the present one and keeps it for ever."""
+        """Use the next marker, because a deleted resource has the present one and keeps it forever."""
         self.generation += 1
 
     def end(self, *, done: bool) -> None:
-        """End the request: it has succeeded, or the next equal request may have its place."""
+        """End the request: either it has succeeded, or the next equal request may get its place."""
         if not self._ended:
             self._ended = True
             self.operation.ordinals.end(self.digest, self.ordinal, done=done, generation=self.generation)
@@ -80,10 +80,9 @@ class Operation:
     ``strict``
         Whether a write that is not covered is refused.
     ``found``
-        How many resources of earlier runs have been found, so that they were not made again.
+        How many resources of earlier runs were found, and so were not made again.
     ``not_covered``
-        The writes that were sent although a later run cannot recognise what they have done: how often, by service and
-        request.
+        How often writes were sent that a later run cannot recognize, by service and request.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class Operation:
         self._lock = forks.Lock()
 
     def __enter__(self) -> Self:
-        """Make the requests of this context part of the operation.  May be entered in any number of threads."""
+        """Make the requests of this context part of the operation.  Any number of threads may enter it."""
         _current.set((self, _current.get()))
         return self
 
@@ -119,7 +118,7 @@ class Operation:
     def claim(self, **parts: Any) -> Claim:
         """Return the place of a request in the operation.
 
-        :param parts: everything that tells the request from another one
+        :param parts: everything that distinguishes the request from another one
         """
         return Claim(self, request_digest(key=self.key, **parts))
 
@@ -129,14 +128,14 @@ class Operation:
             self.found += 1
 
     def note_not_covered(self, service: str | None, request: str, why: str) -> None:
-        """Count a write that a later run cannot recognise.
+        """Count a write that a later run cannot recognize.
 
         :raises NotCovered: if the operation is strict
         """
         if self.strict:
             raise NotCovered(
                 f"os-retries: {service or '?'}: {request} was not sent: a later run of the strict operation "
-                f"{self.key!r} could not recognize what it has done ({why})"
+                f"{self.key!r} could not recognize it ({why})"
             )
         with self._lock:
             self.not_covered[f"{service or '?'}: {request}"] += 1
@@ -147,7 +146,7 @@ class Operation:
 #: Called for each write that is not covered, with the service, the request and the reason.
 on_not_covered: Callable[[str | None, str, str], None] | None = None
 
-# The operation that this context has entered last, and what it had entered before.
+# The operation that this context has entered last, and the operations that it had entered before.
 _Entered = tuple[Operation, "_Entered | None"]
 _current: ContextVar[_Entered | None] = ContextVar("os_retries.operation", default=None)
 
@@ -155,13 +154,13 @@ _current: ContextVar[_Entered | None] = ContextVar("os_retries.operation", defau
 def operation(key: str, *, strict: bool = False, state: str | os.PathLike[str] | None = None) -> Operation:
     """Return an operation: inside it nothing is made twice, even if the program is killed and run again.
 
-    Use it with ``with``.  Each create on an attached session is looked up before it is sent, by a marker that follows
-    from the key and the request.  If an earlier run has made the resource, the caller gets it.
+    Use it with ``with``.  Each create on an attached session is looked up before it is sent, by a marker derived from
+    the key and the request.  If an earlier run has made the resource, the caller gets it.
 
-    :param key: any text.  A program that goes on with what an earlier run has begun uses the same key.
-    :param strict: refuse to send writes that a later run could not recognize, with :class:`NotCovered`
-    :param state: a local file that notes what was sent, so that what was surely never sent needs no look.  All runs of
-        the operation use the same file; it is made if it is not there.
+    :param key: any text.  A program that continues the work of an earlier run uses the same key.
+    :param strict: whether to refuse writes that a later run could not recognize, with :class:`NotCovered`
+    :param state: a local file that notes what was sent, so that a create that was surely never sent needs no look.  All
+        runs of the operation use the same file.  It is made if it does not exist.
     :raises ValueError: if the key is empty
     """
     _check(key)
@@ -204,7 +203,7 @@ def _of_the_process(key: str) -> Operation:
             strict = os.environ.get(STRICT, "") not in ("", "0")
             state = os.environ.get(STATE) or None
             path = os.environ.get(ORDINALS)
-            if path is None:  # no `os-retries run --operation` has started this process
+            if path is None:  # this process was not started by `os-retries run --operation`
                 _process = operation(key, strict=strict, state=state)
             else:
                 flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
