@@ -1,5 +1,5 @@
-"""``os-retries operation``: what there is of an operation on a cloud, found by the markers of its key.
+"""``os-retries operation``: the resources of an operation on a cloud, found by the markers of its key.
 
-``kinds`` has the resources that carry markers, ``listing`` finds those of one operation, and ``command`` prints them or
-takes their markers off.  Nothing here deletes a resource.
+``kinds`` has the kinds of resources that carry markers, ``listing`` finds the resources of one operation, and
+``command`` prints them or removes their markers.  Nothing here deletes a resource.
 """

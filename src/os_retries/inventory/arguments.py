@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 _DESCRIPTION = """\
-Show what there is of an operation on a cloud, or take its markers off. Nothing is deleted. The cloud is that of
---os-cloud, or of OS_CLOUD and the other OS_ variables, as for the openstack command. This needs openstacksdk."""
+Show the resources of an operation on a cloud, or remove its markers from them. No resource is deleted. The cloud is
+that of --os-cloud, or of OS_CLOUD and the other OS_ variables, as for the openstack command. This needs
+openstacksdk."""
 
 _EPILOG = """\
 exit status: 1 if something could not be listed or changed, 2 for a mistake in these options or without a cloud."""
@@ -16,7 +17,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parser of ``os-retries operation`` to those of the other commands."""
     parser = commands.add_parser(
         "operation",
-        help="show what there is of an operation, or take its markers off",
+        help="show the resources of an operation, or remove its markers",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -24,7 +25,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, text in (
         ("show", "list the resources that carry a marker of the operation"),
-        ("forget", "take the markers off; the resources stay, and another run with this key makes new ones"),
+        ("forget", "remove the markers; the resources stay, and another run with this key makes new ones"),
     ):
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         action.add_argument("key", metavar="KEY", help="the key of the operation")

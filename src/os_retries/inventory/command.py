@@ -1,4 +1,4 @@
-"""Print what there is of an operation, or take its markers off."""
+"""Print the resources of an operation, or remove its markers from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LENGTH = len(START) + 32  # a marker of a bulk request is longer
 
 
 class UsageError(Exception):
-    """The cloud cannot be used; the text says what to do about it."""
+    """Raised if the cloud cannot be used.  The message gives the reason."""
 
 
 def _complain(text: str) -> None:
@@ -31,7 +31,7 @@ def _complain(text: str) -> None:
 class Cloud:
     """A cloud, as openstacksdk finds it in clouds.yaml or in the environment, with retries.
 
-    :param name: its name in clouds.yaml; None for that of the environment
+    :param name: its name in clouds.yaml; None for the cloud that the environment names
     :raises UsageError: if there is no such cloud
     """
 
@@ -53,7 +53,7 @@ class Cloud:
         return getattr(self._connection, service.replace("-", "_"))
 
     def complain(self, text: str) -> None:
-        """Say that something of the cloud could not be listed or changed."""
+        """Report that a resource of the cloud could not be listed or changed."""
         self.problems += 1
         _complain(text)
 
@@ -77,7 +77,7 @@ def show(key: str, cloud: Cloud, *, as_json: bool) -> int:
 
 
 def left_over(key: str, used: Collection[str], cloud: Cloud) -> list[str]:
-    """Return a line for each resource that carries a marker of the operation, but none of those that a run has used.
+    """Return a line for each resource with a marker of the operation that a run has not used.
 
     :param used: the markers of the run
     """
@@ -111,7 +111,7 @@ def _words(seconds: float | None) -> str:
 
 
 def forget(key: str, cloud: Cloud) -> int:
-    """Take the markers of an operation off its resources, which stay; return the exit status."""
+    """Remove the markers of an operation from its resources, which stay; return the exit status."""
     for found in list(resources(cloud.adapter, key, cloud.complain, cloud.project)):
         why = take_off(cloud.adapter(found.kind.service), found)
         if why:

@@ -1,4 +1,4 @@
-"""The kinds of resources that carry the marker of an operation: how they are listed, and how it is taken off."""
+"""The kinds of resources that carry the marker of an operation: how they are listed, and how the marker is removed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: A request that takes a marker off: the verb, the template of the path, and the body.
+#: A request that removes a marker: the verb, the template of the path, and the body.
 Off = tuple[str, str, Any]
 
 BY_ID = "its id is the marker"
@@ -19,7 +19,7 @@ class Kind:
     """One kind of resource.
 
     ``name``
-        What a row of the list calls it.
+        The name of the kind in the output.
     ``path``
         The path of the list, below the endpoint.  ``{parent}`` is the id of a resource that has such a list.
     ``parents``
@@ -27,10 +27,10 @@ class Kind:
     ``list``
         The member of the answer that holds the list.
     ``off``
-        By the field that holds the marker: the request that takes it off, or why that is impossible.  In its path
-        ``{path}`` is that of the list.
+        By the field that holds the marker: the request that removes it, or the reason why that is impossible.  In the
+        path of the request, ``{path}`` is the path of the list.
     ``query``, ``microversion``
-        Those of the list.
+        The query and the microversion of the request for the list.
     """
 
     service: str

@@ -1,4 +1,4 @@
-"""Find the resources of an operation on a cloud, and take their markers off."""
+"""Find the resources of an operation on a cloud, and remove their markers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Found:
     ``path``
         The path of the list in which it was found.
     ``created``
-        When the service says that it was created; None if it does not say that.
+        When the resource was created, according to the service; None if the service does not tell.
     """
 
     kind: Kind
@@ -55,11 +55,12 @@ def resources(
 ) -> Iterator[Found]:
     """Yield the resources on a cloud that carry a marker of the operation.
 
-    The same key in another project is another operation.  An operator, who sees all projects, does not get those.
+    The same key in another project is another operation.  So resources of other projects are left out, even if an
+    operator sees them.
 
     :param adapter_of: returns the adapter for a service type
-    :param project: the id of the project; None for all
-    :param complain: called with a text for each kind that could not be listed although its service is there
+    :param project: the id of the project; None for all projects
+    :param complain: called with a text for each kind that could not be listed although the cloud has its service
     """
     from keystoneauth1 import exceptions
 
@@ -152,7 +153,7 @@ def _time(text: object) -> datetime | None:
 
 
 def take_off(adapter: Any, found: Found) -> str:
-    """Take the marker off a resource; return why that has failed, or an empty text."""
+    """Remove the marker from a resource; return why that has failed, or an empty text."""
     off = found.kind.off[found.field]
     if isinstance(off, str):
         return off
@@ -168,7 +169,7 @@ def take_off(adapter: Any, found: Found) -> str:
 
 
 def _rest(found: Found) -> Any:
-    """Return what the field holds beside the marker."""
+    """Return the rest of the field without the marker."""
     value = found.item[found.field]
     if isinstance(value, dict):
         return {name: each for name, each in value.items() if each != found.marker}
