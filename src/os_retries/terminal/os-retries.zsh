@@ -6,7 +6,7 @@ _shtab_os_retries_commands() {
     check:'show what repeats requests in this environment today, and how the attempts multiply'
     completion:'print the completion script for a shell'
     env:'print the variables that give a program these retries'
-    operation:'show what there is of an operation, or take its markers off'
+    operation:'show the resources of an operation, or remove its markers'
     rehearse:'try a program under faults, without retries and with them'
     rewrite:'wrap every client call of a code base'
     run:'run any OpenStack program with retries'
@@ -17,7 +17,7 @@ _shtab_os_retries_commands() {
 
 _shtab_os_retries_operation_commands() {
   local _commands=(
-    forget:'take the markers off; the resources stay, and another run with this key makes new ones'
+    forget:'remove the markers; the resources stay, and another run with this key makes new ones'
     show:'list the resources that carry a marker of the operation'
   )
   _describe 'os-retries operation commands' _commands
