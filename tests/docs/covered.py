@@ -33,7 +33,7 @@ def table():
         "marker": "its marker",
         "tag": "its marker, in the description and then in a tag",
         "key": "what it is",
-        "repeat": "sent again: a second one does no more",
+        "repeat": "sent again: a repeat has no further effect",
     }
     for service, recipes in TABLE.items():
         rows: dict[str, list[str]] = {word: [] for word in words.values()}
