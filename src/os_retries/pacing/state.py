@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from os_retries.pacing.shared import Step
 
-LAYOUT = 1  # of the bytes; and of the rules, if they change without a change of the constants
-LIMIT = 20_000  # calls that wait, at most; any more ask again at the longest intervals
+LAYOUT = 1  # the version of the layout, and of rules that change without a change of the constants
+LIMIT = 20_000  # calls in the queue, at most; any further calls ask again at the longest interval
 
 #: The sixteen numbers in the order of ``write``, how many calls wait, and the checksum of the queue.
 _NUMBERS = struct.Struct("<16dII")
@@ -55,7 +55,9 @@ class State(LocalPacer):
 
     @classmethod
     def read(cls, numbers: bytes, queue: bytes, now: float) -> State:
-        """Return the state that ``write`` has written.  Damaged numbers give a new state, a damaged queue an empty one.
+        """Return the state that ``write`` has written.  If the numbers are damaged, the state is new.
+
+        If only the queue is damaged, it is empty.
 
         A process may have died while it wrote the queue.  The calls that still wait will ask again, and get their old
         places.
@@ -73,7 +75,7 @@ class State(LocalPacer):
         return state
 
     def write(self) -> bytes:
-        """Return the numbers as bytes; ``queue`` is to be written before them."""
+        """Return the numbers as bytes.  The caller must write ``queue`` before them."""
         numbers = _NUMBERS.pack(
             *(self.now, self.faded, self.succeeded, self.failed, self.trouble, self.back, self.second, self.rate),
             *(self.tokens, self.fast, self.good, self.bad, self.went, self.unaware, self.usual, self.alive),
@@ -128,7 +130,7 @@ class State(LocalPacer):
         name, start = process + who.to_bytes(8, "little", signed=True), 0
         while (found := self.queue.find(name, start)) >= 0:
             at, rest = divmod(found, CALL)
-            if rest == CALL - len(name):  # and no part of two calls that looks like it
+            if rest == CALL - len(name):  # otherwise the bytes that match belong to two different calls
                 return at
             start = found + 1
         return None

@@ -44,11 +44,11 @@ class Report:
     own: frozenset[str] = frozenset()
     hints: list[Hint] = field(default_factory=list)
     tests: int = 0  # files left out
-    unread: int = 0  # files around those given that could not be read
+    unread: int = 0  # other files of the project that could not be read
 
 
 def find(options: Options, wrapper_name: str, progress: Progress) -> Report:
-    """Find the calls of clients in the files given."""
+    """Find the calls of clients in the given files."""
     tree = Tree()
     for done, total, tree in load(options.paths, options.exclude, tests=options.tests):  # noqa: B007  the last one counts
         progress("reading", done, total)
@@ -109,7 +109,7 @@ def _position(call: Call) -> tuple[int, int, int, int]:
 
 
 def _methods(found: Found) -> Iterator[str]:
-    """Yield the names of the client methods that a call may be a call of."""
+    """Yield the names of the client methods that may be called here."""
     for atom in unwrapped(found.value):
         if isinstance(atom, Client) and atom.path:
             yield atom.path[-1]

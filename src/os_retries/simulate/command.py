@@ -30,7 +30,7 @@ _KEYSTONEAUTH = RetryPolicy(retry_after=0.5, retry_backoff=2.0, pacing=False)
 def contestant(policy: RetryPolicy, queue: Queue | None = None) -> Make:
     """Return a function that makes a contestant with this policy for a scenario.
 
-    :param queue: who shares a queue, if the policy is paced; None for what its ``pacing_url`` says
+    :param queue: who shares a queue, if the policy is paced; None to use the ``pacing_url`` of the policy
     """
     if queue is None:
         queue = "process" if policy.pacing_url is None else "host" if policy.pacing_url == "host" else "fleet"
@@ -45,7 +45,8 @@ def contestant(policy: RetryPolicy, queue: Queue | None = None) -> Make:
 def field(config_files: Sequence[str] = (), *, processes: int = 1) -> dict[str, Make]:
     """Return the contestants by name: three for comparison, os-retries, and one for each configuration file.
 
-    With several processes there are three os-retries: with a queue for each process, for each host, and for all hosts.
+    With several processes os-retries takes part three times: with a queue for each process, for each host, and for all
+    hosts together.
 
     :raises UsageError: for a file that cannot be used
     """
@@ -160,9 +161,9 @@ def simulate(arguments: argparse.Namespace) -> int:
 
 
 def _can_write(target: Path) -> None:
-    """Check whether the page can be written, before the simulation takes a minute.
+    """Check that the page can be written, before the simulation takes a minute.
 
-    :raises UsageError: if not
+    :raises UsageError: if it cannot
     """
     try:
         target.open("a").close()
