@@ -53,9 +53,10 @@ def make_response(create: Create, hits: list[Item], look_up: Any, microversion: 
 
 
 def without_chosen(create: Create, response: Any) -> None:
-    """Remove the values that os_retries has chosen from a response: an earlier run chose others, which are not known.
+    """Remove from a response the values that os_retries chose for the create.
 
-    nova also leaves out the password if it has not set one.
+    In an operation, the earlier run that made the resource chose other values, which are not known.  nova also leaves
+    out the password if it has not set one.
     """
     told = [name for name in create.recipe.chosen if create.asked[0].get(name) is None]
     body = response.json() if told and response.content else None
@@ -128,7 +129,10 @@ def _keep_as_tag(
 
 
 def _put(path: str, body: Any, around: Around, sleep: Callable[[float], object] | None) -> Any:
-    """Send a PUT, up to three times, because people would otherwise read a marker in the description."""
+    """Send a PUT, and repeat it twice at most.
+
+    The repeats are worth it because people read the description, in which a marker would otherwise stay.
+    """
     how = {} if body is None else {"json": body}
     for _ in range(2):
         try:

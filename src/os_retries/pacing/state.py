@@ -55,12 +55,10 @@ class State(LocalPacer):
 
     @classmethod
     def read(cls, numbers: bytes, queue: bytes, now: float) -> State:
-        """Return the state that ``write`` has written.  If the numbers are damaged, the state is new.
+        """Return the state that ``write`` has written; a new state if the numbers are damaged.
 
-        If only the queue is damaged, it is empty.
-
-        A process may have died while it wrote the queue.  The calls that still wait will ask again, and get their old
-        places.
+        If only the queue is damaged, because a process died while it wrote it, the queue is empty.  The calls that
+        still wait will ask again, and get their old places.
         """
         number = waiting(numbers)
         if number is None:

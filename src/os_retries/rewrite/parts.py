@@ -1,4 +1,4 @@
-"""The parts of a program: modules, functions, classes, and the calls found."""
+"""The parts of a program: modules, functions, classes, and the calls that were found."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Function:
     _binds: frozenset[str] | None = None
 
     def binds(self) -> frozenset[str]:
-        """Return the parameters and local names; determined when a nested function asks for the first time."""
+        """Return the parameters and local names, which are determined on the first call."""
         if self._binds is None:
             self._binds = bindings.of_function(self.node)
         return self._binds

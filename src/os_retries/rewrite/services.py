@@ -203,7 +203,7 @@ def judge_path(service: str, path: tuple[str, ...], keywords: dict[str, object],
 def judge_resource(  # noqa: PLR0911  one line a rule
     service: str, shape: str, name: str, *, session_given: bool
 ) -> Judgment:
-    """Judge the call of method `name` of a result; `shape` is one or other."""
+    """Judge the call of method `name` of a result; `shape` is "one" or "other", as in shape_of_result."""
     if name.startswith("__") or name in BUILTIN_METHODS or name in LOCAL_METHODS:
         return SILENT
     if service == "sdk":  # methods of an SDK Resource that make requests take the session
@@ -228,9 +228,12 @@ def creates(name: str) -> bool:
 
 
 def shape_of_result(service: str, path: tuple[str, ...]) -> str:  # noqa: PLR0911  one line a rule
-    """Return the kind of result: client, one (resource), many, data (makes no requests), or other."""
+    """Return the shape of a method's result: "client", "one" or "many" resources, "data" or "other".
+
+    Methods of "data" make no requests.
+    """
     name = path[-1]
-    if service == "keystoneauth" and name.startswith("load_from_"):  # of its loading.Session and loading.Adapter
+    if service == "keystoneauth" and name.startswith("load_from_"):  # a method of loading.Session or loading.Adapter
         return "client"
     if not SERVICES[service].resources or (
         len(path) > 1 and path[-2] in {"client", "http_client", "httpclient", "api"}

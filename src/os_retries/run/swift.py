@@ -106,7 +106,7 @@ class _Loop:
         )
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Release nothing during a wait."""
+        """Return a context manager that does nothing: swiftclient holds no lock during a wait."""
         return contextlib.nullcontext()
 
     def wait_or_raise(self, error: Exception) -> None:

@@ -2,8 +2,8 @@
 
 keystoneauth asks for tokens and discovery documents inside a request, and os_retries makes look-ups inside a create.
 These inner requests must not be retried on their own: keystoneauth holds a lock while they run, and attempts would
-multiply.  A context variable is set while the outer request runs.  It tells inner requests from the caller's, in
-threads, greenlets and asyncio tasks alike.
+multiply.  A context variable is set while the outer request runs.  It distinguishes inner requests from those of the
+caller, and works for threads, greenlets and asyncio tasks alike.
 """
 
 from __future__ import annotations
