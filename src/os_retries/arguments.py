@@ -56,7 +56,10 @@ class _Version(argparse.Action):
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
-    """Return our own arguments, and the command after ``--``, which is not parsed; None without a ``--``."""
+    """Return the arguments of os-retries, and the command after ``--``, which is not parsed.
+
+    The command is None if there is no ``--``, and empty for a subcommand that takes no command.
+    """
     ours = argv[: argv.index("--")] if "--" in argv else argv
     if argv[:1] not in (["run"], ["rehearse"], ["check"]) or not {"-h", "--help"}.isdisjoint(ours):
         return argv, ()

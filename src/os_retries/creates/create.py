@@ -63,7 +63,7 @@ class Create:
     bulk: bool
     low: int
     high: int
-    #: The resources that existed before the first attempt, by the look's ``baseline`` field.
+    #: The resources that existed before the first attempt: the values of the field that ``look.baseline`` names.
     known: frozenset[object] = frozenset()
     #: For a request that removes something: the resources that matched before the first attempt.
     was: tuple[Item, ...] = ()

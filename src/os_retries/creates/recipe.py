@@ -42,8 +42,8 @@ class Look:
     #: The member of the answer that holds the list.  None if the answer is a single resource; then a 404 shows that the
     #: resource does not exist.
     list: str | None = None
-    #: The member of the answer that holds the single resource; None if the answer is the resource itself.  With
-    #: ``then`` it is the member in the answer of that GET; None if it is the same as in the request.
+    #: The member of the answer that holds the single resource; None if the answer is the resource itself.  If there is
+    #: a ``then``, this describes the answer of that GET, and None means the same member as in the request.
     one: str | None = None
     query: Mapping[str, Value] = field(default_factory=dict)
     #: The path of a GET for one resource, by its ``{id}``, if a list shows less than the create's answer.  It has the
@@ -52,7 +52,8 @@ class Look:
     #: The microversion of the look-up; None for the microversion of the caller's request.
     microversion: str | None = None
     #: Whether the request removes something.  Then a 404 shows that it has taken effect.  With a list and a
-    #: ``baseline``, it has taken effect if nothing matches any longer, and the answer is what matched before.
+    #: ``baseline``, it has taken effect if no resource matches any longer; the create's response is then made from the
+    #: resources that matched before.
     gone: bool = False
     #: The path of a second GET, if one GET does not show enough.  Both answers are compared as one resource.
     also: str | None = None
@@ -63,7 +64,7 @@ class Look:
     #: The field with the time of creation, if no marker identifies the resource.  A resource that is older than the
     #: request was not made by it.
     born: str | None = None
-    #: The version of that service's API.
+    #: The version of the API of ``service``.
     version: str | None = None
     #: A check that the service can see all resources at present.  It is made before a create is sent again.
     blind: Blind | None = None

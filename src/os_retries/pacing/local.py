@@ -133,7 +133,7 @@ class LocalPacer:
         self.back = self.second = self.now
         self.rate, self.tokens, self.fast = START, BURST, True
         self.good = self.bad = self.went = 0  # outcomes and slots of the present second
-        self.unaware = 0  # the part of ``bad`` that tells no share; only a shared pacer has such failures
+        self.unaware = 0  # failures in ``bad`` whose process did not report its successes (shared pacers only)
         self.usual = 0.0  # the usual share of failures, which does not depend on the rate
 
     def note(self, now: float, succeeded: int, failed: int, back: float = 0.0, *, aware: bool = True) -> None:

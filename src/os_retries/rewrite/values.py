@@ -33,7 +33,7 @@ class Bound(NamedTuple):
 
 
 class Client(NamedTuple):
-    """A client, or what is reached from it by attributes: path () is the client, ("servers", "list") a method."""
+    """A client, or an object below it: the path () is the client, and ("servers", "list") is nova.servers.list."""
 
     service: str
     path: tuple[str, ...] = ()
@@ -107,10 +107,10 @@ UNKNOWN_ATOM = Mark("unknown")
 NONE_ATOM = Mark("none")
 STREAM_ATOM = Mark("stream")
 TOO_MANY = Mark("too many")
-DECORATED = Mark("the function that a decorator is given")
-ITS_RESULT = Mark("what calling that function gives")
+DECORATED = Mark("the function that is passed to a decorator")
+ITS_RESULT = Mark("the result of the function that is passed to a decorator")
 RETRIER_ATOM = Mark("a retry loop of a library")
-COMPUTED_ATOM = Mark("imported by a name that is not in the code, or made by calling that")
+COMPUTED_ATOM = Mark("an object that is imported by a computed name, or the result of calling it")
 UNKNOWN: frozenset[object] = frozenset({UNKNOWN_ATOM})
 COMPUTED: frozenset[object] = frozenset({COMPUTED_ATOM, UNKNOWN_ATOM})
 NONE: frozenset[object] = frozenset({NONE_ATOM})
@@ -119,8 +119,8 @@ NOTHING: frozenset[object] = frozenset()
 
 Value = frozenset[object]
 
-DEPTH_LIMIT = 2  # of containers in containers
-PATH_LIMIT = 4  # of names under a client
+DEPTH_LIMIT = 2  # levels of containers inside containers
+PATH_LIMIT = 4  # names in the path below a client
 SIZE_LIMIT = 40  # atoms of one value; a larger value is unknown
 
 
