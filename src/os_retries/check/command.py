@@ -39,8 +39,8 @@ def check(program: Program | None = None) -> Report:
     versions = _versions()
     if "keystoneauth1" not in versions:
         raise CheckError(
-            f"keystoneauth is not installed beside {sys.executable}: install os-retries in the environment of the "
-            "program, and run it there as python -m os_retries check"
+            f"keystoneauth is not installed in the environment of {sys.executable}: install os-retries in the "
+            "environment of the program, and run it there as python -m os_retries check"
         )
     today, later = _measured()
     cases = [case for case in CASES if case.distribution in versions]

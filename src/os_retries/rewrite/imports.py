@@ -26,7 +26,7 @@ class Wrapper(NamedTuple):
 
 
 class Spelling(NamedTuple):
-    """How a file spells the wrapper, and the import it needs for that."""
+    """How a file spells the wrapper, and the import that it needs for this spelling."""
 
     expression: cst.BaseExpression
     missing: bool = False
@@ -37,7 +37,7 @@ class Spelling(NamedTuple):
 
 
 def spelling(module: Module, tree: ast.Module, wrapper: Wrapper, own: frozenset[str]) -> Spelling:
-    """Decide how `module` spells the wrapper: by an existing import of it or its module, if the name is safe."""
+    """Decide how `module` spells the wrapper: with an existing import if its name is not used otherwise, or a new one."""
     if module.name == wrapper.module:
         return Spelling(cst.Name(wrapper.name))
     taken = _bound(tree)
@@ -79,7 +79,7 @@ def _names_for(node: ast.stmt, module: Module, wrapper: Wrapper) -> Iterator[str
 
 
 def absolute(module: Module, level: int, name: str) -> str:
-    """Return the full name of what a (relative) import in `module` names."""
+    """Return the full name of the module that an import in `module` names, which may be relative."""
     if not level:
         return name
     parts = module.name.split(".")
@@ -106,7 +106,7 @@ def _bound(tree: ast.Module) -> set[str]:
 
 
 def _source(module: Module, tree: ast.Module, target: str, own: frozenset[str]) -> str:
-    """Return how the file names the wrapper's module: relative if it imports all modules of its own package so."""
+    """Return how the file names the wrapper's module: relatively, if all imports from its own package are relative."""
     root = target.partition(".")[0]
     package = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
     if root not in own or not package or package[0] != root:
@@ -211,7 +211,7 @@ def _is_docstring(statement: cst.CSTNode) -> bool:
 
 
 def _dotted(node: cst.Import | cst.ImportFrom) -> str:
-    """Return what is imported, or imported from, as written."""
+    """Return the module name in an import statement, as written."""
     if isinstance(node, cst.Import):
         return cst.Module([]).code_for_node(node.names[0].name)
     return "." * len(node.relative) + (cst.Module([]).code_for_node(node.module) if node.module else "")
@@ -233,7 +233,7 @@ def rank_of(statement: cst.CSTNode, own: frozenset[str]) -> int:
 
 
 def _group(body: Sequence[cst.BaseStatement], imports: list[int], member: int) -> list[int]:
-    """Return the indices of the imports that stand together with `member`, no blank line between."""
+    """Return the indices of the imports in the block of `member`: those without a blank line between them."""
     first = last = member
     while first - 1 in imports and not _starts_apart(body[first]):
         first -= 1
