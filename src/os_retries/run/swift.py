@@ -90,11 +90,9 @@ class _Loop:
         with contextlib.suppress(Exception):  # an exception that refuses attributes is still the client's own
             error.os_retries = evidence  # type: ignore[attr-defined]
 
-    def repeated_by_client(self, status: int) -> bool:
+    def repeated_by_client(self, status: int) -> bool:  # noqa: ARG002
         """Return whether the loop has ended by swiftclient's own rules, and not because no attempts were left."""
-        return not _repeated_by_swift(status) or (
-            self.over and len(self.failed.attempts) < self.policy().retries_number
-        )
+        return self.over and len(self.failed.attempts) < self.policy().retries_number
 
     def has_removed(self, error: Exception) -> bool:
         """Return whether a DELETE has taken effect: an earlier attempt may have, and swift itself now answers 404."""
@@ -260,9 +258,12 @@ def _kind_of(status: int) -> Kind:
     """Classify a status: by the policy if it is one of the specification's statuses, else by swiftclient's own rule.
 
     A policy with the specification's statuses says nothing about 498, 499, 501, 505 and 507, which swiftclient repeats
-    by itself.
+    by itself.  It includes 413, which in swift means a quota or a body that is too large.  Neither swiftclient nor
+    os_retries repeats it.
     """
-    if status not in RETRY_CODES and _repeated_by_swift(status):
+    if not _repeated_by_swift(status):
+        return Kind.PERMANENT
+    if status not in RETRY_CODES:
         return Kind.REFUSED if status == _RATE_LIMIT else Kind.MAYBE_PROCESSED
     return kind_of(status, policy_for(_SERVICE).retry_codes)
 
