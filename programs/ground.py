@@ -36,8 +36,8 @@ def install_wheel() -> str:
             [BIN / "hatchling", "build", "-t", "wheel", "-d", folder], cwd=TOP, check=True, capture_output=True
         )
         (wheel,) = Path(folder).glob("*.whl")
-        command = [TOP / ".cache/bootstrap/bin/uv", "pip", "install", "-q", "--python", sys.executable]
-        subprocess.run([*command, "--no-deps", "--no-index", "--no-cache", "--reinstall", wheel], check=True)
+        pip = [TOP / ".cache/bootstrap/bin/python", "-m", "pip", "-q", "--python", sys.executable, "install"]
+        subprocess.run([*pip, "--no-deps", "--no-index", "--no-cache-dir", "--force-reinstall", wheel], check=True)
         return wheel.name
 
 

@@ -38,9 +38,12 @@ def version_of(name: str) -> str:
 
 def install(names: tuple[str, ...], say: Say) -> None:
     """Add the packages of these services to the virtual environment, unless they are there already."""
-    uv = TOP / ".cache/bootstrap/bin/uv"
-    pip = [uv, "pip", "install", "--python", VENV / "bin/python", "--compile-bytecode"]
-    if not IN_CHECKOUT:
+    tools = TOP / ".cache/bootstrap/bin"
+    if IN_CHECKOUT and (tools / "uv").exists():
+        pip = [tools / "uv", "pip", "install", "--python", VENV / "bin/python", "--compile-bytecode"]
+    elif IN_CHECKOUT:
+        pip = [tools / "python", "-m", "pip", "--python", VENV / "bin/python", "install"]
+    else:
         pip = [VENV / "bin/python", "-I", "-m", "pip", "install", "--disable-pip-version-check"]
     for name in names:
         stamp = VENV / f".installed-{name}"
