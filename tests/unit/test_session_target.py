@@ -9,6 +9,7 @@ from keystoneauth1 import exceptions as keystone
 
 from os_retries import RetryPolicy
 from os_retries.core.failure import Failure, Kind
+from os_retries.creates.requests import LONGEST
 from os_retries.session.attachment import Attachment
 from os_retries.session.bodies import body_of
 from os_retries.session.repeatable import is_repeatable
@@ -262,7 +263,7 @@ def test_a_refused_delete_is_looked_at_with_a_get_of_the_same_request():
     assert response.status_code == 204
     own = {"X-Own": "1", "Accept": "application/json"}
     # Its answer is read by us, and not forever.
-    how = {"raise_exc": False, "stream": True}
+    how = {"raise_exc": False, "stream": True, "timeout": LONGEST}
     assert asked == [{"url": "/volumes/1", "method": "GET", "headers": own, "user_agent": "me", **how}]
 
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 import urllib3
 
-from os_retries.creates.requests import LONGEST_BODY, read_whole
+from os_retries.creates.requests import LONGEST, read_whole
 
 
 class Dripping(io.RawIOBase):
@@ -45,7 +45,7 @@ def test_an_answer_that_drips_is_given_up_after_a_minute() -> None:
     response = response_of(dripping)
     with pytest.raises(TimeoutError, match="not complete after 60 s"):
         read_whole(response, lambda: dripping.now)
-    assert LONGEST_BODY < dripping.now <= LONGEST_BODY + 20
+    assert LONGEST < dripping.now <= LONGEST + 20
     assert response.raw.closed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from os_retries.core.answers import is_from_service, parse_date
 from os_retries.core.deadlines import let_through
 from os_retries.core.scope import current_scope
 from os_retries.creates.look_up import Reply
+from os_retries.creates.requests import longest_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +52,7 @@ class Asking:
 
     def _ask(self, get: Get, policy: RetryPolicy) -> Reply:
         try:
-            response = self._send(get)
+            response = self._send(get, longest_for(policy.retry_max_wait))
             status = response.status_code
             if get.raw and status == 200:
                 return Reply(200, response.content)
@@ -66,12 +68,13 @@ class Asking:
             log.debug("a look-up failed", exc_info=True)
             return Reply(None, what=type(error).__name__, again=True)
 
-    def _send(self, get: Get) -> Any:
+    def _send(self, get: Get, longest: float) -> Any:
+        ask = functools.partial(self._around.request, longest=longest)
         if get.body is not None:  # the body holds a secret, which must not be logged
-            return self._around.request("POST", get.path, json=get.body, authenticated=False, log=False)
+            return ask("POST", get.path, json=get.body, authenticated=False, log=False)
         if get.raw:
-            return self._around.request("GET", get.path, accept="*/*", log=False)
-        return self._around.request(
+            return ask("GET", get.path, accept="*/*", log=False)
+        return ask(
             "GET",
             get.path,
             params=get.query,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from os_retries.core.deadlines import let_through
+from os_retries.core.scope import current_scope
 from os_retries.creates.recipe import parse_microversion
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"
 # The name of a service in that header, if it is not the service type.
 _NAME_IN_HEADER = {"block-storage": "volume"}
 
-LONGEST_BODY = 60.0  # seconds from the headers of an answer to the end of its body
+LONGEST = 60.0  # seconds that one look-up may take
+LEAST = 5.0  # seconds that a look-up gets even if retry_max_wait is used up
 
 # By session: whether an endpoint has an extension, and whether it keeps the extension's fields.
 _extensions: MutableMapping[Any, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
@@ -64,28 +66,37 @@ def write_body(kwargs: dict[str, Any], body: Any) -> None:
         kwargs["data"] = text.encode() if isinstance(kwargs["data"], bytes) else text
 
 
-def read_whole(response: Any, clock: Callable[[], float]) -> None:
+def read_whole(response: Any, clock: Callable[[], float], longest: float = LONGEST) -> None:
     """Read the body of a response, and give up if it takes too long.
 
     The timeout of a request limits the time between two bytes.  A service that sends a byte now and then would hold the
     caller forever.
 
     :param clock: returns the seconds since an arbitrary instant
-    :raises TimeoutError: if the body is not complete after ``LONGEST_BODY`` seconds
+    :param longest: seconds after which it is given up
+    :raises TimeoutError: if the body is not complete by then
     """
     if getattr(response, "_content", False) is not False:  # a log or a hook has read it
         return
     read1 = getattr(getattr(response, "raw", None), "read1", None)  # urllib3 has it from 2.2.2 on
-    until, parts = clock() + LONGEST_BODY, list[bytes]()
+    until, parts = clock() + longest, list[bytes]()
     while read1 is not None and (part := read1(1 << 16, decode_content=True)):
         if not isinstance(part, bytes):  # a mock
             return
         parts.append(part)
         if clock() > until:
             response.close()
-            raise TimeoutError(f"the answer was not complete after {LONGEST_BODY:g} s")
+            raise TimeoutError(f"the answer was not complete after {longest:g} s")
     if read1 is not None:
         response._content, response._content_consumed = b"".join(parts), True  # noqa: SLF001
+
+
+def longest_for(max_wait: float) -> float:
+    """Return the seconds that a look-up may take: what is left of ``retry_max_wait``, within limits.
+
+    :param max_wait: the policy's ``retry_max_wait``
+    """
+    return min(LONGEST, max(LEAST, max_wait - current_scope().extra_waited))
 
 
 class Around:
@@ -107,14 +118,19 @@ class Around:
         version: str | None = None,
         microversion: str | None = None,
         accept: str = "application/json",
+        longest: float = LONGEST,
         **more: Any,
     ) -> Any:
         """Send a request, and return the response with any status.
+
+        The caller's own timeout holds too, but it limits only the time between two bytes.
 
         :param service: the type of another service to ask; None for the service of the create
         :param version: the version of that service's API
         :param microversion: the microversion to ask for; None for the microversion of the create
         :param accept: the media type to ask for
+        :param longest: seconds until the whole answer must be there.  A service that sends its headers a byte at a time
+            is not noticed until they are complete.
         :raises Exception: if there is no response
         """
         kwargs = {name: value for name, value in self._kwargs.items() if name not in _OF_THE_REQUEST}
@@ -143,8 +159,11 @@ class Around:
                 headers["X-OpenStack-Nova-API-Version"] = microversion
         headers["Accept"] = accept
         kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False, "stream": True}
+        timeouts = kwargs.get("timeout"), getattr(self.session, "timeout", None)
+        kwargs["timeout"] = min([longest, *(float(each) for each in timeouts if each is not None)])
+        until = time.monotonic() + longest
         response = self._send(**kwargs, **more)
-        read_whole(response, time.monotonic)
+        read_whole(response, time.monotonic, until - time.monotonic())
         return response
 
     def project(self) -> str | None:

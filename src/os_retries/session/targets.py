@@ -8,6 +8,7 @@ import http
 import json
 import logging
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from os_retries.core.scope import current_scope
 from os_retries.creates.answer import fill_in, set_content
 from os_retries.creates.durable import not_covered
 from os_retries.creates.recognise import Unprepared, creation_for
-from os_retries.creates.requests import Around
+from os_retries.creates.requests import Around, longest_for
 from os_retries.operations.scope import OperationError, current
 from os_retries.policy import attempt_timeout_for
 from os_retries.service_types import service_type
@@ -228,9 +229,16 @@ class RequestTarget(OwnerTarget):
             raise
 
     def _ask(self, original: Callable[..., Any], url: str) -> tuple[int, Any]:
-        """Send a GET with the same session inside this request; it is not repeated on its own."""
+        """Send a GET with the same session inside this request; it is not repeated on its own.
+
+        Its time counts against ``retry_max_wait``.
+        """
         around = Around(self.session, self.service() or "", self.kwargs, functools.partial(send_inside, original))
-        response = around.request("GET", url)
+        began = time.monotonic()
+        try:
+            response = around.request("GET", url, longest=longest_for(self.policy().retry_max_wait))
+        finally:
+            current_scope().extra_waited += time.monotonic() - began
         if response.status_code == 404 and not is_from_service(response.headers, response.json):
             raise ValueError("a gateway has answered instead of the service")
         return response.status_code, response.json() if response.status_code == 200 else None
