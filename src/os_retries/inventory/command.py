@@ -49,8 +49,19 @@ class Cloud:
         self.problems = 0
 
     def adapter(self, service: str) -> Any:
-        """Return the adapter for a service type."""
-        return getattr(self._connection, service.replace("-", "_"))
+        """Return the adapter for a service type.
+
+        :raises EndpointNotFound: if the cloud does not have this service
+        """
+        from keystoneauth1.exceptions import EndpointNotFound
+        from openstack.exceptions import SDKException
+
+        adapter = getattr(self._connection, service.replace("-", "_"))
+        try:
+            adapter.get  # noqa: B018 - in place of a service that is not there the SDK has an object without methods
+        except SDKException as error:
+            raise EndpointNotFound(str(error)) from None
+        return adapter
 
     def complain(self, text: str) -> None:
         """Report that a resource of the cloud could not be listed or changed."""
