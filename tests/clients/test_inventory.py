@@ -19,6 +19,6 @@ def environment(cloud, monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # the SDK has optional parts that are not installed
 @pytest.mark.usefixtures("environment")
 def test_a_service_that_the_cloud_does_not_have_is_left_out():
-    """Openstacksdk has an object in its place, which raises an error when it is used."""
+    """The SDK has an object in its place, which raises an error when it is used."""
     with pytest.raises(EndpointNotFound):
         Cloud(None).adapter("accelerator")
