@@ -14,7 +14,8 @@ from os_retries.pages.chart import Charts
 from os_retries.pages.page import numbers, page
 from os_retries.simulate.command import contestant
 from os_retries.simulate.model import AwsStandard, Contestant, Service, World, clairvoyant
-from os_retries.simulate.scenario import Result, Scenario
+from os_retries.simulate.report import charts
+from os_retries.simulate.scenario import Result, Scenario, Second
 
 OUTAGE = Scenario(calls=15_000, lasts=25.0)
 
@@ -226,6 +227,15 @@ def test_the_charts_have_a_number_for_each_policy_and_second(tmp_path, capsys):
     assert [max(curve) for curve in attempts] == [each["peak"] for each in said["policies"]]
     assert [curve[-1] for curve in given_up] == [each["failed"] for each in said["policies"]]
     assert found["charts"][0]["limit"] == [30.0, "what the service can take"]
+
+
+def test_a_curve_of_many_hours_has_few_points_and_keeps_its_peaks():
+    seconds = [Second(attempts=9 if at == 7001 else 1, given_up=at == 9999) for at in range(10_000)]
+    made = charts(Scenario(), {"x": Result(Scenario(), seconds=seconds)})
+    assert list(made.seconds) == list(range(0, 10_000, 5))
+    attempts, _, given_up = (chart.curves[0] for chart in made.charts)
+    assert [at for at, number in zip(made.seconds, attempts, strict=True) if number == 9] == [7000]
+    assert given_up[-2:] == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["</script><b>", "<!--", "\N{LINE SEPARATOR}"])

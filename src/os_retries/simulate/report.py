@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("failed", "attempts x normal", "peak/s", "drained in", "wait p50", "wait p99")
 _SHORTEST = 10  # of a policy's name
+_POINTS = 2000  # of a curve
 #: What is drawn, by field of Second: the title of its chart.
 PICTURES = {
     "attempts": "attempts a second (the service's load)",
@@ -123,16 +124,20 @@ def page(scenario: Scenario, results: Mapping[str, Result], ideal: float) -> str
 
 
 def charts(scenario: Scenario, results: Mapping[str, Result]) -> Charts:
-    """Return the charts of a page, with a curve for each policy."""
+    """Return the charts of a page, with a curve for each policy.
+
+    Of many seconds a curve has the highest numbers of every few.
+    """
     length = max(len(result.seconds) for result in results.values())
+    step = -(-length // _POINTS)
     limit = (scenario.capacity, "what the service can take")
     return Charts(
         policies=list(results),
-        seconds=range(length),
+        seconds=range(0, length, step),
         charts=[
             Chart(
                 title=title,
-                curves=[_curve(result, what, length) for result in results.values()],
+                curves=[_curve(result, what, length, step) for result in results.values()],
                 limit=limit if what == "attempts" else None,
             )
             for what, title in PICTURES.items()
@@ -141,9 +146,10 @@ def charts(scenario: Scenario, results: Mapping[str, Result]) -> Charts:
     )
 
 
-def _curve(result: Result, what: str, length: int) -> list[int]:
+def _curve(result: Result, what: str, length: int, step: int) -> list[int]:
     values = series(result, what)
-    return values + [values[-1] if what == "given_up" else 0] * (length - len(values))
+    values += [values[-1] if what == "given_up" else 0] * (length - len(values))
+    return [max(values[at : at + step]) for at in range(0, length, step)]
 
 
 def series(result: Result, what: str) -> list[int]:
