@@ -72,6 +72,12 @@ programs:  ## run other projects' programs under `os-retries run`, behind a misb
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	@.venv-programs/bin/python programs/run.py $(ARGS)
 
+rehearsals:  ## rehearse programs of others on the sandbox: openstack, an Ansible playbook, openstacksdk's tests; ARGS=--help
+	@tools/venv .venv-programs programs/requirements.txt
+	@tools/venv .venv-playbook programs/playbook.txt
+	@tools/venv sandbox/.venv sandbox/requirements.txt
+	@.venv-programs/bin/python -W ignore programs/rehearse.py $(ARGS)
+
 peers:  ## run the clients' and nova's own tests without and with attached sessions (peers/README.md); ARGS=--help
 	@tools/venv .venv-peers peers/requirements.txt
 	@.venv-peers/bin/python peers/run.py $(ARGS)
