@@ -1,6 +1,7 @@
 """heat: the real API and engine, with trusts and the domain of stack users."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,10 +50,36 @@ def app(cloud: Cloud) -> Any:
     from heat.wsgi.api import application
     from oslo_config import cfg
 
+    give_each_id_once()
     heat_config.startup_sanity_check()
     template._get_template_extension_manager()
     service.EngineService(cfg.CONF.host, api.ENGINE_TOPIC).start()
     return application
+
+
+def give_each_id_once() -> None:
+    """Give no row the id of a row that was deleted, as MySQL does.
+
+    SQLite gives the highest id again once its row is gone. heat's engine deletes rows of resource_properties_data by
+    ids that it has remembered, so it deleted the properties of new resources: when a stack was scaled, its outputs
+    failed with "ResourcePropertiesData with id 93 not found", and it could not be deleted.
+    """
+    import sqlalchemy
+    from heat.db import models
+
+    last: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def number(mapper: Any, connection: Any, row: Any) -> None:
+        table = mapper.local_table
+        with lock:
+            highest = connection.scalar(sqlalchemy.select(sqlalchemy.func.max(table.c.id))) or 0
+            row.id = last[table.name] = max(highest, last.get(table.name, 0)) + 1
+
+    for mapper in models.BASE.registry.mappers:
+        column = mapper.local_table.autoincrement_column
+        if column is not None and column.name == "id":
+            sqlalchemy.event.listen(mapper, "before_insert", number)
 
 
 HEAT = Service(
