@@ -1,6 +1,7 @@
 """The services that are not started by default: `up --with NAME` installs, prepares and starts them.
 
-Their packages are added to the virtual environment of the sandbox. Their data are not in the template: they are created
+Their packages are added to the virtual environment of the sandbox, but for those that cannot be installed beside the
+others: such a service has a virtual environment of its own. Their data are not in the template: they are created
 at the first start of each sandbox, and are deleted with the other data.
 """
 
@@ -14,20 +15,23 @@ from services import EXTRAS, Service
 
 from .bootstrap import Api
 from .cloud import PASSWORD, REGION, Cloud, version, write
-from .place import IN_CHECKOUT, SANDBOX, TOP, VENV
+from .place import IN_CHECKOUT, SANDBOX, TOP, VENV, installer
 from .processes import Children, Failure
 
 Say = Callable[[str, str], None]
 
 
 def lock_of(name: str) -> Path:
-    """Return the hashed requirements file with the packages that a service needs beside those of the sandbox."""
+    """Return the hashed requirements file with the packages that a service needs beside those of the sandbox.
+
+    It has all packages of a service with a virtual environment of its own.
+    """
     return SANDBOX / "with" / f"{name}.txt"
 
 
 def installed(name: str) -> str:
     """Return what is installed for a service: a text that changes with its lock and with the virtual environment."""
-    return (VENV / ".installed").read_text() + lock_of(name).read_text()
+    return (EXTRAS[name].venv / ".installed").read_text() + lock_of(name).read_text()
 
 
 def version_of(name: str) -> str:
@@ -37,7 +41,7 @@ def version_of(name: str) -> str:
 
 
 def install(names: tuple[str, ...], say: Say) -> None:
-    """Add the packages of these services to the virtual environment, unless they are there already."""
+    """Install the packages of these services, unless they are there already."""
     tools = TOP / ".cache/bootstrap/bin"
     if IN_CHECKOUT and (tools / "uv").exists():
         pip = [tools / "uv", "pip", "install", "--python", VENV / "bin/python", "--compile-bytecode"]
@@ -46,6 +50,9 @@ def install(names: tuple[str, ...], say: Say) -> None:
     else:
         pip = [VENV / "bin/python", "-I", "-m", "pip", "install", "--disable-pip-version-check"]
     for name in names:
+        if EXTRAS[name].alone:
+            _run(installer(EXTRAS[name].venv, lock_of(name)), name)
+            continue
         stamp = VENV / f".installed-{name}"
         if stamp.exists() and stamp.read_text() == installed(name):
             continue
@@ -54,9 +61,13 @@ def install(names: tuple[str, ...], say: Say) -> None:
         command = [*pip, "--quiet", "--no-deps", "--require-hashes", "--requirement", lock_of(name)]
         if IN_CHECKOUT:
             command += ["--cache-dir", TOP / ".cache/uv"]
-        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
-            raise Failure(f"the packages of {lock_of(name).name} could not be installed: see the messages above")
+        _run(command, name)
         stamp.write_text(installed(name))
+
+
+def _run(command: list[str | Path], name: str) -> None:
+    if subprocess.run(command, stdin=subprocess.DEVNULL, cwd=SANDBOX.parent, check=False).returncode:
+        raise Failure(f"the packages of {lock_of(name).name} could not be installed: see the messages above")
 
 
 def prepare(cloud: Cloud, children: Children, name: str, say: Say) -> None:
@@ -70,6 +81,8 @@ def prepare(cloud: Cloud, children: Children, name: str, say: Say) -> None:
     for command in service.first_start(cloud):
         children.run(command, cloud.log / "first-start.log")
     _register(cloud, service)
+    if service.fill:
+        service.fill(cloud, Api(cloud))
     write(stamp, version_of(name))
     say(name, "prepared")
 

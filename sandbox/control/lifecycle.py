@@ -258,7 +258,7 @@ def reconcile(cloud: Cloud, children: Children, say: Say, sockets: Sockets) -> N
     credentials.save(cloud)
 
     def start(name: str, opened: list[socket.socket]) -> None:
-        wait(cloud, children.serve(name, fingerprint(cloud, name), opened), say)
+        wait(cloud, children.serve(name, fingerprint(cloud, name), opened, KNOWN[name].venv), say)
 
     def start_extra(name: str, opened: list[socket.socket]) -> None:
         extras.prepare(cloud, children, name, say)

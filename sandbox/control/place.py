@@ -36,8 +36,8 @@ def shown(path: Path) -> str:
     return str(path.relative_to(TOP)) if IN_CHECKOUT else str(path)
 
 
-def installer() -> list[str | Path]:
-    """Return the command that installs VENV, or does nothing if it is up to date."""
+def installer(venv: Path = VENV, lock: Path = LOCK) -> list[str | Path]:
+    """Return the command that installs a virtual environment, or does nothing if it is up to date."""
     if IN_CHECKOUT:
-        return [TOP / "tools/venv", VENV.relative_to(TOP), LOCK.relative_to(TOP)]
-    return [sys.executable, SANDBOX / "control/install.py", VENV, LOCK]
+        return [TOP / "tools/venv", venv.relative_to(TOP), lock.relative_to(TOP)]
+    return [sys.executable, SANDBOX / "control/install.py", venv, lock]

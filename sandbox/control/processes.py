@@ -1,7 +1,7 @@
 """The sandbox's processes: how they are found, started and stopped.
 
-There are no pid files, so none can be stale. A process belongs to the sandbox if it runs the sandbox's virtual
-environment with our mark and the state directory as its first arguments. This also finds processes that an interrupted
+There are no pid files, so none can be stale. A process belongs to the sandbox if it runs a virtual environment of the
+sandbox with our mark and the state directory as its first arguments. This also finds processes that an interrupted
 `up` left behind, and processes whose state directory was deleted. They are stopped through a pidfd, which, unlike a
 pid, is never reused.
 """
@@ -57,7 +57,7 @@ def _look(pid: int, root: Path) -> Process | None:
         argv = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")[:-1]
     except OSError:
         return None
-    if argv[:3] != mark(root):
+    if argv[1:3] != mark(root)[1:] or not argv[0].startswith((f"{VENV}/", f"{VENV}-")):
         return None
     name, fingerprint = "", ""
     if str(SERVE) in argv:
@@ -65,9 +65,9 @@ def _look(pid: int, root: Path) -> Process | None:
     return Process(pid, name, fingerprint)
 
 
-def mark(root: Path) -> list[str]:
+def mark(root: Path, venv: Path = VENV) -> list[str]:
     """Return the first arguments of every process of the sandbox at `root`. Python ignores unknown -X options."""
-    return [f"{VENV}/bin/python", "-X", f"sandbox={root}"]
+    return [f"{venv}/bin/python", "-X", f"sandbox={root}"]
 
 
 def running(root: Path) -> list[Process]:
@@ -118,13 +118,13 @@ class Children:
         self._closed = False
 
     def _popen(
-        self, argv: Iterable[object], log: Path, more: Mapping[str, str] | None = None, **options
+        self, argv: Iterable[object], log: Path, more: Mapping[str, str] | None = None, venv: Path = VENV, **options
     ) -> subprocess.Popen:
         with self._lock, log.open("ab") as output:
             self.check()
             # The child gets a session of its own, so that Ctrl-C reaches only this program, which then stops the child.
             child = subprocess.Popen(
-                [*mark(self.cloud.root), *map(str, argv)],
+                [*mark(self.cloud.root, venv), *map(str, argv)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -145,15 +145,16 @@ class Children:
         if child.wait() and not self._closed:
             raise Failure(screen(f"`{argv[0]}` failed with exit status {child.returncode}", log, begin))
 
-    def serve(self, name: str, fingerprint: str, sockets: list[socket.socket]) -> "Start":
-        """Start a service, and pass the open sockets to it."""
+    def serve(self, name: str, fingerprint: str, sockets: list[socket.socket], venv: Path = VENV) -> "Start":
+        """Start a service of the virtual environment `venv`, and pass the open sockets to it."""
         log = self.cloud.log_of(name)
         if log.exists() and log.stat().st_size > 10_000_000:
             log.replace(log.with_suffix(".log.1"))
         begin = log.stat().st_size if log.exists() else 0
         pairs = [f"{sock.getsockname()[1]}={sock.fileno()}" for sock in sockets]
         argv = ["-W", "ignore", SERVE, name, self.cloud.root, fingerprint, *pairs]
-        child = self._popen(argv, log, self.cloud.environment, pass_fds=[sock.fileno() for sock in sockets])
+        descriptors = [sock.fileno() for sock in sockets]
+        child = self._popen(argv, log, self.cloud.environment, venv, pass_fds=descriptors)
         for sock in sockets:
             sock.close()  # our copy: with it open, clients of a service that has exited would hang
         return Start(name, child, log, begin)

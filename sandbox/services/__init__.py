@@ -12,11 +12,12 @@ from .neutron import NEUTRON
 from .nova import NOVA
 from .octavia import OCTAVIA
 from .placement import PLACEMENT
+from .sahara import SAHARA
 from .swift import SWIFT
 
 ALL: dict[str, Service] = {
     service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
 }
 #: The services that are started only with `up --with NAME`; with/NAME.txt lists the packages of each.
-EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA, IRONIC)}
+EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA, IRONIC, SAHARA)}
 KNOWN = ALL | EXTRAS

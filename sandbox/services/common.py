@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from control.cloud import PASSWORD, REGION, Cloud
@@ -35,8 +36,17 @@ class Service:
     """The other ports at which it listens, by name."""
     roles: tuple[str, ...] = ()
     """Roles that an ordinary user needs for it, if it is started on demand."""
+    alone: bool = False
+    """Its packages cannot be installed beside the others, so it has a virtual environment of its own."""
+    fill: Callable[[Cloud, Any], None] | None = None
+    """Creates what a user of it needs, if it is started on demand: called with an administrator's client."""
     addresses: tuple[tuple[str, str, str], ...] = ()
     """(database, table, column) of each column with URLs or paths of this sandbox, which are updated when it moves."""
+
+    @property
+    def venv(self) -> Path:
+        """The virtual environment with its packages."""
+        return VENV.with_name(f"{VENV.name}-{self.name}") if self.alone else VENV
 
     @property
     def ports(self) -> dict[str, int]:
