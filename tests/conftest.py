@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 #: The services of `sandbox/cloud up --with`.
-ON_DEMAND = "barbican", "designate", "octavia", "ironic"
+ON_DEMAND = "barbican", "designate", "octavia", "ironic", "manila"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

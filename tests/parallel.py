@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 BYTES_PER_WORKER = 2_000_000_000
 CREATES = "tests/cloud/test_creates_on_cloud.py"
 #: Files whose tests share what takes long to make.
-WHOLE = {"tests/cloud/test_creates_on_extras.py", "tests/cloud/test_creates_on_poorer_cloud.py"}
+WHOLE = {
+    "tests/cloud/test_creates_on_extras.py",
+    "tests/cloud/test_creates_on_poorer_cloud.py",
+    "tests/cloud/test_manila_on_cloud.py",
+}
 #: A way of losing an answer, which is the last of the parameters in CREATES.
 WAY = re.compile(r"-(\d{3}|reset|stall|cut)$")
 #: Begun first, because each is long.  One alone is on the cloud, so that the others do not wait while the sandboxes'

@@ -8,6 +8,7 @@ from .glance import GLANCE
 from .heat import HEAT
 from .ironic import IRONIC
 from .keystone import KEYSTONE
+from .manila import MANILA
 from .neutron import NEUTRON
 from .nova import NOVA
 from .octavia import OCTAVIA
@@ -19,5 +20,7 @@ ALL: dict[str, Service] = {
     service.name: service for service in (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA, CINDER, HEAT, SWIFT)
 }
 #: The services that are started only with `up --with NAME`; with/NAME.txt lists the packages of each.
-EXTRAS: dict[str, Service] = {service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA, IRONIC, SAHARA)}
+EXTRAS: dict[str, Service] = {
+    service.name: service for service in (BARBICAN, DESIGNATE, OCTAVIA, IRONIC, MANILA, SAHARA)
+}
 KNOWN = ALL | EXTRAS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from os_retries.creates.look_up import Reply, look
+from os_retries.creates.requests import _microversion
 from os_retries.creates.twins import twins
 from tests.unit.test_creates import create_for
 
@@ -240,3 +241,71 @@ def test_a_change_of_a_nodes_state_is_told_by_the_state_if_that_shows_it(
     assert create is not None
     assert create.is_ours(shown) is ours
     assert create.answer([shown]) is None
+
+
+# -- manila
+
+
+def manila_create(path: str, body: Any, microversion: tuple[int, int] = (2, 98)) -> Create:
+    create = create_for("shared-file-system", f"/v2{path}", body, microversion)
+    assert create is not None
+    return create
+
+
+@pytest.mark.parametrize(
+    ("shown", "ours"),
+    [
+        ({}, True),
+        ({"access_level": "ro"}, False),
+        ({"access_to": "10.0.0.2"}, False),
+        ({"access_to": "******"}, None),
+        ({"created_at": "2026-11-27T11:59:00.000000"}, False),
+    ],
+    ids=["same", "another level", "another address", "locked", "older"],
+)
+def test_a_rule_of_a_share_is_told_by_who_gets_access_and_its_age(shown: dict[str, Any], ours: bool | None) -> None:
+    create = manila_create("/shares/7/action", {"allow_access": {"access_type": "ip", "access_to": "10.0.0.1"}})
+    rule = {
+        "access_type": "ip",
+        "access_to": "10.0.0.1",
+        "access_level": "rw",
+        "created_at": "2026-11-27T12:00:00.000000",
+    }
+    assert create.is_ours(rule | shown, NOON) is ours
+
+
+def test_below_2_45_the_rules_of_a_share_cannot_be_listed() -> None:
+    for action in ("allow_access", "os-allow_access"):
+        create = manila_create("/shares/7/action", {action: {"access_to": "10.0.0.1"}}, (2, 44))
+        assert create.recipe.refused
+
+
+@pytest.mark.parametrize(
+    ("action", "shown", "ours"),
+    [
+        ("extend", {"size": 2, "status": "available"}, True),
+        ("extend", {"size": 1, "status": "extending"}, None),
+        ("extend", {"size": 1, "status": "available"}, False),
+        ("shrink", {"size": 1, "status": "shrinking"}, None),
+    ],
+)
+def test_the_size_of_a_share_shows_a_change_when_it_is_over(
+    action: str, shown: dict[str, Any], ours: bool | None
+) -> None:
+    assert manila_create("/shares/7/action", {action: {"new_size": 2}}).is_ours(shown) is ours
+
+
+def test_a_type_of_the_same_name_that_differs_proves_nothing() -> None:
+    sent = {"name": "t", "extra_specs": {"driver_handles_share_servers": False}, "share_type_access:is_public": False}
+    create = manila_create("/types", {"share_type": sent})
+    shown = sent | {"extra_specs": {"driver_handles_share_servers": "False", "snapshot_support": "True"}}
+    assert create.is_ours(shown | {"description": None}) is True
+    assert create.is_ours(shown | {"share_type_access:is_public": True}) is None
+    assert create.is_ours(shown | {"name": "another"}) is False
+    assert set(create.answer([shown])) == {"share_type", "volume_type"}
+
+
+@pytest.mark.parametrize("header", ["X-OpenStack-Manila-API-Version", "OpenStack-API-Version"])
+def test_a_microversion_in_manilas_own_header_is_read(header: str) -> None:
+    value = {"OpenStack-API-Version": "shared-file-system 2.73"}.get(header, "2.73")
+    assert _microversion({"headers": {header: value}}) == (2, 73)

@@ -71,6 +71,12 @@ def test_the_end_of_an_attachment_is_not_told_by_a_404_that_its_beginning_gives_
         assert get.asked == []
 
 
+def test_manila_says_with_a_403_that_a_share_is_being_deleted_already():
+    sent = Sent("DELETE", "/v2/shares/1")
+    assert read_second(sent, 403, ask(200, {"share": {"status": "deleting"}})) == Answered(204)
+    assert read_second(sent, 403, ask(200, {"share": {"status": "available"}})) is None
+
+
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
 def test_another_status_proves_nothing_and_nobody_is_asked(status):
     get = ask(404)

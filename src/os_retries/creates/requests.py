@@ -26,7 +26,12 @@ log = logging.getLogger("os_retries")
 _OF_THE_REQUEST = frozenset({"json", "data", "files", "params", "stream", "original_ip", "allow", "cookies"})
 _HEADERS_OF_THE_REQUEST = frozenset({"content-type", "content-length", "accept", "if-match", "idempotency-key"})
 #: The headers that carry a microversion.
-MICROVERSION_HEADERS = "openstack-api-version", "x-openstack-nova-api-version"
+MICROVERSION_HEADERS = (
+    "openstack-api-version",
+    "x-openstack-nova-api-version",
+    "x-openstack-manila-api-version",
+    "x-openstack-ironic-api-version",
+)
 # The name of a service in that header, if it is not the service type.
 _NAME_IN_HEADER = {"block-storage": "volume"}
 
@@ -238,5 +243,5 @@ def _microversion(kwargs: Mapping[str, Any]) -> Microversion | None:
     if given is not None:
         return parse_microversion(given)
     headers = {str(name).lower(): str(value) for name, value in (kwargs.get("headers") or {}).items()}
-    words = headers.get(MICROVERSION_HEADERS[0], headers.get(MICROVERSION_HEADERS[1], "")).split()
+    words = next((headers[name] for name in MICROVERSION_HEADERS if name in headers), "").split()
     return parse_microversion(words[-1]) if words else None

@@ -169,6 +169,7 @@ _RULES: tuple[tuple[str, str, Collection[int], Callable[[Sent, Ask], Answered | 
         (400, 409),
         _cannot_tell,
     ),  # from 2.89 on, a 404 until it is attached
+    ("DELETE", r"/(shares|snapshots|share-replicas|share-groups|share-group-snapshots)/", (400, 403, 409), _is_leaving),
     ("DELETE", r".", (400, 409), _is_leaving),
     ("PUT", r"\bimages/[^/?]+/file$", (409,), _has_the_bytes),
     ("PUT", _OF_A_PROVIDER, (409,), _has_been_provided),

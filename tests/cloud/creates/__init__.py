@@ -16,6 +16,7 @@ from . import (
     network,
     orchestration,
     placement,
+    shared_file_system,
 )
 from .block_storage import BACKUP
 from .kinds import RUN, Clients, Kind
@@ -38,10 +39,21 @@ EXTRAS: dict[str, dict[str, Kind]] = {
     "designate": dns.KINDS,
     "octavia": load_balancer.KINDS,
     "ironic": baremetal.KINDS,
+    "manila": shared_file_system.KINDS,
 }
 
 #: Those of them that are like another one, and are tested in all ways only with `--full`.
-EXTRAS_BRIEF = "octavia-pool", "octavia-member", "octavia-health-monitor", "octavia-l7rule", "sdk-load-balancer"
+EXTRAS_BRIEF = (
+    "octavia-pool",
+    "octavia-member",
+    "octavia-health-monitor",
+    "octavia-l7rule",
+    "sdk-load-balancer",
+    "manila-share-older",
+    "sdk-share",
+    "manila-security-service",
+    "manila-share-group-snapshot",
+)
 
 # These use the recipe and the client of another kind: what differs is a path, or what the service shows.
 BRIEF = (

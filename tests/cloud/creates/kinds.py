@@ -17,6 +17,7 @@ import glanceclient
 import heatclient.client
 import ironicclient.client
 import keystoneclient.v3.client
+import manilaclient.client
 import neutronclient.v2_0.client
 import novaclient.client
 import openstack
@@ -79,6 +80,11 @@ class Clients:
         return self._make(
             "ironic",
             lambda: ironicclient.client.get_client(1, session=self.session, os_ironic_api_version="1.90"),
+        )
+
+    def manila(self, microversion: str) -> Any:
+        return self._make(
+            ("manila", microversion), lambda: manilaclient.client.Client(microversion, session=self.session)
         )
 
     @property

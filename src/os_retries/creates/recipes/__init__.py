@@ -19,6 +19,7 @@ from os_retries.creates.recipes import (
     network,
     orchestration,
     placement,
+    shared_file_system,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "dns": dns.RECIPES,
     "load-balancer": load_balancer.RECIPES,
     "key-manager": key_manager.RECIPES,
+    "shared-file-system": shared_file_system.RECIPES,
     **elsewhere.RECIPES,
 }
 

@@ -12,7 +12,6 @@ _SERVICES = (
     "database",
     "data-processing",
     "messaging",
-    "shared-file-system",
     "workflow",
 )
 
