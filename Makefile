@@ -27,7 +27,7 @@ test: env  ## run all tests: the pure tests, every client, Sahara's own tests, t
 test-full: env  ## test every create x every way to lose its answer x random seeds, for hours; ARGS="--seed N --repeat N -k ..."
 	@sandbox/cloud up
 	$(BIN)/python -m pytest --full tests/cloud/test_creates_together.py tests/cloud/test_creates_on_extras.py \
-		tests/cloud/test_manila_on_cloud.py tests/cloud/test_operations_on_cloud.py $(ARGS)
+		tests/cloud/test_manila_on_cloud.py tests/cloud/test_zaqar_on_cloud.py tests/cloud/test_operations_on_cloud.py $(ARGS)
 
 demo: env  ## provision a cluster under faults, without and with retries; ARGS=--help
 	@sandbox/cloud up

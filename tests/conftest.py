@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 #: The services of `sandbox/cloud up --with`.
-ON_DEMAND = "barbican", "designate", "octavia", "ironic", "manila"
+ON_DEMAND = (
+    "barbican",
+    "designate",
+    "octavia",
+    "ironic",
+    "manila",
+    "mistral",
+    "zaqar",
+    "aodh",
+    "masakari",
+    "blazar",
+    "watcher",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

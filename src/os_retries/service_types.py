@@ -32,6 +32,9 @@ _OTHER_NAMES = {
     "sharev2": "shared-file-system",
     "container-infra": "container-infrastructure-management",
     "workflowv2": "workflow",
+    "messaging": "message",
+    "alarming": "alarm",
+    "infra-optim": "resource-optimization",
 }
 
 

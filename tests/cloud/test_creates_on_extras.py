@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from keystoneauth1.identity import v3
 
 from os_retries import attach
 from os_retries.evidence import Evidence, GiveUp
@@ -324,3 +325,22 @@ def test_traits_of_a_node_are_sent_again(ironic: World) -> None:
         assert ironic.sent(changed) == 2
     assert sorted(clean.ironic.node.get(node).traits) == ["CUSTOM_A", "CUSTOM_B"]
     kind.delete(clean, None, node)
+
+
+@pytest.mark.parametrize(("way", "sent"), [("after", 1), ("before", 2)])
+def test_a_chassis_is_found_by_its_uuid(ironic: World, cloud: Any, way: str, sent: int) -> None:
+    """Only a token of the whole system may make one."""
+    kind = replace(EXTRAS["ironic"]["ironic-node"], path="/v1/chassis")
+    ironic.ready(kind)
+    account = {name: value for name, value in cloud.admin.items() if not name.startswith("project")}
+    session = cloud.session("admin", session=ironic.faults.session())
+    session.auth = v3.Password(**account, system_scope="all")
+    attach(session, ironic.policy())
+    asked: dict[str, Any] = {"endpoint_filter": {"service_type": "baremetal"}, "microversion": "1.90"}
+    name = fresh()
+    ironic.plan(kind, [(AFTER if way == "after" else BEFORE)["504"]])
+    made = session.post("/v1/chassis", json={"description": name}, **asked).json()
+    assert ironic.sent(kind) == sent
+    there = session.get("/v1/chassis/detail", **asked).json()["chassis"]
+    assert [each["uuid"] for each in there if each["description"] == name] == [made["uuid"]]
+    session.delete(f"/v1/chassis/{made['uuid']}", **asked)

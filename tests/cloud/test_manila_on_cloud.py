@@ -104,7 +104,7 @@ def test_a_security_service_is_in_a_share_network_or_not(manila: World, way: Fau
     clean = manila.clean["demo"]
     network, service = a_network(clean), clean.manila(NEWEST).security_services.create("ldap", name=fresh()).id
     for verb, there in (("add", [service]), ("remove", [])):
-        answer, how_often = asked(
+        _, how_often = asked(
             manila,
             way,
             "/share-networks/[^/]+/action",
@@ -113,7 +113,6 @@ def test_a_security_service_is_in_a_share_network_or_not(manila: World, way: Fau
             ),
         )
         assert (verb, how_often) == (verb, sent)
-        assert network in str(answer.to_dict() if verb == "add" else answer[1])
         found = get(clean, f"/security-services?share_network_id={network}")["security_services"]
         assert [each["id"] for each in found] == there
 

@@ -309,3 +309,74 @@ def test_a_type_of_the_same_name_that_differs_proves_nothing() -> None:
 def test_a_microversion_in_manilas_own_header_is_read(header: str) -> None:
     value = {"OpenStack-API-Version": "shared-file-system 2.73"}.get(header, "2.73")
     assert _microversion({"headers": {header: value}}) == (2, 73)
+
+
+# -- mistral, aodh, masakari, blazar, watcher
+
+
+def test_an_execution_gets_an_id_of_ours() -> None:
+    create = create_for("workflow", "http://m/v2/executions", {"workflow_name": "w"})
+    assert create is not None
+    assert create.get(create.look.path, {}).path == f"http://m/v2/executions/{create.sent[0]['id']}"
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "member"),
+    [
+        ("workflow", "/environments", None),
+        ("instance-ha", "/segments", "segment"),
+        ("resource-optimization", "/v1/audits", None),
+    ],
+)
+def test_what_has_a_unique_name_is_told_by_it_by_its_age_and_by_the_rest(
+    service: str, path: str, member: str | None
+) -> None:
+    sent = {"name": "x", "description": "mine"}
+    create = create_for(service, path, sent if member is None else {member: sent})
+    assert create is not None
+    found = sent | {"created_at": "2026-11-27T12:00:00"}
+    assert create.is_ours(found, NOON) is True
+    assert create.is_ours(found | {"created_at": "2026-11-27T11:00:00"}, NOON) is False
+    assert create.is_ours(found | {"description": "another"}, NOON) is None
+    assert create.is_ours(found | {"name": "another"}, NOON) is False
+
+
+def test_an_alarm_is_one_more_of_the_user_in_a_list_that_is_the_whole_answer() -> None:
+    sent = {"name": "a", "type": "event", "event_rule": {"event_type": "x"}}
+    create = create_for("alarm", "/v2/alarms", sent)
+    assert create is not None
+    create = replace(create, groups={**create.groups, "user": "u"}).with_baseline([{"alarm_id": "1"}])
+    shown = sent | {"event_rule": {"event_type": "x", "query": []}, "user_id": "u"}
+    old, new, others = shown | {"alarm_id": "1"}, shown | {"alarm_id": "2"}, shown | {"alarm_id": "3", "user_id": "v"}
+    finding = look(create, lambda _get: Reply(200, [old, new, others]))
+    assert finding.hits == (new,)
+    assert look(create, lambda _get: Reply(200, {"alarms": [new]})).problem
+
+
+def test_a_lease_of_the_same_name_for_other_days_is_not_ours() -> None:
+    sent = {
+        "name": "l",
+        "start_date": "2030-01-01 10:00",
+        "end_date": "2030-01-02 10:00",
+        "reservations": [{"resource_type": "physical:host"}],
+    }
+    create = create_for("reservation", "/v1/leases", sent)
+    assert create is not None
+    create = replace(create, groups={**create.groups, "user": "u"}).with_baseline([])
+    shown = sent | {
+        "id": "1",
+        "user_id": "u",
+        "start_date": "2030-01-01T10:00:00.000000",
+        "end_date": "2030-01-02T10:00:00.000000",
+    }
+    assert create.is_ours(shown) is True
+    assert create.is_ours(shown | {"start_date": "2031-01-01T10:00:00.000000"}) is False
+    assert create.is_ours(shown | {"reservations": []}) is None
+    assert create.answer([shown]) == {"lease": shown}
+
+
+@pytest.mark.parametrize(("collection", "harmless"), [("subscriptions", True), ("messages", False), ("claims", False)])
+def test_of_zaqar_a_subscription_alone_is_sent_again(collection: str, harmless: bool) -> None:
+    create = create_for("message", f"/v2/queues/q/{collection}", {"a": 1})
+    assert create is not None
+    assert (create.recipe.harmless, bool(create.recipe.refused)) == (harmless, not harmless)

@@ -251,12 +251,16 @@ def _judged(create: Create, hits: list[Item]) -> Finding:
 
 def _listed(how: Look, reply: Reply) -> list[Item] | None:
     """Return the resources in a reply; None if the reply is not such a list or resource."""
-    if reply.status != 200 or not isinstance(reply.body, dict):
+    if reply.status != 200:
         return None
-    if how.list is None:
-        item = reply.body if how.one is None else reply.body.get(how.one)
-        return [item] if isinstance(item, dict) else None
-    items = reply.body.get(how.list)
+    items = reply.body
+    if how.list != "":  # else the answer is the list itself
+        if not isinstance(items, dict):
+            return None
+        if how.list is None:
+            item = items if how.one is None else items.get(how.one)
+            return [item] if isinstance(item, dict) else None
+        items = items.get(how.list)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else None
 
 

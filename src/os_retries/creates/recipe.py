@@ -39,8 +39,8 @@ class Look:
     """
 
     path: str
-    #: The member of the answer that holds the list.  None if the answer is a single resource; then a 404 shows that the
-    #: resource does not exist.
+    #: The member of the answer that holds the list; an empty text if the answer is the list itself.  None if the answer
+    #: is a single resource; then a 404 shows that the resource does not exist.
     list: str | None = None
     #: The member of the answer that holds the single resource; None if the answer is the resource itself.  If there is
     #: a ``then``, this describes the answer of that GET, and None means the same member as in the request.

@@ -7,6 +7,7 @@ import functools
 import http
 import json
 import logging
+import re
 import sys
 import time
 from dataclasses import replace
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("os_retries")
 
+# The paths of mistral that no other service has.
+_OF_MISTRAL = re.compile(r"/v2/(executions|action_executions|workflows|workbooks|environments|cron_triggers)(/|$)")
 # Modules whose ``get_access`` asks for a token while it holds the lock of its auth plugin.
 _LOCKING = frozenset({"keystoneauth1.identity.base", "keystoneclient.auth.identity.base"})
 
@@ -143,8 +146,10 @@ class RequestTarget(OwnerTarget):
         path = self.path
         if path.endswith("/auth/tokens"):
             return "identity"
-        # octaviaclient names no service, but sends whole URLs, whose path no other service has.
-        return "load-balancer" if "/lbaas/" in path else None
+        # octaviaclient and mistralclient name no service, but send whole URLs, whose paths no other service has.
+        if "/lbaas/" in path:
+            return "load-balancer"
+        return "workflow" if _OF_MISTRAL.search(path) else None
 
     def set_timeout(self) -> None:
         """Set the policy's ``attempt_timeout`` if neither the caller nor the session has set a timeout."""

@@ -9,6 +9,7 @@ from . import (
     block_storage,
     compute,
     dns,
+    further,
     identity,
     image,
     key_manager,
@@ -40,6 +41,12 @@ EXTRAS: dict[str, dict[str, Kind]] = {
     "octavia": load_balancer.KINDS,
     "ironic": baremetal.KINDS,
     "manila": shared_file_system.KINDS,
+    "mistral": further.KINDS_OF_MISTRAL,
+    "zaqar": {},
+    "aodh": further.KINDS_OF_AODH,
+    "masakari": further.KINDS_OF_MASAKARI,
+    "blazar": further.KINDS_OF_BLAZAR,
+    "watcher": further.KINDS_OF_WATCHER,
 }
 
 #: Those of them that are like another one, and are tested in all ways only with `--full`.

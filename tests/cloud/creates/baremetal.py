@@ -21,6 +21,14 @@ def a_node(clients: Clients) -> str:
     return made
 
 
+def a_stopped_node(clients: Clients) -> str:
+    """Make a node whose power is off: only such a node lets its volumes be taken away."""
+    node = a_node(clients)
+    clients.ironic.node.set_power_state(node, "off")
+    clients.until(lambda: clients.ironic.node.get(node).power_state == "power off")
+    return node
+
+
 def listed(path: str, member: str, by: str = "name") -> Any:
     return lambda clients, _setting, name: [
         each for each in clients.get("baremetal", path, "1.90")[member] if each[by] == name
@@ -82,6 +90,36 @@ KINDS = {
         ),
         delete=lambda clients, _setting, made: clients.ironic.deploy_template.delete(made),
         shown=lambda made, name: made.name == f"CUSTOM_{name.upper().replace('-', '_')}",
+    ),
+    "ironic-volume-connector": Kind(
+        **OF_IRONIC,
+        path="/volume/connectors",
+        setting=a_stopped_node,
+        create=lambda clients, node, name: clients.ironic.volume_connector.create(
+            node_uuid=node, type="iqn", connector_id=f"iqn.2026-11.example:{name}"
+        ),
+        listed=lambda clients, _setting, name: [
+            each
+            for each in clients.get("baremetal", "/v1/volume/connectors", "1.90")["connectors"]
+            if each["connector_id"].endswith(f":{name}")
+        ],
+        delete=lambda clients, _setting, made: clients.ironic.volume_connector.delete(made),
+        shown=lambda made, name: made.connector_id.endswith(f":{name}"),
+    ),
+    "ironic-volume-target": Kind(
+        **OF_IRONIC,
+        path="/volume/targets",
+        setting=a_stopped_node,
+        create=lambda clients, node, name: clients.ironic.volume_target.create(
+            node_uuid=node, volume_type="iscsi", boot_index=0, volume_id=name
+        ),
+        listed=lambda clients, _setting, name: [
+            each
+            for each in clients.get("baremetal", "/v1/volume/targets", "1.90")["targets"]
+            if each["volume_id"] == name
+        ],
+        delete=lambda clients, _setting, made: clients.ironic.volume_target.delete(made),
+        shown=lambda made, name: made.volume_id == name,
     ),
     "sdk-node": Kind(
         **OF_IRONIC | {"ids": lambda made: [made.id]},

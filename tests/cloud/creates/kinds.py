@@ -18,6 +18,7 @@ import heatclient.client
 import ironicclient.client
 import keystoneclient.v3.client
 import manilaclient.client
+import mistralclient.api.client
 import neutronclient.v2_0.client
 import novaclient.client
 import openstack
@@ -86,6 +87,14 @@ class Clients:
         return self._make(
             ("manila", microversion), lambda: manilaclient.client.Client(microversion, session=self.session)
         )
+
+    @property
+    def mistral(self) -> Any:
+        def make() -> Any:
+            url = self.session.get_endpoint(service_type="workflow")
+            return mistralclient.api.client.client(session=self.session, mistral_url=url)
+
+        return self._make("mistral", make)
 
     @property
     def octavia(self) -> Any:

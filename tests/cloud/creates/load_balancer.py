@@ -120,6 +120,19 @@ def rule(whole: Balancer, name: str) -> dict[str, Any]:
     return {"type": "PATH", "compare_type": "STARTS_WITH", "value": f"/{name}"}
 
 
+PROFILE = {"provider_name": "amphora", "flavor_data": '{"loadbalancer_topology": "SINGLE"}'}
+
+
+def a_flavor_profile(clients: Clients) -> str:
+    return make(clients, "flavorprofiles", "flavorprofile", **PROFILE)
+
+
+def flavors(collection: str) -> Callable[[Clients, Any, str], list[dict[str, Any]]]:
+    return lambda clients, _setting, name: [
+        each for each in clients.get("load-balancer", f"{V2}/{collection}")[collection] if each["name"] == name
+    ]
+
+
 KINDS = {
     "octavia-load-balancer": Kind(
         **kind("loadbalancers", "loadbalancer"),
@@ -187,6 +200,19 @@ KINDS = {
         create=lambda clients, whole, name: clients.octavia.l7rule_create(
             whole.policy, json={"rule": rule(whole, name)}
         ),
+    ),
+    "octavia-flavor": Kind(
+        **kind("flavors", "flavor", account="admin", setting=a_flavor_profile, listed=flavors("flavors")),
+        create=lambda clients, profile, name: clients.octavia.flavor_create(
+            json={"flavor": {"name": name, "flavor_profile_id": profile}}
+        ),
+    ),
+    "octavia-flavor-profile": Kind(
+        **kind("flavorprofiles", "flavorprofile", account="admin", listed=flavors("flavorprofiles")),
+        create=lambda clients, _setting, name: clients.octavia.flavorprofile_create(
+            json={"flavorprofile": {"name": name, **PROFILE}}
+        ),
+        single_writer=True,
     ),
     "sdk-load-balancer": Kind(
         **kind(

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from os_retries.creates.recipes import (
+    alarm,
     baremetal,
     block_storage,
     compute,
@@ -14,12 +15,17 @@ from os_retries.creates.recipes import (
     elsewhere,
     identity,
     image,
+    instance_ha,
     key_manager,
     load_balancer,
+    message,
     network,
     orchestration,
     placement,
+    reservation,
+    resource_optimization,
     shared_file_system,
+    workflow,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +46,12 @@ TABLE: Mapping[str, tuple[Recipe, ...]] = {
     "load-balancer": load_balancer.RECIPES,
     "key-manager": key_manager.RECIPES,
     "shared-file-system": shared_file_system.RECIPES,
+    "workflow": workflow.RECIPES,
+    "message": message.RECIPES,
+    "alarm": alarm.RECIPES,
+    "instance-ha": instance_ha.RECIPES,
+    "reservation": reservation.RECIPES,
+    "resource-optimization": resource_optimization.RECIPES,
     **elsewhere.RECIPES,
 }
 

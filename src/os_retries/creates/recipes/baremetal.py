@@ -76,7 +76,15 @@ RECIPES = (
     _chosen("portgroups", "uuid", "name", "node_uuid"),
     _chosen("allocations", "uuid", "name", "resource_class"),
     _chosen("deploy_templates", "uuid", "name"),
+    _chosen("chassis", "uuid", "description"),
+    _chosen("volume/connectors", "uuid", "type", "connector_id"),
+    _chosen("volume/targets", "uuid", "volume_id", "boot_index"),
     _state("power", _has_power),
     _state("provision", _is_on_its_way),
+    Recipe(
+        path=r"/nodes/[^/]+/vifs",
+        body=None,
+        refused="whether a node shows its VIFs depends on its network interface",
+    ),
     Recipe(path=r".*", body=None, refused="no look-up of such a request to ironic has been tested yet"),
 )

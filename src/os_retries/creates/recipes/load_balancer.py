@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from os_retries.creates.markers import Tag
-from os_retries.creates.recipe import Look, Recipe
+from os_retries.creates.recipe import Look, Recipe, equal, fingerprint
+
+if TYPE_CHECKING:
+    from os_retries.creates.markers import Item
 
 
 def _tagged(collection: str, member: str, parent: str = "") -> Recipe:
@@ -19,6 +24,32 @@ def _tagged(collection: str, member: str, parent: str = "") -> Recipe:
     )
 
 
+def _is_named(found: Item, sent: Item) -> bool | None:
+    """Compare the name, which is unique, and all that was asked for; None if only the name is equal."""
+    if found.get("name") != sent.get("name"):
+        return False
+    return True if all(equal(found.get(name), value) for name, value in sent.items()) else None
+
+
+def _named(collection: str, member: str) -> Recipe:
+    """Make the recipe of what an administrator makes, and names."""
+    path = f"/lbaas/{collection}"
+    return Recipe(path=path, body=member, match=_is_named, look=Look(path="{path}", list=f"{member}s"))
+
+
+def _profile(collection: str, member: str) -> Recipe:
+    """Make the recipe of a profile, of which octavia accepts a second one."""
+    return Recipe(
+        path=f"/lbaas/{collection}",
+        body=member,
+        single_writer=True,
+        match=fingerprint("name"),
+        look=Look(path="{path}", list=f"{member}s", baseline="id"),
+    )
+
+
+_ALIKE = "two of them cannot be told apart, and the request has no room for a marker"
+
 RECIPES = (
     _tagged("loadbalancers", "loadbalancer"),
     _tagged("listeners", "listener"),
@@ -27,5 +58,10 @@ RECIPES = (
     _tagged("healthmonitors", "healthmonitor"),
     _tagged("l7policies", "l7policy"),
     _tagged("rules", "rule", "/l7policies/[^/]+"),
+    _named("flavors", "flavor"),
+    _named("availabilityzones", "availability_zone"),
+    _profile("flavorprofiles", "flavorprofile"),
+    _profile("availabilityzoneprofiles", "availability_zone_profile"),
+    Recipe(path=r"/lbaas/(flavor|availabilityzone)profiles", body=None, refused=_ALIKE),
     Recipe(path=r".*", body=None, refused="no look-up of such a request to octavia has been tested yet"),
 )

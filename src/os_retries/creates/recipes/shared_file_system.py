@@ -380,5 +380,5 @@ RECIPES = (
     Recipe(path=r"/shares/[^/]+/action", body=None, key="restore", harmless=True),
     Recipe(path=r"/[^/]+/[^/]+/action", body=None, refused="the resource does not show whether this one has been done"),
     Recipe(path=r"/share-transfers", body="transfer", refused="the key of a transfer is told only once"),
-    Recipe(path=r".*", body=None, refused="no look-up of such a request to manila has been tried yet"),
+    Recipe(path=r".*", body=None, refused="no look-up of such a request to manila has been tested yet"),
 )

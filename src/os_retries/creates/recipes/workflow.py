@@ -1,0 +1,62 @@
+"""mistral; the facts are in docs/design/creates.md#workflow.
+
+A workflow, a workbook and an action are asked for in YAML, which has no place for a marker: such a request is sent as
+it is, and is not looked up.
+"""
+
+from __future__ import annotations
+
+import json
+
+from os_retries.creates.markers import ClientId, Item
+from os_retries.creates.recipe import Look, Recipe, equal
+
+
+def _loaded(value: object) -> object:
+    """Return the JSON in a text, which mistral writes anew; the value itself if it is no JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _is_named(found: Item, sent: Item) -> bool | None:
+    """Compare the name, which is unique in the project, and all that was asked for; None if only the name is equal."""
+    if found.get("name") != sent.get("name"):
+        return False
+    same = all(
+        equal(found.get(name), value) or _loaded(found.get(name)) == _loaded(value)
+        for name, value in sent.items()
+        if value is not None
+    )
+    return True if same else None
+
+
+def _named(collection: str) -> Recipe:
+    return Recipe(
+        path=f"/{collection}",
+        body=None,
+        given=("name",),
+        match=_is_named,
+        look=Look(path=f"{{base}}/{collection}/{{name}}", born="created_at"),
+    )
+
+
+RECIPES = (
+    # mistral answers a second request with the same id with the execution that there is.
+    Recipe(
+        path=r"/executions",
+        body=None,
+        carrier=ClientId(),
+        look=Look(path="{base}/executions/{id}"),
+        same=("id",),
+    ),
+    _named("environments"),
+    _named("cron_triggers"),
+    Recipe(
+        path=r"/action_executions",
+        body=None,
+        refused="mistral drops the description of an action that is run, so that two of them cannot be told apart",
+    ),
+    Recipe(path=r".*", body=None, refused="no look-up of such a request to mistral has been tested yet"),
+)
