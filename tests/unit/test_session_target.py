@@ -314,3 +314,8 @@ def test_the_content_of_an_upload_is_read_again_from_its_start():
     assert list(target("PUT")._content(body)) == [b"0123"]
     file.close()
     assert target("PUT")._content(body) is None
+
+
+def test_a_path_that_the_program_was_given_cannot_forge_a_line_or_steer_a_terminal():
+    request = RequestTarget(None, None, {"url": "/servers/a\x1b[31m\x85b", "method": "GET"})
+    assert request.name() == "GET /servers/a?[31m?b"

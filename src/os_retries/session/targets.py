@@ -135,8 +135,8 @@ class RequestTarget(OwnerTarget):
         return "/" + urlsplit(str(self.kwargs.get("url", ""))).path.lstrip("/")
 
     def name(self) -> str:
-        """Return the verb and the path of the request for the log."""
-        return f"{self.verb} {self.path}"
+        """Return the verb and the path of the request for the log, which nothing in it can forge."""
+        return f"{self.verb} " + "".join(each if each.isprintable() else "?" for each in self.path)
 
     def service(self) -> str | None:
         """Return the service type of the caller's endpoint filter, or that of a path which shows it; else None."""
