@@ -269,7 +269,7 @@ def test_without_a_client_the_message_says_where_to_install_os_retries(monkeypat
     with pytest.raises(SystemExit) as exit_:
         cli.main(["check"])
     assert exit_.value.code == 2
-    assert "keystoneauth is not installed beside" in capsys.readouterr().err
+    assert "keystoneauth is not installed in the environment of" in capsys.readouterr().err
 
 
 def test_a_mistake_in_the_options_is_an_exit_status_of_2(capsys):

@@ -69,8 +69,8 @@ def test_each_clause_means_what_it_says(text, clauses):
     [
         ("", "there is no fault: write for example"),
         ("broken 5%", "unknown fault 'broken': must be refused, lost,"),
-        ("lost", "write how many requests meet it: 'lost 5%'"),
-        ("lost 5% once", "write how many requests meet it"),
+        ("lost", "write how many requests get it: 'lost 5%'"),
+        ("lost 5% once", "write how many requests get it"),
         ("lost 5", "'5' is not understood: write 'lost 5%'"),
         ("lost 500%", "'500' is not a share"),
         ("lost nan%", "'nan' is not a share"),
@@ -287,7 +287,7 @@ def test_a_command_that_is_not_found_is_127():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--faults", "lost"], "os-retries rehearse: 'lost': write how many requests meet it"),
+        (["--faults", "lost"], "os-retries rehearse: 'lost': write how many requests get it"),
         (["--replay", "/nowhere"], "--replay /nowhere: No such file or directory"),
         (["--replay", "/dev/null"], "--replay /dev/null: it has no failed request"),
         (["--repeat", "0"], "--repeat must be 1 or more"),

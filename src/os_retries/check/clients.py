@@ -1,6 +1,6 @@
 """The clients that are measured: how each is made with its defaults, a call that reads, and a call that creates.
 
-A client is imported only when it is made, so that each of them may be missing.
+A client is imported only when it is made, so that any client may be missing.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Case:
     ``loop``
         The client's own loop that is known to repeat requests; empty if there is none.
     ``make``
-        Returns a client, made of the server and a keystoneauth session.
+        Returns a client, given the server and a keystoneauth session.
     ``read``, ``create``
         Return the call that reads and the call that creates, given the client.
     ``failures``
-        The ways to fail that are tried for the call that reads.
+        The failures with which the call that reads is measured: statuses, or ``LOST``.
     """
 
     distribution: str
@@ -57,7 +57,7 @@ class Case:
 
 
 def _call(path: str, *arguments: Any, **more: Any) -> Any:
-    """Call what has this path, which begins with the module."""
+    """Call a function or class by its path, such as ``cinderclient.client:Client``."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)(*arguments, **more)
 

@@ -109,7 +109,7 @@ def get(thing: object, name: str) -> Any:
 def _status(error: BaseException) -> int | None:
     for name in _STATUS:
         value = get(error, name)
-        # A bool is not a status.  http.HTTPStatus is an int and is one.
+        # A bool is an int but not a status.  An http.HTTPStatus is an int and a status.
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
             return int(value)
     value = get(get(error, "response"), "status_code")

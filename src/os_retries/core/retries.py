@@ -279,15 +279,15 @@ class FailedCall:
     def _given_up_inside(self, error: Exception, status: int | None, since: int) -> bool:
         """Return whether a call inside the attempt that just ended has given up this failure already.
 
-        The evidence on the exception, or on an exception that it came from, shows this, across threads too.  The scope
-        shows it for clients that drop the chain of exceptions.  If the status differs, the failure belongs to another
-        request, which was sent in an except block.
+        The evidence on the exception, or on an exception in its chain, shows this, even if the call was in another
+        thread.  For clients that drop the chain of exceptions, the scope shows it.  If the status differs, the failure
+        belongs to another request, which was sent in an except block.
         """
         for part in chain(error, self.handled):
             mark = get(part, "os_retries") or get(get(part, "response"), "os_retries")
             if isinstance(mark, Evidence) and mark.ordinal > since and mark.attempts[-1].status == status:
                 return True
-        if self.scope.not_repeatable > since:  # whichever error the client raises for it, a repeat could do it twice
+        if self.scope.not_repeatable > since:  # a repeat could take effect twice, whatever error the client has raised
             return True
         ordinal, *given_up = self.scope.given_up
         return ordinal > since and given_up == [status, get_ident()]

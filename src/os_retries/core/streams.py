@@ -41,7 +41,7 @@ def is_stream(kind: type) -> bool:
     return wrapper or hasattr(kind, "read") or hasattr(kind, "__next__")
 
 
-# How an argument of each type may hold streams; an empty string if it cannot.  A program has few types of arguments.
+# By type, how an argument of that type may contain streams; an empty string if it cannot.  Programs pass few types.
 _shapes: dict[type, str] = {}
 
 

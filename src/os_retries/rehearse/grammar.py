@@ -121,7 +121,7 @@ def _check(text: str, found: dict[str, Any]) -> None:
         found["end"] = found["begin"] + length
         return
     if len(found.keys() & {"rate", "times"}) != 1:
-        raise GrammarError(f"{text!r}: write how many requests meet it: '{kind} 5%', '{kind} once' or '{kind} 3 times'")
+        raise GrammarError(f"{text!r}: write how many requests get it: '{kind} 5%', '{kind} once' or '{kind} 3 times'")
     if (kind == "late") != ("seconds" in found):
         raise GrammarError(f"{text!r}: write after how many seconds the service gets the request: 'late 5s once'")
     if "retry_after" in found and kind not in ("refused", "lost"):

@@ -22,7 +22,7 @@ from os_retries.rewrite.values import (
 
 
 class Functions(Facts):
-    """The facts about functions."""
+    """The facts about the functions of a program."""
 
     def returned(self, function: str) -> Value:
         """Return the result of calling the function."""
@@ -39,11 +39,11 @@ class Functions(Facts):
         return value
 
     def result(self, function: str) -> Value:
-        """Return the result of calling the function, without being registered as a reader."""
+        """Return the result of calling the function.  The current unit does not run again when it grows."""
         return self._state.get(("ret", function), NOTHING)
 
     def _passes_on(self, decorator: object) -> bool:
-        """Return whether the decorated function returns what the function returns."""
+        """Return whether a decorator keeps the result of the function that it decorates."""
         if decorator == RETRIER_ATOM or (isinstance(decorator, Ref) and repeats.is_retrier(decorator.name)):
             return True
         if not isinstance(decorator, (Ref, Bound)) or decorator[0] not in self.functions:

@@ -37,7 +37,7 @@ class Spelling(NamedTuple):
 
 
 def spelling(module: Module, tree: ast.Module, wrapper: Wrapper, own: frozenset[str]) -> Spelling:
-    """Decide how `module` spells the wrapper: with an existing import if its name has no other use, else a new one."""
+    """Decide how `module` spells the wrapper: by an existing import whose name has no other use, or by a new import."""
     if module.name == wrapper.module:
         return Spelling(cst.Name(wrapper.name))
     taken = _bound(tree)

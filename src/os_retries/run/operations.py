@@ -68,7 +68,7 @@ def begin(stack: contextlib.ExitStack, environ: dict[str, str], operation: Begun
     except OSError as error:
         raise UsageError(f"--operation: no temporary file can be made: {error.strerror or error}") from None
     environ[_OPERATION] = operation.key
-    inside = ORDINALS in os.environ  # of a run around this one, which has another operation
+    inside = ORDINALS in os.environ  # there is a run around this one, which has another operation
     environ.pop(_STRICT, None)
     if operation.strict:
         environ[_STRICT] = "1"

@@ -35,8 +35,8 @@ def send_made_inside(original: Callable[..., Any], target: RequestTarget, around
     """Send an inner request for a token or a discovery document.
 
     It is not repeated after a wait: the outer request waits, outside keystoneauth's lock, and then repeats both.  A
-    discovery document that fails is asked for once more at once, because keystoneauth may continue without it, so that
-    the outer request does not fail.
+    discovery request that fails is repeated once without a wait, because keystoneauth may continue without the
+    document, and then the outer request does not fail and is not repeated.
 
     :param around: the outer request, in which the error is stored
     """

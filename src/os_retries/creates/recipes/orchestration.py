@@ -23,12 +23,12 @@ class StackTag(Carrier):
 
 
 def _in_state(found: Item, sent: Item) -> bool:
-    """Compare the state, ``SUSPEND_IN_PROGRESS``."""
+    """Compare the first word of the state, such as ``SUSPEND_IN_PROGRESS``, with the action."""
     return str(found.get("stack_status", "")).partition("_")[0].lower() in sent
 
 
 def _is_updated(found: Item, _sent: Item) -> bool:
-    """Return whether the stack is being updated, or was updated.  The baseline tells earlier updates apart."""
+    """Return whether the stack is being updated or was updated.  The baseline excludes earlier updates."""
     return str(found.get("stack_status", "")).startswith("UPDATE")
 
 
