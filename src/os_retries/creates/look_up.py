@@ -25,7 +25,7 @@ _FEW_PAGES = 5  # of a list that is read once, so that each create needs no look
 _LONGEST_ID = 200  # characters of an id in the log
 # The fields that may identify a resource; the first that it has is used.
 _IDS = (
-    *("order_ref", "container_ref", "secret_ref"),  # an order shows its secret too
+    *("order_ref", "container_ref", "secret_ref"),  # order_ref comes first, because an order also has a secret_ref
     *("id", "uuid", "name", "member_id", "namespace", "port_id", "volumeId", "request_id", "encryption_id"),
 )
 
@@ -297,13 +297,13 @@ def find_out(
 ) -> tuple[Finding, float]:
     """Look up a create until the result is clear; return the result, and the seconds waited.
 
-    The first look-up is made at once.  The waits between the look-ups are 1, 1, 2, 4, 8, ... seconds, and shorter after
-    a failing one if ``patience`` would otherwise end before so many ``retries``.
+    The first look-up is made at once.  The waits between the look-ups are 1, 1, 2, 4, 8, ... seconds.  After a failing
+    look-up they are shorter, if ``patience`` would otherwise end before that many ``retries``.
 
     :param settle: seconds during which a resource that is not found may still appear
     :param patience: seconds during which failing look-ups are repeated, counted from the first failure in a row; they
         are repeated until ``settle`` is over in any case
-    :param retries: how often a failing look-up is repeated within ``patience``, at least
+    :param retries: how often a failing look-up is repeated within ``patience`` at least
     :param allowance: seconds that everything may take, including the GETs; the result stays unclear if they are used up
     """
     begun, waited, pause = tools.clock(), 0.0, 1.0

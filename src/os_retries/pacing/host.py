@@ -2,10 +2,10 @@
 
 Each endpoint has a file, in a directory that only its owner can enter.  Each decision opens the file, locks it, reads
 the state, takes one step (:mod:`os_retries.pacing.state`) and writes the state back.  Nothing stays open or mapped
-between two decisions: a daemon that closes all its descriptors, a forked process and a removed file need no care, and a
-full disk is an error of a write, where a write to a mapped page would kill the process.
+between two decisions.  So it does no harm if a daemon closes all its descriptors, if a process forks, or if the file is
+removed.  On a full disk a write fails with an error, whereas an access to a mapped page would kill the process.
 
-The kernel frees the lock when a process dies.  What it has left half written is detected by checksums.
+The kernel frees the lock when a process dies.  Checksums show whether that process has left the state half written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAME = "host"  # the ``pacing_url`` of this pacer
 TIMEOUT = 0.005  # seconds: how long a decision waits for the lock
 STUCK = 0.5  # seconds without a decision of any process after which a taken lock counts as held forever
 STALE = 3600.0  # seconds after which a file that nobody has written is removed
-_FIRST = SIZE + 100 * CALL  # bytes that are read at once: with up to a hundred waiting calls these are all
+_FIRST = SIZE + 100 * CALL  # bytes of the first read, which is enough for up to a hundred waiting calls
 
 _give_way: Callable[[], object] = getattr(os, "sched_yield", lambda: None)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -50,7 +50,7 @@ def pacer_for(endpoint: str, now: float) -> SharedPacer:
 def directory(runtime: str, user: int) -> str:
     """Return the directory of the files, which need not exist.
 
-    ``/tmp`` and not ``TMPDIR``, which may differ between the processes of one user.
+    It is in ``/tmp`` and not in ``TMPDIR``, because ``TMPDIR`` may differ between the processes of one user.
 
     :param runtime: the user's ``XDG_RUNTIME_DIR``, or an empty text
     """
@@ -113,10 +113,10 @@ class Host(Store):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        # The monotonic clock is one for the whole machine.  Nobody can set it, and it stands still while the machine is
-        # suspended.
+        # All processes of the machine have the same monotonic clock.  It cannot be set, and it stops while the machine
+        # is suspended.
         self._clock = clock
-        #: Since the lock was found taken: when the file had been written, and the instant when that was first seen.
+        #: While another process holds the lock: when the file was last written, and when this was first noticed.
         self._busy: tuple[int, float] | None = None
         self._located: tuple[str, int] | None = None
         self.directory = ""
@@ -150,7 +150,7 @@ class Host(Store):
         return answer
 
     def busy(self, step: Step) -> tuple[float, bool | None]:
-        """Have the call ask again soon; outcomes are lost."""
+        """Return the answer to a step that was not taken: the call asks again soon, and outcomes are dropped."""
         return (local.NAP[1] / 10 if step.what == "ask" else 0.0), None
 
     def lost(self, error: Exception) -> str:

@@ -1,6 +1,6 @@
 """`os-retries rewrite`: put `execute_with_retries` around the calls of OpenStack clients in a code base.
 
-Three groups of modules, each of which may import only those before it:
+The package has three groups of modules.  A group may import only the groups before it:
 
 * finding: `services` is the table of clients. `values`, `facts`, `functions`, `classes` and `origins` hold what is
   known about a program. `scope`, `definitions`, `calls`, `expressions` and `evaluate` run it on sets of values.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from os_retries.options import OPTIONS
 from os_retries.policy import RetryPolicy
 from os_retries.run.defaults import INTERACTIVE, write
-from os_retries.run.operations import UsageError as UsageError  # noqa: PLC0414 - simulate has the same mistakes
+from os_retries.run.operations import UsageError as UsageError  # noqa: PLC0414 - for simulate, which raises it too
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
