@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from _weakrefset import WeakSet  # weakref's own, without the rest of that module: the import time is a promise
+from _weakrefset import WeakSet  # not from weakref, which takes longer to import
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

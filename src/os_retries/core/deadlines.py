@@ -59,8 +59,8 @@ def let_through(error: Exception) -> None:
 def _is_injected(error: BaseException) -> bool:
     """Return whether another thread has raised this exception here.
 
-    No statement of the code that it interrupts has raised it.  The same is true of what C code raises, so the
-    exceptions of Python and of the HTTP packages are left out.
+    Such an exception has not been raised by any statement of the code that it interrupts.  The same is true for an
+    exception that C code raises, so built-in exceptions and those of the HTTP packages do not count.
     """
     kinds = type(error).__mro__
     if kinds[0].__module__ == "builtins" or any(kind.__module__.partition(".")[0] in _OURS for kind in kinds):

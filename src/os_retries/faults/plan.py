@@ -146,7 +146,9 @@ class Faults:
             self._catalog[_endpoint(url)] = _official(service)
 
     def _service(self, url: str) -> str | None:
-        """Return the service type of the endpoint to which ``url`` belongs, even if it is a version document above it.
+        """Return the service type of the endpoint to which ``url`` belongs.
+
+        The URL may also be that of a version document, whose path is shorter than that of the endpoint.
 
         :returns: None if the catalog does not tell
         """
@@ -155,7 +157,7 @@ class Faults:
         if inside:
             return self._catalog[max(inside, key=len)]
         around = {service for known, service in self._catalog.items() if (known + "/").startswith(address)}
-        if not around:  # another API version than the catalog's, of a service that has a port of its own
+        if not around:  # the URL may name another API version than the catalog, so compare only host and port
             host = urlsplit(url).netloc
             around = {service for known, service in self._catalog.items() if urlsplit(known).netloc == host}
         return around.pop() if len(around) == 1 else None

@@ -46,7 +46,9 @@ class Ordinals:
             return ordinal
 
     def end(self, digest: str, ordinal: int, *, done: bool, generation: int = 0) -> None:
-        """End the request that holds an ordinal: it has succeeded, or the next equal request may have the ordinal.
+        """Record that the request that holds an ordinal has ended.
+
+        If it has succeeded (``done``), it keeps the ordinal.  If not, the next equal request gets the ordinal.
 
         :param generation: the generation of its marker; see :func:`os_retries.operations.marks.derive`
         """

@@ -1,8 +1,8 @@
 """keystone; the facts are in docs/design/creates.md#identity.
 
-Most names are unique, so that nothing is made twice.  But a name does not tell which request made a resource.  keystone
-keeps unknown attributes, so an attribute with the marker tells it.  Where unknown attributes are not kept (LDAP),
-nothing is found, the create is sent again, and the caller gets keystone's 409.
+Most names are unique, so that nothing is made twice.  But a name does not tell which request made a resource.  So the
+marker is an additional attribute, because keystone keeps unknown attributes.  Where they are not kept (LDAP), nothing
+is found, the create is sent again, and the caller gets keystone's 409.
 """
 
 from __future__ import annotations
