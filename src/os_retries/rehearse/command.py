@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CannotRun(Exception):  # noqa: N818
-    """The command cannot be run; the only argument is the exit status to end with."""
+    """Raised if the command cannot be run.  The only argument is the exit status to end with."""
 
 
 def rehearse(
@@ -28,8 +28,8 @@ def rehearse(
 ) -> tuple[Way, Way]:
     """Run ``command`` ``repeat`` times without os-retries and as often with it, under the same faults.
 
-    :param policies: as text, which ``os_retries.run.policies.write_policies`` makes
-    :returns: what happened without, and with os-retries
+    :param policies: a text made by ``os_retries.run.policies.write_policies``
+    :returns: the runs without os-retries, and the runs with it
     :raises CannotRun: if the command cannot be run
     """
     runs: dict[bool, list[Run]] = {False: [], True: []}
