@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import os_retries
 
-CEILING = 25.0  # milliseconds
+CEILING = 12.0  # milliseconds
 PACKAGE = "os_retries"
 _LINE = re.compile(r"import time:\s*(\d+) \|\s*(\d+) \|( +)(\S+)")
 

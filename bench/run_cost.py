@@ -3,7 +3,7 @@
     python bench/run_cost.py [COMMAND ...]
 
 Each round runs the command once without and once with `os-retries run`, and the medians are compared.  CPU time is the
-user and system time of the process and of all its children.  It is used because elapsed time depends on other load.
+user and system time of the process and of all its children.  It is used because elapsed time depends on other load; it depends on it less, so the minima are printed too.
 Then the modules that `os-retries run` loads are listed, with what most of them take.
 """
 
@@ -50,14 +50,20 @@ def main() -> None:
         "below os-retries run": [*RUN, *command],
         "os-retries run -- true": [*RUN, "true"],
     }
+    # Without byte code each of them would compile its modules.  A first run of each writes it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for each in commands.values():
+        cpu(each)
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(ROUNDS):
         for name, each in commands.items():
             times[name].append(cpu(each))
-    plain, *_ = (statistics.median(each) for each in times.values())
+    print(f"load average: {os.getloadavg()[0]:.1f}; medians, and minima of {ROUNDS} runs")
+    plain, *_ = times.values()
     for name, each in times.items():
-        median = statistics.median(each)
-        print(f"{median:7.1f} ms  {median - plain:+7.1f} ms  {median / plain:5.2f} x  {name}")
+        for kind, of in ((" ", statistics.median), ("  minimum", min)):
+            figure, base = of(each), of(plain)
+            print(f"{figure:7.1f} ms  {figure - base:+7.1f} ms  {figure / base:5.2f} x  {name}{kind}".rstrip())
     took = imports()
     print(f"\n{sum(took.values()) / 1000:.1f} ms for {len(took)} modules, Python's own start included; of these")
     for name, own in sorted(took.items(), key=lambda item: -item[1])[:12]:

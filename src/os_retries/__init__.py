@@ -4,11 +4,10 @@
 >>> execute_with_retries(nova.servers.get, server_id)  # doctest: +SKIP
 """
 
-from typing import TYPE_CHECKING
-
 from os_retries.methods.execute import execute_with_retries
 from os_retries.pacing.process import pacers
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from os_retries.config import configure
     from os_retries.evidence import Attempt, Evidence, GiveUp, Kind, LookedUp, Retry

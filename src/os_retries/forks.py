@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import threading
 from _weakrefset import WeakSet  # not from weakref, which takes longer to import
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
 
 from os_retries.core.scope import Scope, count, running
 from os_retries.core.streams import streams_among
 from os_retries.pacing.process import pacers
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from os_retries.core.loop import refuse_coroutine, run_attempts
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, ParamSpec, TypeVar
 
     from os_retries.core.target import MethodTarget
 
-P = ParamSpec("P")
-R = TypeVar("R")
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 
 def execute_with_retries(method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

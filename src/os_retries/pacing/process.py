@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import TYPE_CHECKING
 
 from os_retries import forks
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol

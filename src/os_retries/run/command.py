@@ -11,14 +11,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal, operations
 from os_retries.run.processes import cannot_run, die_of, replace_by, say, wait_for
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
 
     from os_retries.run.metrics import Metrics
     from os_retries.run.summary import Summary

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from os_retries.core.switch import disabled
 from os_retries.run import journal
 from os_retries.run.processes import say
 from os_retries.run.text import printable
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     import contextlib
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def key_of(given: str | None, environ: Mapping[str, str]) -> str | None:
     return key
 
 
-class Begun(NamedTuple):
+class Begun:
     """The operation of a run.
 
     ``strict``
@@ -52,10 +52,11 @@ class Begun(NamedTuple):
         same program, so their resources do not count as left over.
     """
 
-    key: str
-    strict: bool
-    state: str | None
-    given: bool
+    def __init__(self, key: str, *, strict: bool, state: str | None, given: bool) -> None:
+        self.key = key
+        self.strict = strict
+        self.state = state
+        self.given = given
 
 
 def begin(stack: contextlib.ExitStack, environ: dict[str, str], operation: Begun, *, quiet: bool) -> None:

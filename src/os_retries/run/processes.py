@@ -11,12 +11,13 @@ import errno
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
 from os_retries.run.text import fitting
 
+TYPE_CHECKING = False  # to import typing takes as long as the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import NoReturn
 
 
 def say(text: str) -> None:
