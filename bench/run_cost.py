@@ -2,9 +2,9 @@
 
     python bench/run_cost.py [COMMAND ...]
 
-Each round runs the command once without and once with `os-retries run`, and the medians are compared.  CPU time is the
-user and system time of the process and of all its children.  It is used because elapsed time depends on other load; it depends on it less, so the minima are printed too.
-Then the modules that `os-retries run` loads are listed, with what most of them take.
+Each round runs the command once without and once with `os-retries run`, and the medians and the minima are compared.
+CPU time is the user and system time of the process and of all its children.  It is used because elapsed time depends on
+other load.  Then the modules that `os-retries run` loads are listed, with what most of them take.
 """
 
 from __future__ import annotations
