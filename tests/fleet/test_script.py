@@ -9,103 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from os_retries.pacing import fleet, host
+from os_retries.pacing import fleet
 from os_retries.pacing.local import BURST, FADING, LONGEST_BACK, LocalPacer
-from os_retries.pacing.shared import GRACE, Step
-from os_retries.pacing.state import CALL, SIZE, State, waiting
+from os_retries.pacing.shared import GRACE
+from tests.fleet.shared import BY_OUR_CLOCK, NOW, File, Script, exact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import redis
-
     from tests.fleet.conftest import Server
-
-NOW = 1_800_000_000.0
-# The script with a clock of ours in place of Redis's: seconds and microseconds, as TIME gives them.
-BY_OUR_CLOCK = fleet.SCRIPT.replace("redis.call('TIME')", "{ARGV[8], ARGV[9]}")
-
-
-class Script:
-    """The script, on a clock of ours."""
-
-    def __init__(self, client: redis.Redis, endpoint: str = "http://nova:8774 compute") -> None:
-        self.client = client
-        self.keys = fleet.keys(endpoint)
-        self.trouble = False
-
-    def run(
-        self, now: float, *outcomes: float, unaware: bool = False, what: str = "", who: int = 0, age: float = 0.0
-    ) -> float:
-        seconds, micros = divmod(round(now * 1e6), 1_000_000)
-        outcomes = outcomes or (0, 0, 0)
-        arguments = *map(repr, outcomes), int(unaware), what, f"me:{who}", repr(age), seconds, micros
-        nap, trouble = self.client.eval(BY_OUR_CLOCK, len(self.keys), *self.keys, *arguments)
-        self.trouble = bool(trouble)
-        return float(nap)
-
-    def ask(self, now: float, who: int, age: float = 0.0) -> float:
-        return self.run(now, what="ask", who=who, age=age)
-
-    @property
-    def waiting(self) -> list[int]:
-        """Who waits, in the order of the queue."""
-        return [int(who.partition(":")[2]) for who in self.client.zrange(self.keys[1], 0, -1)]
-
-    @property
-    def rate(self) -> float:
-        return float(self.client.hget(self.keys[0], "rate"))
-
-    @property
-    def good(self) -> float:
-        return float(self.client.hget(self.keys[0], "good"))
-
-    def all_are_unaware(self) -> None:
-        """Nobody knew of the trouble who has told a failure in this second."""
-        self.client.hset(self.keys[0], "unaware", 60)
-
-
-class File(Script):
-    """The state in a file, on a clock of ours."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = NOW
-        self.host = host.Host(lambda: self.now)
-        self.path = folder / "os-retries" / self.host.key("endpoint")
-        self.trouble = False
-
-    def run(
-        self, now: float, *outcomes: float, unaware: bool = False, what: str = "", who: int = 0, age: float = 0.0
-    ) -> float:
-        self.now = exact(now)
-        succeeded, failed, back = outcomes if len(outcomes) == 3 else (*outcomes, 0.0) if outcomes else (0, 0, 0.0)
-        step = Step(succeeded, failed, back, not unaware, what, who, age)
-        nap, trouble = self.host.evaluate(self.path.name, step)
-        assert trouble is not None
-        self.trouble = trouble
-        return nap
-
-    def state(self) -> State:
-        content = self.path.read_bytes()
-        return State.read(content[:SIZE], content[SIZE : SIZE + CALL * (waiting(content[:SIZE]) or 0)], self.now)
-
-    @property
-    def waiting(self) -> list[int]:
-        queue = self.state().queue
-        return [int.from_bytes(queue[at + CALL - 8 : at + CALL], "little") for at in range(0, len(queue), CALL)]
-
-    @property
-    def rate(self) -> float:
-        return self.state().rate
-
-    @property
-    def good(self) -> float:
-        return self.state().good
-
-    def all_are_unaware(self) -> None:
-        state = self.state()
-        state.unaware = 60
-        self.path.write_bytes(state.write() + state.queue)
 
 
 @pytest.fixture
@@ -121,7 +33,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param == "redis":
         return request.getfixturevalue("script")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return File(tmp_path)
+    return File()
 
 
 def local_pacer() -> LocalPacer:
@@ -130,12 +42,6 @@ def local_pacer() -> LocalPacer:
     for _ in range(int(BURST) + 1):
         pacer.call_failed()
     return pacer
-
-
-def exact(now: float) -> float:
-    """The instant as Redis's clock says it, in microseconds."""
-    seconds, micros = divmod(round(now * 1e6), 1_000_000)
-    return seconds + micros / 1_000_000
 
 
 @pytest.mark.parametrize("seed", range(6))
