@@ -83,9 +83,11 @@ peers:  ## run the clients' and nova's own tests without and with attached sessi
 	@tools/venv .venv-peers peers/requirements.txt
 	@.venv-peers/bin/python peers/run.py $(ARGS)
 
-bench: env  ## measure what a call, a request and an import cost
+bench: env  ## measure what a call, a request, a create, an import and `os-retries run` cost
 	$(BIN)/python bench/success_path.py
 	$(BIN)/python bench/attached.py
+	$(BIN)/python bench/creates.py
+	$(BIN)/python bench/run_cost.py
 	$(BIN)/python bench/import_time.py
 	$(BIN)/python bench/pacer.py
 	$(BIN)/python bench/rewrite.py
@@ -94,8 +96,8 @@ bench: env  ## measure what a call, a request and an import cost
 mutation: env  ## small changes of the code, and whether the fast tests notice them; ARGS="--seed N --sample N --at-most PERCENT"
 	$(BIN)/python tools/mutation $(ARGS)
 
-coverage: env  ## the branches of the same code that the pure tests and the clients take
-	$(BIN)/coverage run -m pytest tests/unit tests/clients
+coverage: env  ## the branches of the same code that the pure tests, the clients and the pacers take
+	$(BIN)/coverage run -m pytest tests/unit tests/clients tests/fleet
 	$(BIN)/coverage report
 
 storm: env  ## simulate the outages of docs/pacing.md, and draw its picture
