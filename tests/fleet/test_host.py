@@ -136,17 +136,26 @@ def test_without_a_runtime_directory_of_its_own_the_user_has_one_in_tmp(runtime)
 
 
 def test_another_boot_clock_program_cloud_or_endpoint_has_another_file(monkeypatch):
-    names = {host.file_name("novaclient"), host.file_name(ENDPOINT), host.file_name("nova:8774 volume")}
+    names = {host.file_name(each) for each in ("novaclient", ENDPOINT, "nova:8774 volume", "nova.example compute")}
     monkeypatch.setattr(sys, "argv", ["another"])
-    assert host.file_name(ENDPOINT) in names  # an address is the same for every program
+    for address in (ENDPOINT, "nova.example compute"):  # the same for every program
+        assert host.file_name(address) in names
     names.add(host.file_name("novaclient"))
     monkeypatch.setenv("OS_CLOUD", "another")
     names.add(host.file_name("novaclient"))
     for machine in (("another boot", ""), ("", "another clock")):
         monkeypatch.setattr(host, "_machine", lambda machine=machine: machine)
         names.add(host.file_name(ENDPOINT))
-    assert len(names) == 7
+    assert len(names) == 8
     assert all("/" not in name and len(name) < 100 for name in names | {host.file_name("a/../b\0é:1 " * 99)})
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/time").exists(), reason="needs Linux 5.6")
+def test_the_machine_is_named_by_its_boot_and_by_the_clock_of_the_namespace():
+    """Instants of another boot, or of a container with a clock of its own, mean nothing here."""
+    boot, clock = host._machine()
+    assert boot == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    assert clock == str(Path("/proc/self/ns/time").readlink())
 
 
 def test_nothing_stays_open_between_two_decisions(clock):
