@@ -33,6 +33,9 @@ demo: env  ## provision a cluster under faults, without and with retries; ARGS=-
 	@sandbox/cloud up
 	@$(BIN)/python examples/provision.py $(ARGS)
 
+demo-sahara: env  ## let Sahara provision, scale and delete a cluster under faults, without and with os-retries; ARGS=--help
+	@$(BIN)/python bench/sahara_demo.py $(ARGS)
+
 unit: env  ## run the pure tests, in seconds
 	$(PYTEST) tests/unit
 
@@ -142,4 +145,4 @@ lock:  ## update every lock file from PyPI
 
 clean:  ## remove everything that the other targets have made
 	-@for state in sandbox/.state*; do test ! -d $$state || sandbox/cloud down --state $$state; done
-	rm -rf .venv* .cache sandbox/.venv sandbox/.state* bench/.fire programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv* .cache sandbox/.venv* sandbox/.state* bench/.fire programs/.state peers/.state site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
