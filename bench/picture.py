@@ -1,9 +1,9 @@
-"""The pictures of the documentation: figures of matplotlib as SVG, with colours for a dark page too.
+"""The pictures of the documentation: figures of matplotlib as SVG, with colors for a dark page too.
 
-A picture has its light colours in itself, and a style that replaces them where the page around it is dark.  On the site
+A picture has its light colors in itself, and a style that replaces them where the page around it is dark.  On the site
 this follows the switch of the page, elsewhere the system of the reader.
 
-``python bench/picture.py FILE.svg ...`` gives pictures that were drawn already the dark colours of this table.
+``python bench/picture.py FILE.svg ...`` gives pictures that were drawn already the dark colors of this table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: By colour of a picture: its colour in the dark.
+#: By color of a picture: its color in the dark.
 DARK = {
     "#ffffff": "#1e2329",
     "#000000": "#e2e4e9",
@@ -34,7 +34,7 @@ DARK = {
     "#7f7f7f": "#a3abb6",
 }
 _STYLE = re.compile(r'\n?  <style id="dark">.*?</style>', re.DOTALL)
-_COLOUR = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
+_COLOR = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 
 
 def svg(figure: Any) -> str:
@@ -59,12 +59,12 @@ def save(figure: Any, path: Path) -> None:
 def with_dark(text: str) -> str:
     """Return a picture with a style for dark pages.
 
-    :raises KeyError: for a colour that is not in ``DARK``
+    :raises KeyError: for a color that is not in ``DARK``
     """
     text = _STYLE.sub("", text)
     rules = ["text { fill: #e2e4e9 }"]
-    for what, colour in sorted(set(_COLOUR.findall(text))):
-        rules.append(f'[style*="{what}: {colour}"] {{ {what}: {DARK[colour]} !important }}')
+    for what, color in sorted(set(_COLOR.findall(text))):
+        rules.append(f'[style*="{what}: {color}"] {{ {what}: {DARK[color]} !important }}')
     lines = "\n".join(f"    {rule}" for rule in rules)
     style = f'  <style id="dark">@media (prefers-color-scheme: dark) {{\n{lines}\n  }}</style>'
     return text.replace("\n </defs>", f"\n{style}\n </defs>", 1)

@@ -105,7 +105,7 @@ def draw(scenario: Scenario, results: dict[str, Any], what: tuple[str, ...]) -> 
             axes.axhline(scenario.capacity, color="0.4", linestyle="--", linewidth=1)
         axes.set(ylim=(0, None), xlim=(0, None), ylabel=PICTURES[kind].partition(" (")[0])
         axes.grid(alpha=0.3)
-    axes.set_xlabel("seconds; grey: the service is in trouble; dashed: what it can take")
+    axes.set_xlabel("seconds; gray: the service is in trouble; dashed: what it can take")
     lines, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=3, fontsize="small", frameon=False)
     return figure

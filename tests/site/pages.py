@@ -87,7 +87,7 @@ class Visit:
 
 
 def pale(page, root="article"):
-    """The texts below an element that can hardly be read in the colours of the moment."""
+    """The texts below an element that can hardly be read in the colors of the moment."""
     return page.evaluate(_PALE, root)
 
 

@@ -9,8 +9,8 @@ from tests.site.pages import SCHEMES, WIDTHS, pale
 
 PAGES = ("simulate", "rehearse")
 
-#: The colours on the canvas of a chart, as "r,g,b", with the number of their pixels.
-_COLOURS = """number => {
+#: The colors on the canvas of a chart, as "r,g,b", with the number of their pixels.
+_COLORS = """number => {
     const canvas = document.querySelectorAll("canvas")[number], found = {};
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     for (let at = 0; at < data.length; at += 4)
@@ -20,7 +20,7 @@ _COLOURS = """number => {
         }
     return found;
 }"""
-_COLOUR = "name => getComputedStyle(document.documentElement).getPropertyValue(name)"
+_COLOR = "name => getComputedStyle(document.documentElement).getPropertyValue(name)"
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +41,15 @@ def numbers(page):
     return page.evaluate("JSON.parse(document.getElementById('numbers').textContent)")
 
 
-def colour(page, policy):
-    red, green, blue = (int(page.evaluate(_COLOUR, f"--curve-{policy}").strip()[at : at + 2], 16) for at in (1, 3, 5))
+def color(page, policy):
+    red, green, blue = (int(page.evaluate(_COLOR, f"--curve-{policy}").strip()[at : at + 2], 16) for at in (1, 3, 5))
     return f"{red},{green},{blue}"
 
 
 def drawn(page, policy, chart=0):
-    """How many pixels of a chart have the colour of a policy, once all that waits to be drawn is drawn."""
+    """How many pixels of a chart have the color of a policy, once all that waits to be drawn is drawn."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-    return page.evaluate(_COLOURS, chart).get(colour(page, policy), 0)
+    return page.evaluate(_COLORS, chart).get(color(page, policy), 0)
 
 
 def chart(page, number=0):
@@ -181,13 +181,13 @@ def test_a_name_in_a_legend_takes_its_policy_out_too(opened, address):
     assert drawn(page, 1, 0) == 0
 
 
-def test_the_charts_change_their_colours_with_the_system(opened, address):
+def test_the_charts_change_their_colors_with_the_system(opened, address):
     page = opened(address, scheme="light")
-    light = colour(page, 1)
+    light = color(page, 1)
     page.emulate_media(color_scheme="dark")
-    assert colour(page, 1) != light
+    assert color(page, 1) != light
     assert drawn(page, 1) > 20
-    assert light not in page.evaluate(_COLOURS, 0)
+    assert light not in page.evaluate(_COLORS, 0)
 
 
 def test_the_charts_follow_the_width_of_the_window(opened, address):

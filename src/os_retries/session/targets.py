@@ -22,7 +22,7 @@ from os_retries.core.retries import pause
 from os_retries.core.scope import current_scope
 from os_retries.creates.answer import fill_in, set_content
 from os_retries.creates.durable import not_covered
-from os_retries.creates.recognise import Unprepared, creation_for
+from os_retries.creates.recognize import Unprepared, creation_for
 from os_retries.creates.requests import Around, longest_for
 from os_retries.operations.scope import OperationError, current
 from os_retries.policy import attempt_timeout_for
