@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import urllib3
 from keystoneauth1.exceptions import Conflict, GatewayTimeout
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
@@ -47,3 +48,34 @@ def test_a_look_at_a_second_answer_ends_too(cloud, session):
     with pytest.raises(Conflict):
         session.delete("/servers/1", endpoint_filter=NOVA)
     assert time.monotonic() - began < LONG
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (None, 2.0),  # the session's
+        (9, 5.0),
+        (0.5, 0.5),
+        ((3.05, 27), (3.05, 5.0)),
+        ((3.05, None), (3.05, 5.0)),
+        (urllib3.Timeout(7), 5.0),
+    ],
+    ids=str,
+)
+def test_the_timeout_of_a_look_up_is_the_callers_own_in_any_form_up_to_the_limit(cloud, session, given, sent):
+    session.timeout = 2.0
+    asked = []
+    around = own.Around(
+        session,
+        "compute",
+        {"endpoint_filter": NOVA, "timeout": given},
+        lambda **kwargs: asked.append(kwargs) or Empty(),
+    )
+    around.request("GET", "/servers/1", longest=5.0)
+    assert asked[0]["timeout"] == sent
+
+
+class Empty:
+    """A response that was read already."""
+
+    _content = b""

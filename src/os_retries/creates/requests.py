@@ -104,6 +104,16 @@ def longest_for(max_wait: float) -> float:
     return min(LONGEST, max(LEAST, max_wait - current_scope().extra_waited))
 
 
+def at_most(longest: float, timeout: Any) -> Any:
+    """Return a timeout in the form in which the caller gave it, but of at most ``longest`` seconds.
+
+    :param timeout: a number, or a pair of the timeouts for connecting and reading; anything else has no effect
+    """
+    if isinstance(timeout, tuple):
+        return tuple(at_most(longest, each) for each in timeout)
+    return min(longest, timeout) if isinstance(timeout, (int, float)) else longest
+
+
 class Around:
     """Sends further requests around a create: to the same endpoint, with the same token and timeout."""
 
@@ -164,11 +174,11 @@ class Around:
                 headers["X-OpenStack-Nova-API-Version"] = microversion
         headers["Accept"] = accept
         kwargs |= {"url": url, "method": verb, "headers": headers, "raise_exc": False, "stream": True}
-        timeouts = kwargs.get("timeout"), getattr(self.session, "timeout", None)
-        kwargs["timeout"] = min([longest, *(float(each) for each in timeouts if each is not None)])
+        given = kwargs.get("timeout")
+        kwargs["timeout"] = at_most(longest, getattr(self.session, "timeout", None) if given is None else given)
         until = time.monotonic() + longest
         response = self._send(**kwargs, **more)
-        read_whole(response, time.monotonic, until - time.monotonic())
+        read_whole(response, time.monotonic, max(LEAST, until - time.monotonic()))
         return response
 
     def project(self) -> str | None:
