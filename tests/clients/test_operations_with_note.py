@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from keystoneauth1.exceptions import ConnectFailure
 
 from os_retries import OperationError, operation
+from os_retries.creates.requests import Around
 from os_retries.operations.marks import START, prefix
 
 from .test_creates import Service, answer, create, port
@@ -190,3 +193,47 @@ def test_a_list_that_proves_nothing_leaves_the_looks_as_they_are(
         assert sent(service)[-3:] == ["GET?", "POST", "GET?"]
         volume(service, 2)
         assert sent(service) == [*(["GET"] if again else []), "GET?", "POST", "GET?"]
+
+
+def test_a_deadline_of_the_program_is_not_taken_for_a_failure_of_the_note(service: Service, tmp_path: Path) -> None:
+    """TimeoutError is an OSError, as are those of a file that cannot be written."""
+    session = attached(service)
+    listing = service.send
+
+    def slow(request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        if request.method == "GET":
+            signal.raise_signal(signal.SIGALRM)
+        return listing(request, **how)
+
+    service.send = slow  # type: ignore[method-assign]
+    before = signal.signal(signal.SIGALRM, raise_deadline)
+    try:
+        with operation("nightly", state=tmp_path / "note"), pytest.raises(TimeoutError, match="of the program"):
+            create(session, {"volume": {"size": 1}})
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert "POST" not in sent(service)
+
+
+def raise_deadline(*_: object) -> None:
+    raise TimeoutError("the deadline of the program")
+
+
+def test_a_create_whose_list_fails_with_an_error_is_not_sent(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place has a record from then on, so a repeat would have to look it up."""
+    session = attached(service)
+
+    project, asked = Around.project, []
+
+    def only_once(self: Around) -> str | None:
+        asked.append(self)
+        if len(asked) > 1:  # the first one is for the marker
+            raise ConnectFailure("no route") from ConnectionRefusedError()
+        return project(self)
+
+    monkeypatch.setattr(Around, "project", only_once)
+    with operation("nightly", state=tmp_path / "note"), pytest.raises(OperationError, match="could not be looked up"):
+        create(session, {"volume": {"size": 1}})
+    assert "POST" not in sent(service)

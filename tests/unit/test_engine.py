@@ -179,6 +179,7 @@ def test_a_link_to_the_next_page_is_read_in_each_form():
     create = created()
     for more in (
         {"things_links": [{"rel": "previous", "href": "?marker=0"}, {"rel": "next", "href": "http://x/t?marker=1&a="}]},
+        {"share_things_links": [{"rel": "next", "href": "http://x/t?marker=1&a="}]},  # manila's snapshots
         {"links": {"next": "http://x/t?marker=1&a="}},
         {"next": "/t?marker=1&a="},
         {"links": [], "next": "/t?marker=1&a="},

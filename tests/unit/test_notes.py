@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 
 from os_retries.operations import scope
 from os_retries.operations.notes import Note, Unusable, open_note
-from os_retries.operations.scope import current, operation
+from os_retries.operations.scope import OperationError, current, operation
+from os_retries.run.operations import UsageError, _note
 
 
 def lines(path):
@@ -117,8 +119,6 @@ def another_file(path):
         (without_its_beginning, "beginning is missing"),
         (of_a_newer_release, "damaged, or no note"),
         (linked, "Too many levels of symbolic links"),
-        (with_two_names, "one name"),
-        (writable_for_others, "other users may write"),
         (a_pipe, "not a plain file"),
         (another_file, "no note of os-retries"),
     ],
@@ -135,6 +135,45 @@ def test_a_file_that_is_not_this_note_is_left_alone_and_every_create_is_looked_u
     assert [each.levelname for each in caplog.records] == ["WARNING"]
     assert "every create is looked up" in caplog.text
     assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+@pytest.mark.parametrize(
+    ("happens", "undo", "words"),
+    [
+        (with_two_names, lambda path: path.with_name("other").unlink(), "more than one name"),
+        (writable_for_others, lambda path: path.chmod(0o600), "other users may write"),
+    ],
+    ids=["two names", "writable"],
+)
+def test_a_note_that_was_refused_once_vouches_for_nothing_any_more(tmp_path, happens, undo, words):
+    """The run that could not use it has sent creates without a record."""
+    path = tmp_path / "note"
+    Note(path, "nightly").list_shows("volumes", clean=True)
+    happens(path)
+    with pytest.raises(Unusable, match=words):
+        Note(path, "nightly")
+    undo(path)
+    with pytest.raises(Unusable, match="damaged"):
+        Note(path, "nightly")
+
+
+def test_a_file_that_may_be_the_note_and_cannot_be_opened_is_an_error(tmp_path, monkeypatch):
+    """A run without it would send creates without a record."""
+    path = tmp_path / "note"
+    Note(path, "nightly")
+
+    opened = os.open
+
+    def no_more_files(name, *arguments):
+        if name == str(path):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opened(name, *arguments)
+
+    monkeypatch.setattr(os, "open", no_more_files)
+    with pytest.raises(OperationError, match="cannot be opened: Too many open files"):
+        operation("nightly", state=path)
+    with pytest.raises(UsageError, match=r"--state .*: Too many open files"):
+        _note({}, str(path), "nightly", quiet=True)
 
 
 def test_the_note_of_another_operation_is_not_used(tmp_path):

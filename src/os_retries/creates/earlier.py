@@ -20,7 +20,7 @@ from os_retries.creates.look_up import Finding
 from os_retries.creates.markers import ClientId
 from os_retries.creates.requests import write_body
 from os_retries.creates.together import all_made, can_be_two, give_way
-from os_retries.creates.unsent import was_never_sent
+from os_retries.creates.unsent import NotRecorded, was_never_sent
 from os_retries.operations.scope import OperationError
 
 if TYPE_CHECKING:
@@ -59,15 +59,17 @@ class RepeatedCreation(Creation):
         if not self._looks_first:
             return None
         self._looks_first = False
-        if self._was_never_sent():
-            return None
         try:
+            if was_never_sent(self.create, self.claim, self.around, self._keeper.tools):
+                return None
             finding, create = self._keeper.before_first(**self._limits())
             if finding.found:
                 hits = [dict(hit) for hit in create.in_order(finding.hits)]
                 if create is self.create:  # it was found by its description, which still has the marker
                     self._remove_markers(hits)
                 return self._answer_earlier(finding, hits)
+        except NotRecorded as why:
+            raise OperationError(f"os-retries: {self._label} was not sent: {why}") from why.__cause__
         except Exception as error:
             if self.sleep_raised:
                 raise
@@ -81,15 +83,6 @@ class RepeatedCreation(Creation):
             f"have made it, and the look-up is not clear: {finding.problem}{named}",
             finding.ids,
         )
-
-    def _was_never_sent(self) -> bool:
-        """Return whether the note of the operation shows that no earlier run has sent the create."""
-        try:
-            return was_never_sent(self.create, self.claim, self.around, self._keeper.tools)
-        except OSError as error:
-            note = self.claim.operation.note
-            why = f"{note.path if note is not None else '?'} cannot be written: {error.strerror or error}"
-            raise OperationError(f"os-retries: {self._label} was not sent: {why}") from error
 
     def _answer_earlier(self, finding: Finding, hits: list[Item]) -> Any:
         self._done = True

@@ -275,7 +275,9 @@ def _next(body: Any, collection: str | None) -> Query | None:
     """
     if collection is None:
         return None
-    links = body.get(f"{collection}_links", body.get("links"))
+    # manila lists snapshots, and links to more share_snapshots.
+    named = (each for name, each in body.items() if name.endswith(f"{collection}_links"))
+    links = next(named, body.get("links"))
     href = body.get("next")
     if isinstance(links, dict):
         href = links.get("next")

@@ -17,6 +17,7 @@ run would take it for one that was never sent.  A file with a line that is not a
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -31,7 +32,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("os_retries")
 
 _FORM = "os-retries-state-1"
+#: The reasons why a path cannot be opened that show that it is not a note.
+_NO_NOTE = frozenset({errno.ELOOP, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO})
 _KINDS = {"begin": 4, "clean": 2, "used": 2, "sent": 4, "damaged": 1}  # by kind: the number of words of a record
+
+
+# Of all notes: two of one file in one process would not keep each other away, because locks of files are the process's.
+_lock = forks.Lock()
 
 
 class Unusable(Exception):  # noqa: N818
@@ -43,12 +50,12 @@ class Note:
 
     :param path: the file, which is made if it is not there
     :param key: the key of the operation
-    :raises Unusable: if the file is not the note of this operation on this machine, or is damaged
+    :raises Unusable: if the file is not the note of this operation on this machine, or vouches for nothing any more
+    :raises OSError: if a file that may be the note cannot be opened.  Creates without a record would make it wrong.
     """
 
     def __init__(self, path: str, key: str) -> None:
         self.path = os.path.abspath(path)  # noqa: PTH100
-        self._lock = forks.Lock()
         self._read = 0
         self._clean: dict[str, bool] = {}
         self._sent: dict[str, str] = {}  # by place: the token of the first record
@@ -57,18 +64,22 @@ class Note:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(self.path, flags, 0o600)
         except OSError as error:
+            if error.errno not in _NO_NOTE:
+                raise
             raise Unusable(error.strerror or str(error)) from error
         state = os.fstat(self._file)
         digest = hashlib.sha256(key.encode()).hexdigest()[:32]
         self._header = f"begin {_FORM} {digest} {_machine()}-{state.st_ino}"
-        try:
-            _check_owner(state)
-            with self._locked():
-                self._catch_up()
-                if not self._begun:
-                    self._append(self._header)
-        except OSError as error:
-            raise Unusable(error.strerror or str(error)) from error
+        if not stat.S_ISREG(state.st_mode):
+            raise Unusable("it is not a plain file")
+        with self._locked():
+            self._catch_up()
+            if why := _not_ours_alone(state):
+                if self._begun:  # what this run sends is not recorded, so no later run may believe the file
+                    _write(self._file, "damaged")
+                raise Unusable(why)
+            if not self._begun:
+                self._append(self._header)
 
     def is_clean(self, collection: str) -> bool | None:
         """Return whether the service listed nothing of this operation in a collection; None if it was not asked yet."""
@@ -109,7 +120,7 @@ class Note:
         """Keep other threads and processes away."""
         import fcntl
 
-        with self._lock:
+        with _lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)  # the system releases the lock of a process that dies
             try:
                 yield
@@ -128,9 +139,9 @@ class Note:
             whole = text[: text.rfind(b"\n") + 1]
             if not whole:
                 raise Unusable("its last line is not complete")
-            self._read += len(whole)
             for line in whole.decode(errors="replace").splitlines():
                 self._apply(line)
+            self._read += len(whole)  # afterwards, for a child that is forked in between
 
     def _apply(self, line: str) -> None:
         record, _, checksum = line.rpartition(" ")
@@ -156,7 +167,10 @@ class Note:
 
 
 def open_note(path: str, key: str) -> Note | None:
-    """Return the note of an operation; None, with a warning in the log, if it cannot be used."""
+    """Return the note of an operation; None, with a warning in the log, if it cannot be used.
+
+    :raises OSError: as :class:`Note`
+    """
     try:
         return Note(path, key)
     except Unusable as why:
@@ -173,13 +187,13 @@ def _warn(path: str, why: Unusable) -> None:
     log.warning("%s", not_used(path, why))
 
 
-def _check_owner(state: os.stat_result) -> None:
-    if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
-        raise Unusable("it is not a plain file with one name")
+def _not_ours_alone(state: os.stat_result) -> str:
+    """Return why another user, or another name of the file, may change it; empty if none can."""
+    if state.st_nlink != 1:
+        return "it has more than one name"
     if state.st_uid != os.geteuid():
-        raise Unusable("it belongs to another user")
-    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Unusable("other users may write to it")
+        return "it belongs to another user"
+    return "other users may write to it" if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else ""
 
 
 def _write(file: int, record: str) -> None:

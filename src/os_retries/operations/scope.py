@@ -17,6 +17,8 @@ from os_retries.operations.ordinals import Ordinals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from os_retries.operations.notes import Note
+
 #: The variable with the key of an operation that a whole process belongs to, as below ``os-retries run --operation``.
 KEY = "OSRETRIES_OPERATION"
 #: Its value is 1 if a write that is not covered must not be sent.
@@ -39,6 +41,14 @@ class OperationError(Exception):
     def __init__(self, text: str, found: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.found = found
+
+
+def _note(path: str, key: str) -> Note | None:
+    try:
+        return open_note(path, key)
+    except OSError as error:
+        why = f"{path}, the state of the operation {key!r}, cannot be opened: {error.strerror or error}"
+        raise OperationError(f"os-retries: {why}") from error
 
 
 class NotCovered(OperationError):  # noqa: N818
@@ -90,7 +100,7 @@ class Operation:
     ) -> None:
         self.key = key
         #: The note of what was surely never sent; None if there is none, or if it cannot be used.
-        self.note = None if state is None else open_note(os.fspath(state), key)
+        self.note = None if state is None else _note(os.fspath(state), key)
         self.strict = strict
         self.found = 0
         self.not_covered: collections.Counter[str] = collections.Counter()

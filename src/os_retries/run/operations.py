@@ -80,7 +80,10 @@ def begin(stack: contextlib.ExitStack, environ: dict[str, str], operation: Begun
 
 
 def _note(environ: dict[str, str], path: str, key: str, *, quiet: bool) -> None:
-    """Put the note of the operation into the environment of the programs, if it can be used."""
+    """Put the note of the operation into the environment of the programs, if it can be used.
+
+    :raises UsageError: if the file may be the note, but cannot be opened
+    """
     from os_retries.operations.notes import Note, Unusable, not_used
 
     try:
@@ -88,6 +91,8 @@ def _note(environ: dict[str, str], path: str, key: str, *, quiet: bool) -> None:
     except Unusable as why:
         if not quiet:
             say(printable(f"os-retries: {not_used(path, why)}"))
+    except OSError as error:
+        raise UsageError(f"--state {printable(path)}: {error.strerror or error}") from None
 
 
 _LINES = 10
