@@ -132,7 +132,7 @@ def _lines(report: Report, width: int | None) -> Iterator[tuple[str, str]]:
     yield f"os-retries {report.version}, Python {report.python}", ""
     yield "How often a request is sent while the service fails, measured on 127.0.0.1. A loop makes 6 attempts.", ""
     yield (
-        "36 -> 6: 36 times today, 6 times below os-retries run (in a loop: with execute_with_retries as the loop).",
+        "36 -> 6: 36 times today, 6 times under os-retries run (in a loop: with execute_with_retries as the loop).",
         "",
     )
     yield from _table("clients with their defaults", report.defaults, width)

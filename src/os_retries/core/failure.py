@@ -1,6 +1,6 @@
-"""What a failed attempt says about the request: one of four kinds, and the facts that decide what follows.
+"""What is known about a failed attempt: its kind, one of four, and the facts that decide what follows.
 
-This module holds plain values only.  No client, no session and no clock may be imported here.
+This module holds plain values only.  It must not import a client, a session or a clock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Failure:
     ``status``
         The HTTP status; None if the failure has none.
     ``retry_after``
-        The wait that the service asked for, in seconds; None if it asked for none, or if its Retry-After is invalid.
+        The wait in seconds that the service asked for; None if there is no valid Retry-After.
     ``request_id``
         The request id that the service sent; None if it is not known.
     ``kind``
@@ -41,13 +41,14 @@ class Failure:
     ``what``
         A short description of a failure without a status, such as ``connection refused``.
     ``repeatable``
-        False if a repeat could do twice what was asked for once.
+        False if a repeat could take effect twice, such as creating a second resource.
     ``note``
-        More about the failure for the log and the evidence, such as what a look-up has shown.
+        Details of the failure for the log and the evidence, such as the result of a look-up.
     ``found``
         The ids of the resources that a look-up found but could not accept as the result of the create.
     ``held_back``
-        True if this attempt was not sent, because a look-up stopped it.  The other fields describe the previous one.
+        True if this attempt was not sent, because a look-up stopped it. The other fields then describe the previous
+        attempt.
     """
 
     status: int | None
@@ -62,10 +63,10 @@ class Failure:
 
 
 def kind_of(status: int | None, retry_codes: Container[int]) -> Kind:
-    """Classify a failure by its status alone, if nothing else is known.
+    """Classify a failure of which only the status is known.
 
-    A service answers 429 and 413 instead of processing the request.  Any other status may come from a proxy whose
-    service is still processing the request.
+    A service answers 429 and 413 instead of processing the request. Any other of the ``retry_codes`` may come from a
+    proxy whose service is still processing the request.
     """
     if status is None or status not in retry_codes:
         return Kind.PERMANENT

@@ -1,4 +1,6 @@
-"""Inject the faults of a rehearsal into a program: loaded by ``run/path/sitecustomize.py`` after ``requests.sessions``.
+"""Inject the faults of a rehearsal into a program.
+
+``run/path/sitecustomize.py`` loads this module after the program has imported ``requests.sessions``.
 
 Every client sends its requests through ``HTTPAdapter.send`` of requests, which is replaced here.  It is below
 keystoneauth, the client, and every layer that retries.  Only OpenStack requests get faults: requests with a token, and
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from os_retries.faults.plan import Faults
     from os_retries.faults.rules import Request
 
-_LARGEST = 1 << 20  # bytes of an answer that is searched for ids
+_LARGEST = 1 << 20  # the longest answer, in bytes, that is searched for ids
 
 
 def loaded(_module: object) -> None:
@@ -51,9 +53,9 @@ def _rehearsal() -> Rehearsal:
 
 
 class Rehearsal:
-    """The faults of this process, and the record of its requests.
+    """Injects the faults of this process, and records its requests.
 
-    :param plan: the plan that ``command`` has put into the environment
+    :param plan: the decoded value of ``OSRETRIES_FAULTS``, which :func:`plan` makes
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -105,7 +107,7 @@ class Rehearsal:
 
 
 class _Inner:
-    """The adapter below the fault.  It keeps the answer of the service, which a fault may hide from the program."""
+    """The real adapter, below the fault.  It keeps the answer of the service even if the program does not get it."""
 
     def __init__(self, send: Callable[..., Any]) -> None:
         self._send = send
@@ -116,7 +118,7 @@ class _Inner:
         return self._response
 
     def ids(self) -> list[str]:
-        """Return the ids of the resources that a create has made, as far as its answer shows them."""
+        """Return the ids of the created resources that the answer contains."""
         response = self._response
         if response is None or not response.ok:
             return []
@@ -149,7 +151,7 @@ class _Watched:
 
     def done(self, request: Request, fault: Fault | None, response: Any) -> None:
         self._faults.done(request, fault, response)
-        self._faults.record.clear()  # the request is recorded in the file of the rehearsal
+        self._faults.record.clear()  # not needed here: the request is recorded in the file of the rehearsal
 
 
 def plan(clauses: Any, *, seed: int, tokens: bool, folder: str, began: float) -> str:

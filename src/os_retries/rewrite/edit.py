@@ -1,8 +1,9 @@
 """Change the text of one file with LibCST: wrap calls, and import the wrapper once.
 
-Everything outside the calls stays as it is, byte for byte. Inside a call, the method becomes the first argument. If a
-line would become too long, or if arguments are aligned with a parenthesis that moves, the arguments are moved too.
-Before the result is shown or written, all calls are unwrapped again, and the result must be the original program.
+Everything outside the calls stays as it is, byte for byte. Inside a call, the called method becomes the first argument
+of the wrapper. If a line would become too long, or if arguments are aligned with a parenthesis that moves, the
+arguments are moved too. Before the result is shown or written, it is verified: with all calls unwrapped, it must be the
+original program again.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Edited(NamedTuple):
 def edit(module: Module, calls: Sequence[ast.Call], wrapper: Wrapper, own: frozenset[str], line_length: int) -> Edited:
     """Wrap `calls` in the module's text.
 
-    `own` are the top-level packages of the program. A wrapped call is broken so that its lines are not longer than
-    `line_length`; if that is 0, there is no limit, and no argument is moved.
+    `own` are the top-level packages of the program. A wrapped call is split over several lines if a line would be
+    longer than `line_length`. If that is 0, there is no limit, and no argument is moved.
     """
     tree = module.tree
     bom = BOM if module.text.startswith(BOM) else ""
@@ -49,7 +50,7 @@ def edit(module: Module, calls: Sequence[ast.Call], wrapper: Wrapper, own: froze
     except cst.ParserSyntaxError as error:
         raise EditError(f"LibCST cannot parse it ({error.message})") from None
     except RecursionError:
-        raise EditError("is nested too deeply for LibCST") from None
+        raise EditError("it is nested too deeply for LibCST") from None
     if bom + parsed.module.code != module.text:
         raise EditError("LibCST would change other parts of it")
     positions = parsed.resolve(PositionProvider)
@@ -98,7 +99,7 @@ def _place(
             keys.setdefault((positions[statement].start.line, ast.dump(source)), []).append(node)  # type: ignore[index]
         by_key = {(statement_of[c], ast.dump(c)): c for c in calls if c in in_strings}
         for key, count in wanted.items():
-            if count == there[key] == len(keys.get(key, ())):  # all of that text in this statement, or none
+            if count == there[key] == len(keys.get(key, ())):  # wrap all equal calls in this statement, or none
                 places.update(dict.fromkeys(keys[key], by_key[key]))
     return places
 
@@ -118,7 +119,7 @@ def _place_of(call: ast.Call, lines: list[str]) -> tuple[int, int, int, int]:
 
 
 def _inside_fstrings(tree: ast.Module) -> tuple[set[ast.Call], dict[ast.Call, int]]:
-    """Return the calls inside f-strings, and the line on which the statement of each begins."""
+    """Return the calls inside f-strings, and the first line of the statement that contains each."""
     inside: set[ast.Call] = set()
     line_of: dict[ast.Call, int] = {}
 
@@ -186,7 +187,7 @@ class _Wrap(cst.CSTTransformer):
         self.limit = line_length
         self._in_string = 0
         self._growth: Counter[int] = Counter()
-        self._outermost: dict[int, CodeRange] = {}  # of the calls that begin on a line
+        self._outermost: dict[int, CodeRange] = {}  # by line: the outermost call that begins there
         for node in targets:
             where = self._where(node)
             self._growth[where.start.line] += self.width - 1 + 2 * bool(node.args)
@@ -226,7 +227,7 @@ class _Wrap(cst.CSTTransformer):
             method = method.with_changes(comma=cst.Comma(whitespace_after=gap))
         return updated_node.with_changes(func=self.wrapper, args=[method, *arguments], whitespace_before_args=before)
 
-    def _laid_out(  # noqa: PLR0911  one return a layout
+    def _laid_out(  # noqa: PLR0911  one return for each layout
         self,
         node: cst.Call,
         before: cst.BaseParenthesizableWhitespace,
@@ -283,7 +284,7 @@ class _Wrap(cst.CSTTransformer):
 
 
 class _Shift(cst.CSTTransformer):
-    """Moves the lines inside an expression to the right, or left."""
+    """Moves the lines inside an expression to the right, or to the left if `columns` is negative."""
 
     def __init__(self, columns: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The simulation: a service in trouble, its callers, and a virtual clock.
 
-The decisions are made by the real code: ``RetryPolicy.wait_after`` decides whether and when a call is repeated, and the
-pacer of ``os_retries.pacing.local`` gives slots.  Only the service, the callers, the clock, and the file or the Redis
+The real code makes the decisions: ``RetryPolicy.wait_after`` decides whether and when a call is repeated, and the
+pacer of ``os_retries.pacing.local`` gives slots.  Only the service, the callers, the clock, and the file or Redis
 through which processes share a pacer are simulated.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from os_retries.policy import RetryPolicy
     from os_retries.simulate.scenario import Scenario
 
-#: Who shares a queue: no one, the processes of each host, or all processes, as through a Redis.
+#: Which processes share a queue: none, those of each host, or all of them (as through Redis).
 Queue = Literal["process", "host", "fleet"]
 
 _FAILURE = Failure(503, kind=Kind.REFUSED)
@@ -40,10 +40,10 @@ class Service:
         self.dice = scenario.dice(1).random
         self.now = 0.0
         self.room = 0.0
-        self.offered = 0.0  # recent attempts a second
+        self.offered = 0.0  # recent attempts per second
 
     def capacity(self, now: float) -> float:
-        """Return the attempts a second that the service can take at ``now``."""
+        """Return how many attempts per second the service can take at ``now``."""
         scenario = self.scenario
         capacity = scenario.capacity
         if now >= scenario.ends:
@@ -58,7 +58,7 @@ class Service:
         """Return whether the service would accept an attempt at ``now``."""
         passed, self.now = now - self.now, now
         capacity = self.capacity(now)
-        # The service accepts the work of a tenth of a second at once, and five attempts at least.
+        # The service accepts bursts of a tenth of a second's work, but of at least five attempts.
         self.room = min(self.room + passed * capacity, max(5.0, capacity / 10.0)) if capacity else 0.0
         self.offered *= max(0.0, 1.0 - passed)
         return self.room >= 1.0
@@ -81,7 +81,7 @@ class Call:
         self.began = began
         self.process = process
         self.attempts = 0
-        self.works = False  # whether the present attempt will succeed
+        self.works = False  # whether the current attempt will succeed
         self.extra = 0.0
         self.turn: Turn | None = None
         self.waits_since: float | None = None
@@ -95,7 +95,7 @@ class Contestant:
         self.dice = dice
 
     def failed(self, call: Call, now: float) -> float | None:  # noqa: ARG002
-        """Return the seconds after which a call that has failed continues; None if it is given up."""
+        """Return the seconds to wait after a failed attempt; None if the call is given up."""
         policy = self.policy
         wait = policy.wait_after(
             _FAILURE, attempt=call.attempts, extra_left=policy.retry_max_wait - call.extra, dice=self.dice()
@@ -113,14 +113,14 @@ class Contestant:
         return 0.0
 
     def succeeded(self, call: Call, now: float) -> None:
-        """Record an attempt that has succeeded."""
+        """Record a successful attempt."""
 
     def ended(self, call: Call) -> None:
-        """Record the end of a call that had failed."""
+        """Record the end of a call of which an attempt has failed."""
 
 
 class Memory(Store):
-    """The state that the processes of a simulated host, or of all hosts, share."""
+    """The state of the pacer that the processes of one simulated host, or of all hosts, share."""
 
     timeout = -1.0
 
@@ -151,7 +151,7 @@ class Paced(Contestant):
         self.pacers: dict[int, Pacer] = {}
 
     def _pacer(self, process: int, now: float) -> Pacer:
-        """Return the pacer of a process, after it has failed once."""
+        """Return the pacer of a process; make it at the first failure of that process."""
         stores = self.stores
         if stores:
             stores[process % len(stores)].now = now
@@ -162,7 +162,7 @@ class Paced(Contestant):
         return pacer
 
     def failed(self, call: Call, now: float) -> float | None:
-        """Return the seconds after which a call that has failed continues; None if it is given up."""
+        """Return the seconds to wait after a failed attempt; None if the call is given up."""
         pacer = self._pacer(call.process, now)
         if call.turn is None:
             self.number += 1
@@ -190,19 +190,19 @@ class Paced(Contestant):
         return nap
 
     def succeeded(self, call: Call, now: float) -> None:
-        """Record an attempt that has succeeded."""
+        """Record a successful attempt."""
         if call.process in self.pacers:
             self._pacer(call.process, now).note(now, 1, 0)
 
     def ended(self, call: Call) -> None:
-        """Record the end of a call that had failed."""
+        """Record the end of a call of which an attempt has failed."""
         self.pacers[call.process].call_ended()
 
 
 class AwsStandard(Contestant):
-    """botocore's standard mode: three attempts, and a retry quota of 500, of which a transient error takes 14.
+    """botocore's standard mode: three attempts, and a quota of 500, from which a retry of a transient error takes 14.
 
-    Each process has one quota, like one client.  A retry that succeeds returns what it took.
+    Each process has a quota of its own, as if it had one client. A successful retry returns what it took.
     """
 
     def __init__(self, policy: RetryPolicy, dice: Callable[[], float]) -> None:
@@ -210,7 +210,7 @@ class AwsStandard(Contestant):
         self.quota: dict[int, int] = {}
 
     def failed(self, call: Call, now: float) -> float | None:
-        """Return the seconds after which a call that has failed continues; None if it is given up."""
+        """Return the seconds to wait after a failed attempt; None if the call is given up."""
         quota = self.quota.get(call.process, 500)
         if call.attempts >= 3 or quota < 14:
             return None
@@ -219,7 +219,7 @@ class AwsStandard(Contestant):
         return wait if now >= 0.0 else None
 
     def succeeded(self, call: Call, now: float) -> None:  # noqa: ARG002
-        """Record an attempt that has succeeded."""
+        """Record a successful attempt."""
         quota = self.quota.get(call.process, 500)
         self.quota[call.process] = min(500, quota + (14 if call.attempts > 1 else 1))
 
@@ -319,7 +319,7 @@ class World:
 def clairvoyant(scenario: Scenario, own_wait: float = 10.0) -> float:
     """Return the seconds until an ideal scheduler, which knows when the service has room, has drained the queue.
 
-    :param own_wait: seconds between two attempts of a call, at least
+    :param own_wait: minimum seconds between two attempts of a call
     """
     dice, service = scenario.dice(0), Service(scenario)
     backs: deque[float] = deque()  # the instants at which the own waits end
@@ -335,7 +335,7 @@ def clairvoyant(scenario: Scenario, own_wait: float = 10.0) -> float:
             left -= 1
             dice.randrange(scenario.processes)
             begins += dice.expovariate(scenario.rate)
-        # Room for one first attempt is kept free.
+        # Keep room for one new call.
         while backs and backs[0] <= at and service.has_room(at) and service.room >= 2.0:
             backs.popleft()
             if not service.takes(at):

@@ -14,12 +14,12 @@ _STYLES = {"bold": "1", "red": "31", "green": "32", "cyan": "36"}
 
 
 def can_erase(stream: TextIO) -> bool:
-    """Return whether the stream is a terminal on which a line can be erased and written anew."""
+    """Return whether the stream is a terminal on which a line can be erased and rewritten."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def columns(stream: TextIO) -> int:
-    """Return the width: COLUMNS if it is set, else that of the terminal, else 80."""
+    """Return the width in columns: COLUMNS if it is set, else the width of the terminal, else 80."""
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given):
         return int(given)

@@ -1,4 +1,4 @@
-"""Executed at the start of every Python below `os-retries run`: attaches the clients that the program imports later.
+"""Executed at the start of every Python under `os-retries run`: attaches the clients that the program imports later.
 
 Python imports a module named sitecustomize at its start.  `run` puts the folder of this file first on PYTHONPATH, so
 Python imports this file.  It does three things:
