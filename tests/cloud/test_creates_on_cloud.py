@@ -578,7 +578,7 @@ def test_where_novas_log_could_not_be_read_before_it_is_read_before_the_repeat(w
 @pytest.mark.parametrize(
     ("action", "why"),
     [
-        ({"createBackup": {"name": "x", "backup_type": "daily", "rotation": 1}}, "older backups"),
+        ({"createBackup": {"name": "x", "backup_type": "daily", "rotation": 1}}, "of the older ones"),
         ({"trigger_crash_dump": None}, "does not show"),
     ],
     ids=str,

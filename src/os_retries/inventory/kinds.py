@@ -101,7 +101,7 @@ def _ironic(collection: str, name: str, microversion: str | None = None) -> Kind
         service="baremetal",
         name=name,
         path=f"/{collection}",
-        list=collection,
+        list=collection.rpartition("/")[2],
         off={"uuid": BY_ID},
         microversion=microversion,
     )
@@ -192,4 +192,7 @@ KINDS = (
     _ironic("portgroups", "port group", "1.23"),
     _ironic("allocations", "allocation", "1.52"),
     _ironic("deploy_templates", "deploy template", "1.55"),
+    _ironic("chassis", "chassis"),
+    _ironic("volume/connectors", "volume connector", "1.32"),
+    _ironic("volume/targets", "volume target", "1.32"),
 )
