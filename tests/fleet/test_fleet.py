@@ -196,7 +196,11 @@ def test_many_threads_share_one_connection(server: Server, caplog: pytest.LogCap
     assert len(naps) == 600
     assert min(naps) >= 0
     with server.client() as client:
-        assert client.info("clients")["connected_clients"] == 1 + 1
+        # On a busy machine a decision may have taken too long: Redis soon notices that its connection was closed.
+        until = time.monotonic() + 5
+        while (connected := client.info("clients")["connected_clients"]) != 1 + 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert connected == 1 + 1
     assert "ERROR" not in lines(caplog)
 
 
