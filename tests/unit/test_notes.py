@@ -182,10 +182,10 @@ def test_the_note_of_another_operation_is_not_used(tmp_path):
         Note(tmp_path / "note", "nightly")
 
 
-def test_an_empty_file_becomes_a_note_and_a_folder_that_is_not_there_is_a_reason(tmp_path):
+def test_an_empty_file_becomes_a_note_and_a_folder_that_is_not_there_is_an_error(tmp_path):
     (tmp_path / "note").touch()
     assert Note(tmp_path / "note", "nightly").begin("digest", 1)
-    with pytest.raises(Unusable, match="No such file"):
+    with pytest.raises(FileNotFoundError):
         Note(tmp_path / "missing" / "note", "nightly")
 
 

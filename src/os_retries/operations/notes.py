@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("os_retries")
 
 _FORM = "os-retries-state-1"
-#: The reasons why a path cannot be opened that show that it is not a note.
-_NO_NOTE = frozenset({errno.ELOOP, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO})
+#: The reasons why a path cannot be opened that show that something else is there.
+_NO_NOTE = frozenset({errno.ELOOP, errno.ENXIO})
 _KINDS = {"begin": 4, "clean": 2, "used": 2, "sent": 4, "damaged": 1}  # by kind: the number of words of a record
 
 
@@ -51,7 +51,7 @@ class Note:
     :param path: the file, which is made if it is not there
     :param key: the key of the operation
     :raises Unusable: if the file is not the note of this operation on this machine, or vouches for nothing any more
-    :raises OSError: if a file that may be the note cannot be opened.  Creates without a record would make it wrong.
+    :raises OSError: if the file cannot be opened or made.  Creates without a record would make the real note wrong.
     """
 
     def __init__(self, path: str, key: str) -> None:
