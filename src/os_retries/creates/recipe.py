@@ -11,7 +11,7 @@ import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from os_retries.creates.markers import Item
@@ -216,6 +216,23 @@ def fingerprint(*key: str) -> Callable[[Item, Item], bool | None]:
         return None if all(_same(found.get(name), sent.get(name)) for name in key) else False
 
     return match
+
+
+def same_name(found: Item, sent: Item) -> bool | None:
+    """Compare the name, which is unique, and all other fields of the request; None if only the name is equal."""
+    if found.get("name") != sent.get("name"):
+        return False
+    return True if all(equal(found.get(name), value) for name, value in sent.items()) else None
+
+
+def at_its_name(collection: str, match: Callable[[Item, Item], bool | None], **more: Any) -> Recipe:
+    """Return the recipe of a resource with a unique name, which the service also shows at its name.
+
+    :param match: compares the resource with the request, as ``Recipe.match``
+    :param more: further fields of the recipe
+    """
+    look = Look(path=f"{{base}}/{collection}/{{name}}", born="created_at")
+    return Recipe(path=f"/{collection}", body=None, given=("name",), match=match, look=look, **more)
 
 
 def members(

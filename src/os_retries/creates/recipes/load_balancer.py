@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from os_retries.creates.markers import Tag
-from os_retries.creates.recipe import Look, Recipe, equal, fingerprint
-
-if TYPE_CHECKING:
-    from os_retries.creates.markers import Item
+from os_retries.creates.recipe import Look, Recipe, fingerprint, same_name
 
 
 def _tagged(collection: str, member: str, parent: str = "") -> Recipe:
@@ -24,17 +19,10 @@ def _tagged(collection: str, member: str, parent: str = "") -> Recipe:
     )
 
 
-def _is_named(found: Item, sent: Item) -> bool | None:
-    """Compare the name, which is unique, and all that was asked for; None if only the name is equal."""
-    if found.get("name") != sent.get("name"):
-        return False
-    return True if all(equal(found.get(name), value) for name, value in sent.items()) else None
-
-
 def _named(collection: str, member: str) -> Recipe:
     """Make the recipe of what an administrator makes, and names."""
     path = f"/lbaas/{collection}"
-    return Recipe(path=path, body=member, match=_is_named, look=Look(path="{path}", list=f"{member}s"))
+    return Recipe(path=path, body=member, match=same_name, look=Look(path="{path}", list=f"{member}s"))
 
 
 def _profile(collection: str, member: str) -> Recipe:

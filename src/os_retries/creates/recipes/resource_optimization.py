@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from os_retries.creates.recipe import Look, Recipe, equal
+from os_retries.creates.recipe import Recipe, at_its_name, equal
 
 if TYPE_CHECKING:
     from os_retries.creates.markers import Item
@@ -25,20 +25,9 @@ def _is_named(found: Item, sent: Item) -> bool | None:
     return True if same and all(equal(found.get(name), sent[name]) for name in shown if name in sent) else None
 
 
-def _named(collection: str) -> Recipe:
-    return Recipe(
-        path=f"/{collection}",
-        body=None,
-        given=("name",),
-        match=_is_named,
-        look=Look(path=f"{{base}}/{collection}/{{name}}", born="created_at"),
-        headers=_location,
-    )
-
-
 RECIPES = (
-    _named("audit_templates"),
-    _named("audits"),
+    at_its_name("audit_templates", _is_named, headers=_location),
+    at_its_name("audits", _is_named, headers=_location),
     Recipe(path=r"/audits", body=None, refused="without a name it cannot be told from another one"),
     Recipe(path=r".*", body=None, refused="no look-up of such a request to watcher has been tested yet"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from os_retries.creates.markers import ClientId, Item
-from os_retries.creates.recipe import Look, Recipe, equal
+from os_retries.creates.recipe import Look, Recipe, at_its_name, equal
 
 
 def _loaded(value: object) -> object:
@@ -32,16 +32,6 @@ def _is_named(found: Item, sent: Item) -> bool | None:
     return True if same else None
 
 
-def _named(collection: str) -> Recipe:
-    return Recipe(
-        path=f"/{collection}",
-        body=None,
-        given=("name",),
-        match=_is_named,
-        look=Look(path=f"{{base}}/{collection}/{{name}}", born="created_at"),
-    )
-
-
 RECIPES = (
     # mistral answers a second request with the same id with the execution that there is.
     Recipe(
@@ -51,8 +41,8 @@ RECIPES = (
         look=Look(path="{base}/executions/{id}"),
         same=("id",),
     ),
-    _named("environments"),
-    _named("cron_triggers"),
+    at_its_name("environments", _is_named),
+    at_its_name("cron_triggers", _is_named),
     Recipe(
         path=r"/action_executions",
         body=None,
