@@ -132,8 +132,8 @@ def burn(way: str, arguments: argparse.Namespace) -> Result:
         known = start(STATE, ["--env", f"http_proxy={proxy.url}", *eventlet, *ours])
         try:
             patience = arguments.patience
-            users = User(session(known, "demo"), result.outcome, patience)
-            cloud = Cloud.of(users, User(session(known, "admin"), Outcome(), patience))
+            users = User(session(known["auth_url"], "demo"), result.outcome, patience)
+            cloud = Cloud.of(users, User(session(known["auth_url"], "admin"), Outcome(), patience))
             fire = Fire(arguments.seed, arguments.rate)
             begun = time.monotonic()
             proxy.plan = fire

@@ -1,4 +1,4 @@
-"""Fresh sandboxes for bench/cloud_under_fire.py and bench/services_cost.py, with or without os-retries in them."""
+"""Sandboxes for bench/cloud_under_fire.py, services_cost.py and sahara_demo.py, and the sessions of their users."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stop(state: Path) -> None:
     subprocess.run([*COMMAND, "down", "--state", str(state)], check=False, capture_output=True)
 
 
-def session(known: dict[str, Any], account: str) -> Session:
+def session(auth_url: str, account: str) -> Session:
     """Return a user's session, without any retries."""
     names = {"username": account, "project_name": account, "user_domain_id": "default", "project_domain_id": "default"}
-    return Session(v3.Password(auth_url=known["auth_url"], password="secret", **names))
+    return Session(v3.Password(auth_url=auth_url, password="secret", **names))

@@ -30,12 +30,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keystoneauth1.exceptions import ClientException
-from keystoneauth1.identity import v3
-from keystoneauth1.session import Session
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "programs"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "sandbox"))
 
+import fire_cloud
 from cloud_under_fire import Fire
 from control import processes
 from control.cloud import Cloud
@@ -44,6 +43,8 @@ from proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from keystoneauth1.session import Session
 
     from plans import Fault
 
@@ -102,7 +103,7 @@ class Result:
 
 def start(state: Path) -> Cloud:
     """Start a sandbox with Sahara, and end its Sahara: each way starts its own."""
-    command = [sys.executable, TOP / "sandbox/cloud", "up", "--state", state, "--with", "sahara"]
+    command = [*fire_cloud.COMMAND, "up", "--state", str(state), "--with", "sahara"]
     if status := subprocess.run(command, check=False).returncode:
         sys.exit(status)
     cloud = Cloud.load(state)
@@ -110,15 +111,9 @@ def start(state: Path) -> Cloud:
     return cloud
 
 
-def down(state: Path) -> None:
-    """Stop the sandbox.  Its logs are kept."""
-    subprocess.run([sys.executable, TOP / "sandbox/cloud", "down", "--state", state], check=False, capture_output=True)
-
-
 def session(cloud: Cloud, account: str) -> Session:
     """Return a session that no fault hits."""
-    names = {"username": account, "project_name": account, "user_domain_id": "default", "project_domain_id": "default"}
-    made = Session(v3.Password(auth_url=cloud.auth_url, password="secret", **names))
+    made = fire_cloud.session(cloud.auth_url, account)
     made.session.trust_env = False
     return made
 
@@ -379,7 +374,7 @@ def main() -> int:
         results = [try_way(way, cloud, arguments) for way in arguments.only or WAYS]
     finally:
         if not arguments.keep:
-            down(arguments.state.resolve())
+            fire_cloud.stop(arguments.state.resolve())
     print(f"\nseed {arguments.seed}, rate {arguments.rate:g}\n\n{table(results)}\n")
     text, status = verdict(results)
     print(text)

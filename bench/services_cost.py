@@ -97,8 +97,8 @@ def main() -> int:
         clouds = {}
         for name, state in STATES.items():
             known = start(state, launcher() if name == "os-retries" else [])
-            user = User(session(known, "demo"), Outcome(), patience=300, poll=POLL)
-            clouds[name] = Cloud.of(user, User(session(known, "admin"), Outcome(), patience=300))
+            user = User(session(known["auth_url"], "demo"), Outcome(), patience=300, poll=POLL)
+            clouds[name] = Cloud.of(user, User(session(known["auth_url"], "admin"), Outcome(), patience=300))
         seconds = measure(clouds, arguments.rounds)
     finally:
         for state in STATES.values():
