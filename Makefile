@@ -118,7 +118,7 @@ services-cost: env  ## measure what os-retries in the services of a cloud costs 
 	@tools/venv sandbox/.venv sandbox/requirements.txt
 	@$(BIN)/python bench/services_cost.py $(ARGS)
 
-bench-operations: env  ## kill a program and run it again, without and in an operation, and what that costs; ARGS=--help
+bench-operations: env  ## measure what the creates of an operation cost; ARGS=--help
 	@sandbox/cloud up
 	@$(BIN)/python bench/operations.py $(ARGS)
 

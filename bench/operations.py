@@ -1,12 +1,9 @@
-"""Measure what operations do, and what they cost, on the real services of the sandbox.
+"""Measure what operations cost, on the real services of the sandbox.
 
-*Killed and run again*: a program makes servers, volumes and ports.  It is killed right after some of its creates, and
-run again each time, until it ends.  Then the services are asked what there is.  Both ways use an attached session.
-
-*The cost*: each kind of resource is created in turn in five ways: without an operation, in one, in one that has a
-single writer, in one with a note (--state), and in one with both.  It prints the requests that each way sends, and the
-ratios of the median times to those without.  The first create of each way is not counted: with a note it lists all
-resources of its kind.
+Each kind of resource is created in turn in five ways: without an operation, in one, in one that has a single writer, in
+one with a note (--state), and in one with both.  It prints the requests that each way sends, and the ratios of the
+median times to those without.  The first create of each way is not counted: with a note it lists all resources of its
+kind.
 """
 
 from __future__ import annotations
@@ -14,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import statistics
 import tempfile
 import time
@@ -72,59 +68,6 @@ def counting() -> Iterator[list[str]]:
         yield sent
     finally:
         requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign]
-
-
-# -- killed and run again
-
-EACH = 5  # servers, volumes and ports
-DEATHS = (3, 8, 13)  # the create after which a life ends; the last life has no end of this kind
-
-
-def one_life(key: str | None, name: str, dies_after: int | None) -> None:
-    """Run the program in a child process, which is killed after that create."""
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    cloud = openstack.connect()
-    os_retries.attach(cloud)
-    flavor, image = cloud.compute.find_flavor("tiny").id, cloud.image.find_image("cirros").id
-    network = cloud.network.find_network("private").id
-    server = {"name": name, "flavor_id": flavor, "image_id": image, "networks": "none"}
-    creates = [
-        lambda: cloud.compute.create_server(**server),
-        lambda: cloud.block_storage.create_volume(name=name, size=1),
-        lambda: cloud.network.create_port(name=name, network_id=network),
-    ]
-    with os_retries.operation(key) if key else contextlib.nullcontext():
-        for number in range(EACH * len(creates)):
-            creates[number % len(creates)]()
-            if number + 1 == dies_after:
-                os.kill(os.getpid(), signal.SIGKILL)
-    os._exit(0)
-
-
-def killed(cloud: Any) -> None:
-    """Print what there is of a program that was killed and run again."""
-    print(f"{'':14} {'asked for':>10} {'there are':>10} {'duplicates':>11}")
-    for way in ("plain", "an operation"):
-        name = f"bench-{uuid.uuid4().hex[:8]}"
-        for dies_after in (*DEATHS, None):
-            one_life(None if way == "plain" else name, name, dies_after)
-        servers, volumes = list(cloud.compute.servers(name=name)), list(cloud.block_storage.volumes(name=name))
-        ports = list(cloud.network.ports(name=name))
-        there, asked = len(servers) + len(volumes) + len(ports), 3 * EACH
-        print(f"{way:14} {asked:>10} {there:>10} {there - asked:>11}")
-        for each in servers:
-            cloud.compute.delete_server(each)
-        for each in volumes:
-            cloud.delete_volume(cloud.block_storage.wait_for_status(each, interval=0.2).id)
-        for each in ports:
-            cloud.network.delete_port(each)
-    print()
-
-
-# -- the cost
 
 
 @dataclass
@@ -185,7 +128,6 @@ def main() -> None:
     os.environ.setdefault("OS_CLOUD", "demo")
     cloud = openstack.connect()
     os_retries.attach(cloud)
-    killed(cloud)
     print(f"{'':8} {'':14} {'requests':32} {'time':>6}")
     for kind, (create, remove) in kinds(cloud).items():
         measure(cloud, kind, create, remove, rounds)
