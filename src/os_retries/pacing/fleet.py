@@ -85,7 +85,7 @@ class _Socket:
     """A socket to Redis whose answers must be complete after ``WHOLE`` times its timeout.
 
     The timeout of a socket limits only the time between two bytes.  A Redis that sends a byte now and then would hold a
-    failing call for ever.
+    failing call forever.
 
     :param began: returns the instant at which the present decision began, by ``time.monotonic``
     """
